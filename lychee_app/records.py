@@ -1,0 +1,236 @@
+"""The values that travel between modules: frozen, typed, free of torch and streamlit."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from PIL import Image
+
+from lychee_app.prompt import DEFAULT_INSTRUCTION
+
+Mode = Literal["judge", "explain"]
+Status = Literal["running", "done", "stopped", "interrupted", "failed"]
+Decision = Literal["pick", "reject"]
+Axis = Literal["score", "margin"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one image comes from: bytes in hand, or a file on this machine. `name` is only ever shown.
+
+    `private` marks a file that the store keeps for itself (an upload): its path is neither shown nor moved.
+    """
+
+    name: str
+    data: bytes | None = None
+    path: Path | None = None
+    private: bool = False
+
+    def read(self) -> bytes:
+        """All bytes. Raises OSError if the file cannot be read."""
+        if self.data is not None:
+            return self.data
+        if self.path is None:
+            raise FileNotFoundError(f"{self.name}: neither bytes nor a path")
+        return self.path.read_bytes()
+
+
+@dataclass(frozen=True)
+class ImageBudget:
+    """How large an image may be for the model. One image token covers `token_px` x `token_px` pixels."""
+
+    max_tokens: int = 1280
+    min_tokens: int = 4
+    token_px: int = 28
+    max_aspect: int = 200
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One image, ready to be scored.
+
+    `image` is upright RGB, its sides multiples of `token_px` and within the budget: what the model sees.
+    `width_px` and `height_px` are those of the original, upright. `thumbnail` is a small WebP.
+    """
+
+    upload_index: int
+    name: str
+    sha256: str
+    image: Image.Image
+    width_px: int
+    height_px: int
+    thumbnail: bytes = b""
+    notes: tuple[str, ...] = ()
+
+    def tokens(self, token_px: int = 28) -> int:
+        return (self.image.width // token_px) * (self.image.height // token_px)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One image that cannot be scored: `reason` is for people, `code` is stable.
+
+    `sha256` is "" where not even the bytes could be read.
+    """
+
+    upload_index: int
+    name: str
+    sha256: str
+    reason: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the model said to one query about one image, verbatim, and what it cost.
+
+    judge: `text` is the likelier of "yes" and "no"; `generated_ids` is that one token.
+    explain: `text` is everything generated, `logit_yes` and `logit_no` are None.
+    Logits are float32. `prompt` is the chat as sent, each image shown as one place holder.
+    """
+
+    query: str
+    mode: Mode
+    text: str
+    logit_yes: float | None
+    logit_no: float | None
+    yes_id: int
+    no_id: int
+    generated_ids: tuple[int, ...]
+    prompt: str
+    prompt_tokens: int
+    image_tokens: int
+    seconds: float
+
+    @property
+    def margin(self) -> float | None:
+        """logit yes - logit no, in nats."""
+        if self.logit_yes is None or self.logit_no is None:
+            return None
+        return self.logit_yes - self.logit_no
+
+    @property
+    def p_yes(self) -> float | None:
+        """e^yes / (e^yes + e^no), 0 to 1 (arXiv 2510.14824)."""
+        return None if self.margin is None else sigmoid(self.margin)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One row of a run: an image with its score, or with the reason there is none.
+
+    `score` and `elements` are 0 to 10, unrounded. In judge mode `score` is 10 * p_yes; with a "not" text,
+    p_yes is that of "the query and not that". In explain mode `score` is the number read at `span` of
+    `reply.text`, and margin and p_yes are None.
+    """
+
+    upload_index: int
+    name: str
+    sha256: str
+    score: float | None = None
+    margin: float | None = None
+    p_yes: float | None = None
+    elements: tuple[float | None, ...] = ()
+    reply: Reply | None = None
+    element_replies: tuple[Reply, ...] = ()
+    not_reply: Reply | None = None
+    span: tuple[int, int] | None = None
+    error: str | None = None
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    width_px: int = 0
+    height_px: int = 0
+    thumbnail: bytes = b""
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One query over one set of images.
+
+    `images` is in upload order and holds what is done so far; `total` counts those still to come too.
+    """
+
+    id: str
+    created: str
+    query: str
+    sent_query: str
+    model: str
+    checkpoint_hash: str
+    mode: Mode
+    total: int
+    title: str = ""
+    not_text: str = ""
+    sent_not: str = ""
+    elements: tuple[str, ...] = ()
+    instruction: str = ""
+    max_image_tokens: int = 1280
+    precision: str = ""
+    status: Status = "running"
+    images: tuple[Scored, ...] = ()
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Cutoff:
+    """Images at or above `value` on `axis` are in; those below, and those without a score, are out."""
+
+    value: float
+    axis: Axis = "score"
+
+
+@dataclass(frozen=True)
+class MemoryReading:
+    """Memory of the device the model runs on: a GPU's, or RAM (`kind` "RAM") where there is none."""
+
+    kind: str
+    used_bytes: int
+    total_bytes: int
+    peak_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class ScorerInfo:
+    """What a row must remember of the model that scored it."""
+
+    name: str
+    checkpoint_hash: str
+    precision: str
+    device: str
+    budget: ImageBudget = field(default_factory=ImageBudget)
+    warnings: tuple[str, ...] = ()
+
+
+class Scorer(Protocol):
+    """The seam between the flow and the model. Tests pass a fake; `model.scorer` has the real one."""
+
+    @property
+    def info(self) -> ScorerInfo: ...
+
+    def judge(
+        self, candidate: Candidate, queries: Sequence[str], instruction: str = DEFAULT_INSTRUCTION
+    ) -> list[Reply]:
+        """One reply per query, in order; the image is looked at once. Raises ScoringError, ModelLost."""
+        ...
+
+    def explain(self, candidate: Candidate, query: str, max_tokens: int = 160) -> Reply:
+        """A sentence that ends in `Score: x / 10`. Raises ScoringError, ModelLost."""
+        ...
+
+    def memory(self) -> MemoryReading: ...
+
+    def release(self) -> None:
+        """Give back what the allocator hoards; called after each image."""
+        ...
+
+
+def sigmoid(x: float) -> float:
+    """1 / (1 + e^-x), without overflow."""
+    if x >= 0:
+        return 1.0 / (1.0 + math.exp(-x))
+    e = math.exp(x)
+    return e / (1.0 + e)

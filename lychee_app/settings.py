@@ -1,0 +1,69 @@
+"""One frozen Settings, and the only place that reads environment variables.
+
+| variable | meaning |
+| --- | --- |
+| LYCHEE_HOME | data folder (default: the platform's user data folder for "lychee") |
+| LYCHEE_MODEL | default model |
+| LYCHEE_IMAGE_TOKENS | image token budget |
+| LYCHEE_UPLOAD_CAP_GB | how much disk uploads may take in all |
+| LYCHEE_KERNELS | 1: Triton kernels on a CUDA card; off by default, not yet measured on a card |
+| HF_HUB_OFFLINE, HF_ENDPOINT, HF_HOME | as the hub library defines them |
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+
+from lychee_app.errors import UsageError
+from lychee_app.prompt import DEFAULT_INSTRUCTION
+from lychee_app.query import Steps
+
+_YES = {"1", "true", "yes", "on"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a run can be told. `replace` makes a changed copy."""
+
+    data_folder: Path
+    model: str = "auto"
+    instruction: str = DEFAULT_INSTRUCTION
+    steps: Steps = field(default_factory=Steps)
+    max_image_tokens: int = 1280
+    explain_max_tokens: int = 160
+    decode_ahead: int = 3
+    """Images decoded while one is scored; the bound on how many are in memory."""
+    decode_seconds: float = 10.0
+    decode_memory_bytes: int = 1 << 30
+    max_image_px: int = 120_000_000
+    upload_cap_bytes: int = 4 << 30
+    kernels: bool = False
+    """Whether the fast pass may use its Triton kernels. They are tried and compared before use."""
+    hub_offline: bool = False
+    hub_endpoint: str | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Raises UsageError when a variable holds something it cannot hold."""
+        env = os.environ if environment is None else environment
+        home = env.get("LYCHEE_HOME")
+        return cls(
+            data_folder=Path(home).expanduser() if home else platformdirs.user_data_path("lychee"),
+            model=env.get("LYCHEE_MODEL", "auto"),
+            max_image_tokens=_whole(env, "LYCHEE_IMAGE_TOKENS", 1280, low=4, high=16384),
+            upload_cap_bytes=_whole(env, "LYCHEE_UPLOAD_CAP_GB", 4, low=1, high=4096) << 30,
+            kernels=env.get("LYCHEE_KERNELS", "").lower() in _YES,
+            hub_offline=env.get("HF_HUB_OFFLINE", "").lower() in _YES,
+            hub_endpoint=env.get("HF_ENDPOINT") or None,
+        )
+
+
+def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name, str(default))
+    if not text.isdecimal() or not low <= int(text) <= high:
+        message = f"{name} is {text!r}; it must be a whole number from {low} to {high}"
+        raise UsageError(message, code="setting")
+    return int(text)
