@@ -1,0 +1,117 @@
+"""Files -> candidates: each source becomes an image ready to be scored, or the reason why not.
+
+    find -> Source -> prepare -> Candidate | Refused -> refit, when memory ran out
+
+What is decided where: `sources` which files are meant, `sniff` what a file is, `fitting` the size the model
+is shown, `colour` and `decode` the pixels, `workers` and `child` where that happens. Does not know the model.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import asdict, replace
+from functools import partial
+from itertools import islice
+
+from PIL import Image
+
+from lychee_app.intake import workers
+from lychee_app.intake.fitting import fit
+from lychee_app.intake.sources import find, same_name_safe
+from lychee_app.records import Candidate, ImageBudget, Refused, Source
+from lychee_app.settings import Settings
+
+__all__ = ["find", "fit", "prepare", "refit", "same_name_safe"]
+
+MAX_FILE_BYTES = 400_000_000
+"""Larger files are not read at all."""
+
+
+def prepare(
+    sources: Iterable[tuple[int, Source]], budget: ImageBudget, settings: Settings
+) -> Iterator[Candidate | Refused]:
+    """One Candidate or Refused per (upload index, source), in order.
+
+    While the caller works on one, the next `settings.decode_ahead` are decoded by processes of their own; no
+    more are held. Sources are drawn as they are needed. Raises LycheeError only if no decoder can be started.
+    """
+    ahead = max(1, settings.decode_ahead)
+    pool = workers.shared(min(ahead, os.cpu_count() or 1))
+    coming = (_begun(pool, index, source, budget, settings) for index, source in sources)
+    waiting: deque[Future[Candidate | Refused]] = deque()
+    try:
+        while True:
+            waiting.extend(islice(coming, ahead - len(waiting)))
+            if not waiting:
+                return
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def refit(candidate: Candidate, max_tokens: int, budget: ImageBudget) -> Candidate:
+    """The same image with at most `max_tokens` image tokens, and a note that says so."""
+    least = min(budget.min_tokens, max_tokens)
+    smaller = replace(budget, max_tokens=max_tokens, min_tokens=least)
+    size = fit(candidate.width_px, candidate.height_px, smaller)
+    before = candidate.tokens(budget.token_px)
+    image = candidate.image.resize(size, Image.Resampling.BICUBIC)
+    after = size[0] * size[1] // budget.token_px**2
+    note = f"Memory ran out: scored with {after} image tokens instead of {before}."
+    return replace(candidate, image=image, notes=(*candidate.notes, note))
+
+
+def _begun(
+    pool: workers.Pool, index: int, source: Source, budget: ImageBudget, settings: Settings
+) -> Future[Candidate | Refused]:
+    size_bytes = len(source.data or b"")
+    if size_bytes <= MAX_FILE_BYTES:
+        return pool.submit(job(index, source, budget, settings))
+    sizes = f"{size_bytes / 1e6:.0f} MB; at most {MAX_FILE_BYTES / 1e6:.0f} MB are read"
+    reason = f"The file has {sizes}. Save it smaller."
+    future: Future[Candidate | Refused] = Future()
+    future.set_result(Refused(index, same_name_safe(source.name), "", reason, "file-size"))
+    return future
+
+
+def job(
+    index: int, source: Source, budget: ImageBudget, settings: Settings
+) -> workers.Job[Candidate | Refused]:
+    head = {
+        "path": str(source.path or "") if source.data is None else None,
+        "budget": asdict(budget),
+        "max_px": settings.max_image_px,
+        "max_bytes": MAX_FILE_BYTES,
+        "light_bytes": None,
+        "memory_bytes": settings.decode_memory_bytes,
+        "seconds": settings.decode_seconds,
+    }
+    pixels_bytes = budget.max_tokens * budget.token_px**2 * 3
+    return workers.Job(
+        head=head,
+        data=source.data or b"",
+        seconds=settings.decode_seconds,
+        memory_bytes=settings.decode_memory_bytes,
+        answer_bytes=pixels_bytes + (1 << 20),
+        take=partial(_outcome, index, same_name_safe(source.name)),
+    )
+
+
+def _outcome(index: int, name: str, answer: workers.Answer) -> Candidate | Refused:
+    head, body = answer.head, answer.body
+    if "code" in head:
+        return Refused(index, name, answer.sha256, head["reason"], head["code"])
+    size, (width_px, height_px) = tuple(head["size"]), head["original"]
+    pixels = body[len(body) - size[0] * size[1] * 3 :]
+    return Candidate(
+        upload_index=index,
+        name=name,
+        sha256=answer.sha256,
+        image=Image.frombytes("RGB", size, pixels),
+        width_px=width_px,
+        height_px=height_px,
+        thumbnail=bytes(body[: head["thumbnail_bytes"]]),
+        notes=tuple(head["notes"]),
+    )

@@ -1,0 +1,266 @@
+"""Decoder processes: started once, kept, limited in time and memory, replaced when they die.
+
+A decoder is a fresh Python that imports Pillow and nothing heavier; it inherits no state, needs no `__main__`
+guard, and works under a thread of any application. Knows processes and pipes. Does not know what an image is.
+
+Each process has one thread here that feeds it, so a slow file holds up nobody else. Images that take much
+memory by estimate are decoded one at a time over all runs of this process; the others are small. That is the
+total budget: one whole allowance, plus 1/LIGHT_SHARE of it for each process.
+"""
+
+import atexit
+import contextlib
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO, Generic, TypeVar, cast
+
+from lychee_app.errors import LycheeError
+from lychee_app.intake.pipes import Head, receive, receive_into, send
+
+T = TypeVar("T")
+
+LIGHT_SHARE = 4
+"""An image that takes more than a quarter of the allowance waits for its turn."""
+START_SECONDS = 60.0
+_PIPE_BYTES = 1 << 20
+_START = "import sys; sys.path.append(sys.argv[1]); from lychee_app.intake.child import main; main()"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`head` has "code" and "reason" where there are no pixels in `body`. `sha256` is "" if unread.
+
+    `body` is the decoder's own buffer: what is wanted of it is taken before the next job.
+    """
+
+    sha256: str
+    head: Head
+    body: memoryview
+
+
+@dataclass(frozen=True)
+class Job(Generic[T]):
+    """One file, as bytes or as a path: `head` says what is wanted of it (see child.py).
+
+    `take` makes of the answer what the future holds; it runs in the thread that feeds the decoder.
+    """
+
+    head: Head
+    data: bytes
+    seconds: float
+    memory_bytes: int
+    answer_bytes: int
+    take: Callable[[Answer], T]
+
+
+class Pool:
+    """Decoder processes, each started when its first job comes."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[tuple[Job[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._heavy = threading.Lock()
+        self._grow = threading.Lock()
+        self._decoders: list[_Decoder] = []
+        self._owner = os.getpid()
+        atexit.register(self.close)
+
+    def grow(self, size: int) -> None:
+        """Makes sure that there are `size` decoders."""
+        with self._grow:
+            while len(self._decoders) < size:
+                decoder = _Decoder()
+                self._decoders.append(decoder)
+                name = f"decoder-{len(self._decoders)}"
+                threading.Thread(target=self._feed, args=(decoder,), name=name, daemon=True).start()
+
+    def submit(self, job: Job[T]) -> "Future[T]":
+        future: Future[T] = Future()
+        self._jobs.put((job, future))
+        return future
+
+    def processes(self) -> list[int]:
+        """Ids of the decoder processes that run now."""
+        return [process.pid for decoder in self._decoders if (process := decoder.process) is not None]
+
+    def close(self) -> None:
+        """Ends all decoders. Jobs not begun stay undone. In a fork of the owner it does nothing."""
+        if os.getpid() != self._owner:
+            return
+        for decoder in self._decoders:
+            self._jobs.put(None)
+            decoder.stop()
+
+    def _feed(self, decoder: "_Decoder") -> None:
+        while (item := self._jobs.get()) is not None:
+            job, future = item
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(self._done(decoder, job))
+                except BaseException as error:
+                    future.set_exception(error)
+            del item, job, future
+
+    def _done(self, decoder: "_Decoder", job: Job[T]) -> T:
+        """A crash may have come from outside, or from too little memory: once more, alone."""
+        light = replace(job, head=job.head | {"light_bytes": job.memory_bytes // LIGHT_SHARE})
+        answer = decoder.run(light)
+        for code in ("heavy", "crash"):
+            if answer.head.get("code") == code:
+                with self._heavy:
+                    answer = decoder.run(job)
+        return job.take(answer)
+
+
+class _Decoder:
+    """One process, and the rules under which it is ended. Used by one thread."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self._room = bytearray()
+        self._stopped = False
+
+    def run(self, job: Job[Any]) -> Answer:
+        """Sends the job and waits. Raises LycheeError if no process can be started."""
+        process = self._running()
+        if len(self._room) < job.answer_bytes:
+            self._room = bytearray(job.answer_bytes)
+        with _Ending(process, job.seconds) as ending:
+            answer = self._exchange(process, job)
+        if ending.fired or not answer.head:
+            self._discard()
+        if answer.head:
+            return answer
+        return replace(answer, head=_timeout(job) if ending.fired else _crash())
+
+    def _exchange(self, process: subprocess.Popen[bytes], job: Job[Any]) -> Answer:
+        """The answer; one without a head if the process died or talked nonsense."""
+        sha256 = ""
+        try:
+            send(_in(process), job.head, job.data)
+            sha256 = receive(_out(process))[0]["sha256"]
+            return Answer(sha256, *receive_into(_out(process), self._room))
+        except (OSError, EOFError, ValueError, KeyError):
+            return Answer(sha256, {}, memoryview(b""))
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._discard()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self.process is not None and self.process.poll() is not None:
+            self._discard()
+        if self._stopped:
+            raise LycheeError("The decoders are closed: the program is ending.", code="decoder")
+        if self.process is None:
+            self.process = start()
+        return self.process
+
+    def _discard(self) -> None:
+        process, self.process = self.process, None
+        if process is not None:
+            _end(process)
+
+
+class _Ending:
+    """Kills a process `seconds` from now, unless the block is left before. `fired` says which."""
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self.fired = False
+        self._process = process
+        self._timer = threading.Timer(seconds, self._fire)
+        self._timer.daemon = True
+
+    def _fire(self) -> None:
+        self.fired = True
+        self._process.kill()
+
+    def __enter__(self) -> "_Ending":
+        self._timer.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._timer.cancel()
+        self._timer.join()  # it may be firing just now
+
+
+_shared: dict[int, Pool] = {}
+_sharing = threading.Lock()
+
+
+def shared(size: int) -> Pool:
+    """The one pool of this process, with `size` decoders or more. A fork of it gets its own."""
+    with _sharing:
+        pool = _shared.get(os.getpid())
+        if pool is None:
+            pool = _shared[os.getpid()] = Pool()
+    pool.grow(size)
+    return pool
+
+
+def start() -> subprocess.Popen[bytes]:
+    """A decoder that has said it is ready. Raises LycheeError."""
+    package = str(Path(__file__).resolve().parents[2])
+    command = [sys.executable, "-P", "-c", _START, package]
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in the terminal is for the parent to answer
+        )
+    except OSError as error:
+        raise LycheeError(f"No decoder process could be started: {error}.", code="decoder") from error
+    try:
+        with _Ending(process, START_SECONDS):
+            receive(_out(process))
+    except (EOFError, ValueError) as error:
+        _end(process)
+        message = f"The decoder process {sys.executable} ended as it started (status {process.returncode})."
+        raise LycheeError(message, code="decoder") from error
+    _widen(process)
+    return process
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):
+            cast(BinaryIO, pipe).close()
+
+
+def _widen(process: subprocess.Popen[bytes]) -> None:
+    """Larger pipes where the system has them: fewer switches per image."""
+    try:
+        import fcntl
+
+        for pipe in (_in(process), _out(process)):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    except (ImportError, AttributeError, OSError):
+        return
+
+
+def _in(process: subprocess.Popen[bytes]) -> BinaryIO:
+    return cast(BinaryIO, process.stdin)
+
+
+def _out(process: subprocess.Popen[bytes]) -> BinaryIO:
+    return cast(BinaryIO, process.stdout)
+
+
+def _timeout(job: Job[Any]) -> dict[str, Any]:
+    reason = f"Decoding took longer than {job.seconds:g} s and was ended. Save the image anew as PNG or JPEG."
+    return {"code": "timeout", "reason": reason}
+
+
+def _crash() -> dict[str, Any]:
+    reason = "The decoder crashed on this file and was ended. Save the image anew as PNG or JPEG."
+    return {"code": "crash", "reason": reason}

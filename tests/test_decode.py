@@ -1,0 +1,259 @@
+"""The pure function from a file's bytes to what the model sees."""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage
+from PIL import Image
+
+from lychee_app.bench import pictures
+from lychee_app.errors import ImageError
+from lychee_app.intake import decoders
+from lychee_app.intake.decode import THUMBNAIL_PX, Decoded, decode
+from lychee_app.records import ImageBudget
+
+PHOTOS = Path(skimage.__file__).parent / "data"
+BUDGET = ImageBudget()
+MAX_PX = 120_000_000
+
+
+def decoded(data: bytes, max_px: int = MAX_PX, budget: ImageBudget = BUDGET) -> Decoded:
+    return decode(data, budget, max_px)
+
+
+def refusal(data: bytes, max_px: int = MAX_PX) -> ImageError:
+    with pytest.raises(ImageError) as caught:
+        decode(data, BUDGET, max_px)
+    return caught.value
+
+
+def expected(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+    return np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC), dtype=float)
+
+
+def difference(result: Decoded, image: Image.Image) -> float:
+    """Mean absolute difference from `image`, in steps of 0 to 255."""
+    return float(np.abs(np.asarray(result.image, dtype=float) - expected(image, result.image.size)).mean())
+
+
+@pytest.mark.parametrize("kind", pictures.KINDS)
+def test_every_accepted_format_shows_the_scene(kind: str) -> None:
+    result = decoded(pictures.good(kind))
+    assert result.image.mode == "RGB"
+    assert result.image.size == (168, 112)
+    assert (result.width_px, result.height_px) == (160, 120)
+    assert difference(result, pictures.scene()) < (8 if kind == "GIF" else 3)
+    assert result.notes == ()
+
+
+def published(data: bytes) -> np.ndarray:
+    """What the published path gives the model, (height, width, 3) from 0 to 255.
+
+    `process_vision_info`, then the processor, whose patches are put together again and denormalised.
+    """
+    from qwen_vl_utils import process_vision_info
+    from transformers import Qwen2VLImageProcessor
+
+    processor = Qwen2VLImageProcessor(size={"shortest_edge": 4 * 784, "longest_edge": 1280 * 784})
+    with Image.open(io.BytesIO(data)) as photo:
+        content = [{"type": "image", "image": photo}]
+        images = process_vision_info([{"role": "user", "content": content}])[0]
+    given = processor(images=images, return_tensors="np")
+    rows, columns = given["image_grid_thw"][0][1:]
+    patches = given["pixel_values"].reshape(rows // 2, columns // 2, 2, 2, 3, 2, 14, 14)[:, :, :, :, :, 0]
+    pixels = patches.transpose(0, 2, 5, 1, 3, 6, 4).reshape(rows * 14, columns * 14, 3)
+    return 255 * (pixels * np.array(processor.image_std) + np.array(processor.image_mean))
+
+
+@pytest.mark.parametrize(
+    "name", ["astronaut.png", "coffee.png", "chelsea.png", "motorcycle_left.png", "camera.png", "ihc.png"]
+)
+def test_a_photo_reaches_the_model_exactly_as_by_the_published_path(name: str) -> None:
+    data = (PHOTOS / name).read_bytes()
+    assert np.abs(np.asarray(decoded(data).image) - published(data)).max() < 0.01
+
+
+def test_a_photo_over_the_budget_reaches_the_model_within_a_step_of_the_published_path() -> None:
+    """The published path resizes twice, to 16384 and then to 1280 tokens; here it is once."""
+    data = (PHOTOS / "retina.jpg").read_bytes()
+    difference = np.abs(np.asarray(decoded(data).image) - published(data))
+    assert difference.mean() < 0.3
+    assert np.percentile(difference, 99) <= 1.01
+
+
+@pytest.mark.parametrize("size", [(4000, 3000), (2300, 1736)])
+def test_decoding_a_jpeg_at_reduced_scale_changes_a_pixel_by_half_a_step_on_average(
+    size: tuple[int, int],
+) -> None:
+    with Image.open(PHOTOS / "coffee.png") as photo:
+        large = photo.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    data = pictures.encoded(large, "JPEG", quality=92)
+    with Image.open(io.BytesIO(data)) as whole:
+        assert difference(decoded(data), whole) < 0.6
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_all_eight_orientations_come_out_upright(kind: str, orientation: int) -> None:
+    stored = pictures.stored_as(pictures.scene(), orientation)
+    result = decoded(pictures.with_exif(kind, orientation, stored))
+    assert (result.width_px, result.height_px) == (160, 120)
+    assert difference(result, pictures.scene()) < 4
+
+
+def test_a_large_jpeg_on_its_side_is_upright_too() -> None:
+    scene = pictures.scene(3000, 2000)
+    data = pictures.with_exif("JPEG", 6, pictures.stored_as(scene, 6))
+    result = decoded(data)
+    assert result.image.width > result.image.height
+    assert difference(result, scene) < 4
+
+
+def test_the_first_frame_of_an_animation_is_scored_with_a_note() -> None:
+    for kind in ("GIF", "WEBP", "PNG", "AVIF"):
+        result = decoded(pictures.animated(kind))
+        assert difference(result, pictures.scene()) < 8, kind
+        assert result.notes == ("Only its first frame is scored.",), kind
+
+
+def test_the_first_page_of_a_tiff_is_scored_with_a_note() -> None:
+    result = decoded(pictures.animated("TIFF"))
+    assert difference(result, pictures.scene()) < 1
+    assert result.notes == ("Only its first page is scored.",)
+
+
+def test_a_multi_picture_jpeg_counts_as_jpeg() -> None:
+    other = Image.new("RGB", (160, 120), "black")
+    data = pictures.encoded(pictures.scene(), "MPO", save_all=True, append_images=[other], quality=95)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.format == "MPO"
+    result = decoded(data)
+    assert difference(result, pictures.scene()) < 3
+    assert result.notes == ()
+
+
+@pytest.mark.parametrize(("name", "data"), pictures.FOREIGN.items())
+def test_what_is_not_accepted_is_refused_by_name(name: str, data: bytes) -> None:
+    error = refusal(data)
+    assert error.code == "format"
+    assert name in str(error)
+
+
+def test_a_real_jpeg_2000_an_eps_and_an_icon_reach_no_decoder() -> None:
+    for kind in ("JPEG2000", "EPS", "ICO", "TGA", "PPM", "PCX"):
+        error = refusal(pictures.encoded(pictures.scene(), kind))
+        assert error.code in {"format", "not-an-image"}, kind
+
+
+def test_a_heic_without_its_library_names_the_library() -> None:
+    if "HEIF" in decoders.loaded():
+        pytest.skip("pillow-heif is installed")
+    error = refusal(pictures.HEIC_HEADER)
+    assert error.code == "no-decoder"
+    assert "pillow-heif" in str(error)
+
+
+def test_a_heic_is_decoded_where_the_library_is() -> None:
+    if "HEIF" not in decoders.loaded():
+        pytest.skip("pillow-heif is not installed")
+    assert difference(decoded(pictures.encoded(pictures.scene(), "HEIF", quality=95)), pictures.scene()) < 4
+
+
+def test_an_empty_file_and_a_text_file_say_so() -> None:
+    assert refusal(b"").code == "empty"
+    assert refusal(b"hello, world").code == "not-an-image"
+    assert refusal(bytes(1000)).code == "not-an-image"
+
+
+@pytest.mark.parametrize(("name", "data"), pictures.bombs().items())
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(name: str, data: bytes) -> None:
+    error = refusal(data)
+    assert error.code in ({"pixels", "corrupt"} if name in {"WEBP", "AVIF"} else {"pixels"})
+
+
+def test_the_pixel_limit_names_the_value_and_the_limit() -> None:
+    error = refusal(pictures.png_of_size(4000, 3000), max_px=10_000_000)
+    assert error.code == "pixels"
+    assert "4000 x 3000" in str(error)
+    assert "10 megapixels" in str(error)
+
+
+@pytest.mark.parametrize("size", [(1, 30_000), (30_000, 1), (10, 2001)])
+def test_a_strip_is_refused_with_a_reason(size: tuple[int, int]) -> None:
+    error = refusal(pictures.encoded(Image.new("RGB", size), "PNG"))
+    assert error.code == "aspect"
+    assert f"{size[0]} x {size[1]}" in str(error)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (200, 1), (3, 3), (30, 6000), (5000, 28)])
+def test_odd_shapes_the_model_takes_are_shown(size: tuple[int, int]) -> None:
+    result = decoded(pictures.encoded(Image.new("RGB", size, "teal"), "PNG"))
+    assert all(side % 28 == 0 for side in result.image.size)
+    assert BUDGET.min_tokens <= math.prod(result.image.size) // 784 <= BUDGET.max_tokens
+
+
+@pytest.mark.parametrize("kind", pictures.KINDS)
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_file_cut_short_is_refused_as_that(kind: str, share: float) -> None:
+    data = pictures.good(kind)
+    assert refusal(data[: int(len(data) * share)]).code == "truncated"
+
+
+@pytest.mark.parametrize(("name", "data"), pictures.broken_metadata().items())
+def test_a_good_picture_with_broken_metadata_is_scored(name: str, data: bytes) -> None:
+    assert difference(decoded(data), pictures.scene()) < 4
+
+
+def test_broken_metadata_that_had_to_go_is_said() -> None:
+    assert decoded(pictures.broken_metadata()["zTXt bomb"]).notes == (
+        "Its metadata is broken and was ignored.",
+    )
+    assert decoded(pictures.broken_metadata()["PNG broken ICC"]).notes == (
+        "Its colour profile is broken and was ignored.",
+    )
+
+
+def test_a_broken_orientation_does_not_hide_that_pixels_are_missing() -> None:
+    data = pictures.jpeg_with(pictures.jpeg_segment(0xE1, b"Exif\x00\x00II*\x00\xff\xff\xff\x7f"))
+    assert refusal(data[: len(data) // 2]).code == "truncated"
+
+
+def test_the_thumbnail_is_a_small_webp_in_the_shape_of_the_original() -> None:
+    result = decoded(pictures.encoded(pictures.scene(1500, 500), "JPEG"))
+    with Image.open(io.BytesIO(result.thumbnail)) as thumbnail:
+        assert thumbnail.format == "WEBP"
+        assert thumbnail.size == (THUMBNAIL_PX, round(THUMBNAIL_PX / 3))
+
+
+def test_a_smaller_budget_gives_a_smaller_image() -> None:
+    result = decoded(pictures.encoded(pictures.scene(1500, 500), "JPEG"), budget=ImageBudget(max_tokens=64))
+    assert math.prod(result.image.size) // 784 <= 64
+
+
+def test_decoding_leaves_pillow_as_it_was() -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    decoded(pictures.good("PNG"))
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.parametrize("kind", pictures.KINDS)
+def test_a_mutated_file_gives_an_image_or_a_reason_whatever_its_decoder_raises(kind: str) -> None:
+    for data in pictures.mutants(pictures.good(kind), seed=7, count=60):
+        outcome = _image_or_reason(data)
+        assert isinstance(outcome, Image.Image) or outcome.endswith(".")
+
+
+def _image_or_reason(data: bytes) -> Image.Image | str:
+    try:
+        return decoded(data, max_px=4_000_000).image
+    except ImageError as error:
+        return str(error)
+
+
+def test_images_that_take_much_memory_are_told_apart_before_they_are_decoded() -> None:
+    with pytest.raises(ImageError) as caught:
+        decode(pictures.png_black(9000, 9000), BUDGET, MAX_PX, light_bytes=20_000_000)
+    assert caught.value.code == "heavy"
