@@ -1,0 +1,175 @@
+"""What is sent for what was typed, and the elements a query is made of.
+
+Knows words. Does not know images, prompts or models. Every step can be switched off, and the page shows
+the result, so nobody has to guess what the model was asked.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lychee_app.errors import QueryError
+
+MAX_CHARACTERS = 2000
+MAX_ELEMENTS = 12
+
+# Asking words around the noun phrase. Longer alternatives first: the first that fits is taken.
+_VERB_ZH = r"(?:找到|找出|寻找|查找|搜索|搜一下|搜|挑选出?|挑出|挑|选出|选|来|要|看看|找)"
+_MEASURE_ZH = r"(?:[一两三几]?[张幅些]|一点)\s*(?:关于|有关|带有|含有|包含|有)?"
+_FILLER_ZH_HEAD = re.compile(
+    rf"^(?:(?:请你?|麻烦你?|能不能|可不可以|可以)?\s*(?:帮我|给我|替我|为我|帮忙|我想要?|我要)\s*{_VERB_ZH}?"
+    rf"|(?:请你?|麻烦你?)\s*{_VERB_ZH}|{_VERB_ZH}(?=(?:一下)?\s*{_MEASURE_ZH}))"
+    rf"\s*(?:一下)?\s*(?:{_MEASURE_ZH})?\s*"
+)
+_FILLER_ZH_TAIL = re.compile(
+    r"\s*(?:的\s*(?:图片|照片|图像|相片|画面|图)|图片|照片|图像|相片)\s*[吧吗呢啊]?$"
+)
+_FILLER_EN_HEAD = re.compile(
+    r"^(?:please\s+|can you\s+|could you\s+|would you\s+|i(?:'d| would)? (?:want|like|need)(?: to)?\s+)*"
+    r"(?:(?:help me|find|show|get|give|search for|search|look for|pick|see)(?:\s+me)?\s+)+"
+    r"(?:(?:an?|the|some|any|all)\s+)?"
+    r"(?:(?:images?|photos?|pictures?|pics?)\s+(?:of|with|showing|that shows?)\s+)?"
+    r"(?:(?:an?|the|some)\s+)?",
+    re.IGNORECASE,
+)
+_FILLER_EN_NOUN = re.compile(
+    r"^(?:an?\s+|the\s+|some\s+)?(?:images?|photos?|pictures?|pics?)\s+(?:of|with|showing)\s+(?:(?:an?|the|some)\s+)?",
+    re.IGNORECASE,
+)
+_FILLER_EN_TAIL = re.compile(r"[,\s]+please[.!]?$", re.IGNORECASE)
+
+_QUOTES = {'"': '"', "“": "”", "「": "」", "『": "』", "«": "»"}
+_SEPARATORS = re.compile(
+    r"\s*[+＋,，、;；\n]\s*|\s+(?:and|with|plus)\s+|\s*(?:以及|还有|并且|加上)\s*|(?<=\S)\s*[和与]\s*(?=\S)",
+    re.IGNORECASE,
+)
+# Words in which 和 or 与 is part of the word, not a conjunction.
+_WHOLE_WORDS = re.compile(
+    "和(?:服|平|尚|风|室|谐|面|田|牛|果子|纸|睦|声|弦)|[柔温暖饱祥平随总共缓调中]和|参与|与会|给与|与众不同"
+)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Which normalisation steps are on."""
+
+    lower_case: bool = True
+    fold_space: bool = True
+    drop_filler: bool = True
+
+
+def clean(typed: str, steps: Steps | None = None) -> str:
+    """The query as it is sent.
+
+    Unicode is composed (NFC); control and direction characters become spaces whatever the steps. A step
+    that would leave nothing is skipped. Raises QueryError: empty, over MAX_CHARACTERS, or no letter,
+    digit or symbol in it.
+    """
+    steps = steps or Steps()
+    if len(typed) > MAX_CHARACTERS:
+        message = f"The query has {len(typed)} characters; at most {MAX_CHARACTERS} are sent. Shorten it."
+        raise QueryError(message, code="query-long")
+    text = "".join(" " if _invisible(char) else char for char in unicodedata.normalize("NFC", typed))
+    text = re.sub(r"\s+", " ", text).strip() if steps.fold_space else text.strip()
+    text = text.lower() if steps.lower_case else text
+    if steps.drop_filler:
+        text = drop_filler(text) or text
+    if not any(unicodedata.category(char)[0] in "LNS" for char in text):
+        message = "The query is empty. Say in a few words what the images should show."
+        raise QueryError(message, code="query-empty")
+    return text
+
+
+def drop_filler(text: str) -> str:
+    """Takes asking words off both ends: "find me a photo of a black cat, please" -> "black cat"."""
+    zh = _FILLER_ZH_HEAD.sub("", text)
+    if zh != text or language(text) == "zh":
+        text = _FILLER_ZH_TAIL.sub("", zh)
+    text = _FILLER_EN_TAIL.sub("", text)
+    text = _FILLER_EN_HEAD.sub("", text)
+    return _FILLER_EN_NOUN.sub("", text).strip()
+
+
+def elements(text: str) -> tuple[str, ...]:
+    """The parts of a query, in order, each once: "green sofa + lamp" -> ("green sofa", "lamp").
+
+    Splits on + , ， 、 ; ； and, with, 和, 与, 以及 ... but never inside quotes.
+    A query of one part is one element. Parts past MAX_ELEMENTS stay in the last one.
+    """
+    masked, kept = _mask(text)
+    parts = [_unmask(part, kept).strip() for part in _SEPARATORS.split(masked)]
+    parts = list(dict.fromkeys(_unquote(part) for part in parts if part.strip(" \"'.。!！?？")))
+    if len(parts) > MAX_ELEMENTS:
+        parts = [*parts[: MAX_ELEMENTS - 1], " ".join(parts[MAX_ELEMENTS - 1 :])]
+    return tuple(parts)
+
+
+def language(text: str) -> Literal["zh", "en"]:
+    """The language a reply is asked for in: Chinese as soon as there is one Han character."""
+    return "zh" if re.search(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]", text) else "en"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a run asks of every image: the typed text, and the texts that are really sent.
+
+    `elements` is empty where they are not wanted or the query has one part only; `sent_not` is "" without a
+    "but not" text.
+    """
+
+    typed: str
+    sent: str
+    elements: tuple[str, ...] = ()
+    typed_not: str = ""
+    sent_not: str = ""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The texts judged beside the query itself: each element, then the "but not" text."""
+        return (*self.elements, self.sent_not) if self.sent_not else self.elements
+
+
+def ask(
+    typed: str, typed_not: str = "", *, steps: Steps | None = None, parts: Sequence[str] | None = None
+) -> Question:
+    """A Question. `parts` replaces the elements found in the text; () asks for none. Raises QueryError."""
+    sent = clean(typed, steps)
+    found = elements(sent) if parts is None else tuple(clean(part, steps) for part in parts)
+    found = tuple(dict.fromkeys(found))[:MAX_ELEMENTS]
+    sent_not = clean(typed_not, steps) if typed_not.strip() else ""
+    return Question(typed, sent, found if len(found) > 1 else (), typed_not if sent_not else "", sent_not)
+
+
+def _invisible(char: str) -> bool:
+    """Control (Cc) and format (Cf) characters, except the joiner that emoji need and line breaks' folding."""
+    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn"} and char not in "\u200d\n\t"
+
+
+def _mask(text: str) -> tuple[str, list[str]]:
+    """Replaces quoted parts and whole words by private-use characters that no separator matches."""
+    kept: list[str] = []
+
+    def keep(piece: str) -> str:
+        kept.append(piece)
+        return chr(0xE000 + len(kept) - 1)
+
+    for opening, closing in _QUOTES.items():
+        pattern = re.escape(opening) + f"[^{re.escape(closing)}]*" + re.escape(closing)
+        text = re.sub(pattern, lambda match: keep(match.group()), text)
+    return _WHOLE_WORDS.sub(lambda match: keep(match.group()), text), kept
+
+
+def _unmask(text: str, kept: list[str]) -> str:
+    for index in reversed(range(len(kept))):
+        text = text.replace(chr(0xE000 + index), kept[index])
+    return text
+
+
+def _unquote(part: str) -> str:
+    """Drops the quotes when they hold the whole part."""
+    part = part.strip()
+    if len(part) > 2 and _QUOTES.get(part[0]) == part[-1]:
+        return part[1:-1].strip()
+    return part

@@ -1,0 +1,60 @@
+"""Replies -> the score of one image.
+
+Knows how a score follows from what the model said. Does not know images, order or storage.
+"""
+
+import math
+from dataclasses import dataclass
+
+from lychee_app import parse
+from lychee_app.records import Reply, sigmoid
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`score` is 0 to 10 or None with a `reason`; `span` is where in the reply's text it was read."""
+
+    score: float | None
+    margin: float | None = None
+    p_yes: float | None = None
+    span: tuple[int, int] | None = None
+    reason: str | None = None
+
+
+def judged(reply: Reply, not_reply: Reply | None = None) -> Verdict:
+    """Score of a judge reply: 10 * p_yes, where p_yes is that of "the query, and not the other text".
+
+    The two are taken as independent: p = p_yes(query) * (1 - p_yes(not)). The margin of that is computed
+    from logarithms, so that strong matches do not tie at 1.0.
+    """
+    margin = reply.margin
+    if margin is None:
+        return Verdict(None, reason="the reply has no logits")
+    if not_reply is not None and not_reply.margin is not None:
+        margin = and_not(margin, not_reply.margin)
+    return Verdict(10 * sigmoid(margin), margin, sigmoid(margin))
+
+
+def explained(reply: Reply, not_reply: Reply | None = None) -> Verdict:
+    """Score of an explain reply: the number read out of its text, lowered by a match of the "not" text."""
+    parsed = parse.parse(reply.text)
+    if parsed.score is None:
+        return Verdict(None, span=parsed.span, reason=parsed.reason)
+    kept = 1.0 if not_reply is None or not_reply.p_yes is None else 1.0 - not_reply.p_yes
+    return Verdict(parsed.score * kept, span=parsed.span)
+
+
+def and_not(margin: float, not_margin: float) -> float:
+    """log(p / (1 - p)) of p = sigmoid(margin) * sigmoid(-not_margin), without leaving log space."""
+    log_p = _log_sigmoid(margin) + _log_sigmoid(-not_margin)
+    return log_p - _log_one_minus_exp(log_p)
+
+
+def _log_sigmoid(x: float) -> float:
+    return -math.log1p(math.exp(-x)) if x > 0 else x - math.log1p(math.exp(x))
+
+
+def _log_one_minus_exp(x: float) -> float:
+    """log(1 - e^x) for x < 0 (Maechler 2012, log1mexp)."""
+    x = min(x, -5e-324)
+    return math.log(-math.expm1(x)) if x > -math.log(2) else math.log1p(-math.exp(x))
