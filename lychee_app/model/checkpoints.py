@@ -1,0 +1,146 @@
+"""Names of checkpoints -> folders on this machine. Nothing here goes to the network; `download` does.
+
+    demo      the embedded checkpoint
+    lychee    vec-ai/lychee-rerank-mm
+    auto      lychee where a CUDA card and the whole weights are there, else demo
+    a/b       any Qwen2.5-VL repository that was downloaded before, by us or into the hub's cache
+    a folder  as it stands
+
+Knows where things lie. Does not import torch unless asked about the machine; never runs a checkpoint's code.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lychee_app.errors import CheckpointError, LycheeError
+from lychee_app.model import memory, weights
+from lychee_app.settings import Settings
+
+DEMO_FOLDER = Path(__file__).parents[1] / "demo" / "checkpoint"
+ALIASES = {"lychee": "vec-ai/lychee-rerank-mm"}
+_KNOWN_BYTES = {"vec-ai/lychee-rerank-mm": 16_584_333_312, "Qwen/Qwen2.5-VL-3B-Instruct": 7_509_245_952}
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_ROOM_BYTES = 2 << 30
+"""What a pass needs beside the weights: activations at 1280 image tokens, kernels, the CUDA context."""
+
+
+@dataclass(frozen=True)
+class CheckpointStatus:
+    """One line of the model picker. `needs_bytes` is memory to run in; `how` says where and at what cost."""
+
+    name: str
+    state: Literal["ready", "broken", "missing"]
+    disk_bytes: int
+    needs_bytes: int
+    runs: bool
+    how: str
+    problem: str = ""
+
+
+def locate(name: str | Path, settings: Settings, cache: Path | None = None) -> Path:
+    """The folder of a named checkpoint, not yet inspected.
+
+    `cache` is the hub's cache, by default the library's own. Raises CheckpointError when there is none.
+    """
+    name = automatic(settings, cache=cache) if name == "auto" else name
+    if name == "demo":
+        return _demo()
+    if isinstance(name, Path) or _is_path(name):
+        return Path(name).expanduser()
+    repo = repository(name)
+    own = own_folder(repo, settings)
+    found = own if (own / "config.json").is_file() else _hub_folder(repo, cache)
+    if found is None:
+        message = f"{repo} is not on this machine. Run `lychee download {name}` once; then it runs offline."
+        raise CheckpointError(message, code="not-downloaded")
+    return found
+
+
+def _is_path(name: str) -> bool:
+    """A name we know is a name, also where a folder of that name lies about."""
+    if not name or name in ALIASES:
+        return False
+    folder = Path(name).expanduser()
+    return name.startswith((".", "~")) or folder.is_absolute() or folder.is_dir()
+
+
+def own_folder(repo: str, settings: Settings) -> Path:
+    """Where `lychee download` puts a repository."""
+    return settings.data_folder / "models" / repo.replace("/", "--")
+
+
+def repository(name: str) -> str:
+    """The hub's name for a checkpoint. Raises CheckpointError when it cannot be one."""
+    repo = ALIASES.get(name, name)
+    if not _HUB_NAME.fullmatch(repo):
+        message = (
+            f"No checkpoint is called {name!r}. Use demo, lychee, a hub name such as "
+            "Qwen/Qwen2.5-VL-3B-Instruct, or a folder."
+        )
+        raise CheckpointError(message, code="unknown-name")
+    return repo
+
+
+def available(settings: Settings, cache: Path | None = None) -> list[CheckpointStatus]:
+    """What the model picker offers: the known checkpoints, and others in the hub's cache that can run."""
+    machine = memory.machine()
+    names = dict.fromkeys(["demo", "lychee", *_KNOWN_BYTES, *_cached(cache)])
+    return [_status(name, settings, machine, cache) for name in names if name not in ALIASES.values()]
+
+
+def _status(name: str, settings: Settings, machine: memory.Machine, cache: Path | None) -> CheckpointStatus:
+    size, problem, state = _KNOWN_BYTES.get(ALIASES.get(name, name), 0), "", "ready"
+    try:
+        size = weights.inspect(locate(name, settings, cache)).weight_bytes
+    except LycheeError as error:
+        state, problem = ("missing" if error.code == "not-downloaded" else "broken"), str(error)
+    runs, needs, how = fit(size, machine)
+    return CheckpointStatus(name, state, size, needs, runs, how, problem)
+
+
+def fit(weight_bytes: int, machine: memory.Machine) -> tuple[bool, int, str]:
+    """Whether BF16 weights of this size run on this machine, the memory they want, and how."""
+    on_card, on_cpu = weight_bytes + _ROOM_BYTES, 2 * weight_bytes + _ROOM_BYTES
+    if machine.card_bytes >= on_card:
+        return True, on_card, f"on {machine.card}"
+    if machine.card_bytes:
+        fits = machine.card_bytes + machine.ram_bytes >= on_card
+        return fits, on_card, f"partly on {machine.card}; the rest is copied from RAM for every pass: slow"
+    if machine.ram_bytes >= on_cpu:
+        return True, on_cpu, "on the processor" + (": minutes per image" if weight_bytes > 4 << 30 else "")
+    return False, on_cpu, "needs a card or more RAM"
+
+
+def automatic(settings: Settings, machine: memory.Machine | None = None, cache: Path | None = None) -> str:
+    """What "auto" stands for: lychee where it is whole and `machine` (None: this one) has a card, or demo."""
+    try:
+        weights.inspect(locate("lychee", settings, cache))
+    except CheckpointError:
+        return "demo"
+    return "lychee" if (machine or memory.machine()).card_bytes else "demo"
+
+
+def _demo() -> Path:
+    if not DEMO_FOLDER.is_dir():
+        message = "The embedded demo checkpoint is not part of this installation. Install the package again."
+        raise CheckpointError(message, code="demo-missing")
+    return DEMO_FOLDER
+
+
+def _hub_folder(repo: str, cache: Path | None) -> Path | None:
+    """The snapshot in the hub library's cache that holds this repository's config."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repo, "config.json", cache_dir=cache)
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def _cached(cache: Path | None) -> list[str]:
+    """Hub names in the cache whose config is of the right architecture."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    found = sorted(Path(cache or HF_HUB_CACHE).glob("models--*--*/snapshots/*/config.json"))
+    right = [file for file in found if f'"{weights.ARCHITECTURE}"' in file.read_text("utf-8", "replace")]
+    return ["/".join(file.parents[2].name.split("--")[1:3]) for file in right]

@@ -1,0 +1,98 @@
+"""Greedy generation, one token at a time, on the keys and values that a prefill left behind.
+
+Two ways to make a step, with one signature: `PlainDecoder` here, on any device, and `decode_fused`'s. Tokens
+stay on the device; on a card the host reads each while the next step runs already. Knows token ids and slots
+of the key-value buffer. Does not know images, prompts or text.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from lychee_app.model.text import TextDecoder
+
+
+@dataclass(frozen=True)
+class Prefilled:
+    """A prompt that was read. hidden: (1, hidden) of its last token; the next token takes `slot`, `position`.
+
+    `kept` is what `Decoder.buffer` gave, with the prompt's keys and values in its first slots.
+    """
+
+    hidden: Tensor
+    kept: Tensor
+    slot: int
+    position: int
+
+
+class Decoder(Protocol):
+    def buffer(self, slots: int) -> Tensor:
+        """Room for keys and values of at least `slots` tokens: (layers, slots, 2, key heads, width)."""
+        ...
+
+    def generate(self, prompt: Prefilled, max_tokens: int, stop_ids: frozenset[int]) -> list[int]:
+        """At most `max_tokens` ids, the first of equals; a stop id that ended it is the last one."""
+        ...
+
+
+class PlainDecoder:
+    """Steps in torch."""
+
+    def __init__(self, text: TextDecoder, head: Tensor) -> None:
+        """head: (vocabulary, hidden)."""
+        self._text = text
+        self._head = head
+
+    def buffer(self, slots: int) -> Tensor:
+        return self._text.buffer(slots)
+
+    def generate(self, prompt: Prefilled, max_tokens: int, stop_ids: frozenset[int]) -> list[int]:
+        return read(self._tokens(prompt, max_tokens), stop_ids)
+
+    def _tokens(self, prompt: Prefilled, count: int) -> Iterator[Tensor]:
+        """Each (1,) on the device; the step to the next one starts when that is asked for."""
+        plans = self._text.step_plans(prompt.slot, prompt.position, count - 1)
+        token = self._likeliest(prompt.hidden)
+        yield token
+        for plan in plans:
+            token = self._likeliest(self._text(self._text.embed(token), plan, prompt.kept))
+            yield token
+
+    def _likeliest(self, hidden: Tensor) -> Tensor:
+        return (hidden @ self._head.t()).argmax(-1)
+
+
+Coming = tuple[Tensor, torch.Event | None]
+"""A token on its way to the host, and what tells that it has arrived."""
+
+
+def read(tokens: Iterator[Tensor], stop_ids: frozenset[int]) -> list[int]:
+    """The ids, up to a stop id. On a card one step more is under way before a token is read."""
+    made: list[int] = []
+    coming: deque[Coming] = deque()
+    for token in tokens:
+        coming.append(_copied(token))
+        if len(coming) > token.is_cuda and _taken(coming, made) in stop_ids:
+            return made
+    while coming and _taken(coming, made) not in stop_ids:
+        pass
+    return made
+
+
+def _copied(token: Tensor) -> Coming:
+    if not token.is_cuda:
+        return token, None
+    place = torch.empty(1, dtype=token.dtype, pin_memory=True).copy_(token, non_blocking=True)
+    return place, torch.cuda.current_stream(token.device).record_event()
+
+
+def _taken(coming: deque[Coming], made: list[int]) -> int:
+    token, arrived = coming.popleft()
+    if arrived is not None:
+        arrived.synchronize()
+    made.append(int(token))
+    return made[-1]

@@ -1,0 +1,273 @@
+"""Fetches a checkpoint once, into the data folder. The only code of this package that goes to the network.
+
+Every file is written to a `.part` that survives a cut connection, a closed program or a power loss; the
+next call asks only for the bytes that are missing (HTTP Range). A finished file is checked against the
+hub's SHA-256 before it gets its name. (`snapshot_download` of huggingface_hub 2 deletes what it has of an
+unfinished file, which is up to 5 GB here; its listing, its headers and its `http_get` are used.)
+
+Knows the hub's listing, and ModelScope's where that library is installed and the hub cannot be reached.
+Only weights, JSON, text and templates at the top of the repository are fetched: no code.
+"""
+
+import hashlib
+import importlib.util
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from lychee_app.errors import CheckpointError, DownloadError
+from lychee_app.model import checkpoints, weights
+from lychee_app.settings import Settings
+
+Progress = Callable[[int, int], None]
+Mirror = Callable[[str, Path], None]
+"""(repository, folder) -> None: fills the folder from elsewhere."""
+
+_PATTERNS = ("model*.safetensors", "*.json", "*.txt", "*.jinja")
+_MANIFEST = ".download.json"
+
+
+@dataclass(frozen=True)
+class _Remote:
+    """One file of the repository. `mark` changes with its content: SHA-256 for weights, a git hash else."""
+
+    name: str
+    size_bytes: int
+    mark: str
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class _Source:
+    """`endpoint` None is the hub itself."""
+
+    repo: str
+    revision: str
+    endpoint: str | None
+
+
+def download(
+    name: str, settings: Settings, progress: Progress = lambda done, total: None, mirror: Mirror | None = None
+) -> Path:
+    """Fetches what is missing of a named checkpoint and returns its folder, found whole.
+
+    `progress` gets (done, total) in bytes. What is on this machine already is not fetched again.
+    `mirror` is tried when the hub cannot be reached; None takes ModelScope where it is installed.
+    Raises DownloadError; CheckpointError for a name that cannot be one, or a repository of another kind.
+    """
+    name = "lychee" if name == "auto" else name
+    there = _whole(name, settings)
+    if there is not None:
+        progress(there.weight_bytes, there.weight_bytes)
+        return there.folder
+    repo = checkpoints.repository(name)
+    if settings.hub_offline:
+        message = (
+            f"{repo} is not here, and HF_HUB_OFFLINE forbids fetching it. Unset HF_HUB_OFFLINE and try again."
+        )
+        raise DownloadError(message, code="offline")
+    folder = checkpoints.own_folder(repo, settings)
+    try:
+        _fetch(repo, folder, settings, progress)
+    except DownloadError as error:
+        mirror = mirror or _modelscope()
+        if error.code != "no-network" or mirror is None:
+            raise
+        _from_mirror(mirror, repo, folder, error)
+    return weights.inspect(folder).folder
+
+
+def _whole(name: str, settings: Settings) -> weights.Checkpoint | None:
+    try:
+        return weights.inspect(checkpoints.locate(name, settings))
+    except CheckpointError as error:
+        if error.code == "unknown-name":
+            raise
+        return None
+
+
+def _fetch(repo: str, folder: Path, settings: Settings, progress: Progress) -> None:
+    """Small files first, so that a wrong architecture is told before its weights are fetched."""
+    with _translated(repo, folder):
+        revision, files = _listing(repo, settings)
+        source = _Source(repo, revision, settings.hub_endpoint)
+        folder.mkdir(parents=True, exist_ok=True)
+        have = _manifest(folder)
+        missing = [file for file in files if not _is_here(file, folder, have)]
+        total = sum(file.size_bytes for file in files)
+        done = total - sum(file.size_bytes for file in missing)
+        _room(folder, sum(file.size_bytes - _part_bytes(file, folder) for file in missing))
+        for file in sorted(missing, key=lambda file: file.size_bytes):
+            _one(source, file, folder, lambda part, done=done: progress(done + part, total))
+            have[file.name] = file.mark
+            (folder / _MANIFEST).write_text(json.dumps(have), "utf-8")
+            done += file.size_bytes
+            if file.name == "config.json":
+                weights.config_of(folder)
+        progress(total, total)
+
+
+def _listing(repo: str, settings: Settings) -> tuple[str, list[_Remote]]:
+    """The revision and the files of the repository that a checkpoint needs."""
+    from huggingface_hub import HfApi
+
+    info = HfApi(endpoint=settings.hub_endpoint).model_info(repo, files_metadata=True, timeout=30)
+    files = [_remote(entry) for entry in info.siblings or [] if _wanted(entry.rfilename)]
+    if not any(file.name.endswith(".safetensors") for file in files):
+        message = f"{repo} holds no safetensors weights; no other format is read. Choose another repository."
+        raise DownloadError(message, code="no-safetensors")
+    return info.sha or "main", files
+
+
+def _wanted(name: str) -> bool:
+    """A plain name that fits: nothing of a repository can be written outside its folder."""
+    plain = "/" not in name and "\\" not in name and not name.startswith(".")
+    return plain and any(fnmatch(name, pattern) for pattern in _PATTERNS)
+
+
+def _remote(entry: Any) -> _Remote:
+    sha256 = entry.lfs.sha256 if entry.lfs else None
+    return _Remote(entry.rfilename, entry.size or 0, str(sha256 or entry.blob_id), sha256)
+
+
+def _one(source: _Source, file: _Remote, folder: Path, progress: Callable[[int], None]) -> None:
+    """Fetches the rest of one file, checks it and gives it its name."""
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers, disable_progress_bars
+
+    disable_progress_bars("huggingface_hub.http_get")
+    url = hf_hub_url(source.repo, file.name, revision=source.revision, endpoint=source.endpoint)
+    part = _part(file, folder)
+    with _Part(part, progress) as stream:
+        http_get(
+            url, stream, resume_size=stream.tell(), headers=build_hf_headers(), expected_size=file.size_bytes
+        )
+    if part.stat().st_size != file.size_bytes or (file.sha256 and _sha256(part) != file.sha256):
+        part.unlink()
+        message = f"{file.name} of {source.repo} arrived damaged and was thrown away. Run the download again."
+        raise DownloadError(message, code="checksum")
+    part.replace(folder / file.name)
+
+
+class _Part(io.FileIO):
+    """An unfinished file, opened at its end, that tells how long it is whenever it grows."""
+
+    def __init__(self, path: Path, progress: Callable[[int], None]) -> None:
+        super().__init__(path, "a+b")
+        self.seek(0, io.SEEK_END)
+        self._progress = progress
+        progress(self.tell())
+
+    def write(self, data: Any, /) -> int:
+        left = memoryview(data)
+        while left:
+            left = left[super().write(left) :]
+        self._progress(self.tell())
+        return len(data)
+
+
+def _part(file: _Remote, folder: Path) -> Path:
+    """Carries the content's mark, so that a part of an older revision is never continued."""
+    return folder / f"{file.name}.{file.mark[:12]}.part"
+
+
+def _part_bytes(file: _Remote, folder: Path) -> int:
+    part = _part(file, folder)
+    return part.stat().st_size if part.is_file() else 0
+
+
+def _is_here(file: _Remote, folder: Path, have: dict[str, str]) -> bool:
+    place = folder / file.name
+    return have.get(file.name) == file.mark and place.is_file() and place.stat().st_size == file.size_bytes
+
+
+def _manifest(folder: Path) -> dict[str, str]:
+    """File name -> mark of what is here; empty where it cannot be read, and then all is fetched again."""
+    try:
+        return dict(json.loads((folder / _MANIFEST).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _room(folder: Path, needed_bytes: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed_bytes > free:
+        message = (
+            f"The download needs {needed_bytes / 1e9:.1f} GB more; {free / 1e9:.1f} GB are free in {folder}. "
+            "Make room, or set LYCHEE_HOME to a folder on another disk."
+        )
+        raise DownloadError(message, code="disk-full")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def _translated(repo: str, folder: Path) -> Iterator[None]:
+    """What the hub's library raises -> DownloadError. What is fetched so far stays for the next call."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except errors.GatedRepoError as error:
+        message = (
+            f"{repo} wants its conditions accepted first: open its page on the hub, then `hf auth login`."
+        )
+        raise DownloadError(message, code="gated") from error
+    except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
+        message = f"The hub has no repository {repo}, or it is private. Check the name, or `hf auth login`."
+        raise DownloadError(message, code="no-repository") from error
+    except errors.HfHubHTTPError as error:
+        message = f"The hub refused {repo}: {error}. What is here stays; try again later."
+        raise DownloadError(message, code="hub-error") from error
+    except OSError as error:
+        raise _file_error(error, repo, folder) from error
+    except Exception as error:  # the hub's HTTP client has errors of its own, by version
+        raise _no_network(error, repo) from error
+
+
+def _file_error(error: OSError, repo: str, folder: Path) -> DownloadError:
+    if isinstance(error, ConnectionError | TimeoutError) or error.errno is None:
+        return _no_network(error, repo)
+    message = f"{folder} cannot be written: {error}. Make room, or set LYCHEE_HOME to another folder."
+    return DownloadError(message, code="disk-full")
+
+
+def _no_network(error: Exception, repo: str) -> DownloadError:
+    message = (
+        f"The connection for {repo} failed: {error}. What is here stays; run the same command again to go "
+        "on. HF_ENDPOINT can name a mirror."
+    )
+    return DownloadError(message, code="no-network")
+
+
+def _modelscope() -> Mirror | None:
+    """ModelScope's own download, where that library is installed. Not tested against the real service."""
+    if importlib.util.find_spec("modelscope") is None:
+        return None
+
+    def fetch(repo: str, folder: Path) -> None:
+        from modelscope.hub.snapshot_download import snapshot_download  # type: ignore[import-not-found]
+
+        snapshot_download(repo, local_dir=str(folder), allow_patterns=list(_PATTERNS))
+
+    return fetch
+
+
+def _from_mirror(mirror: Mirror, repo: str, folder: Path, first: DownloadError) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        mirror(repo, folder)
+    except Exception as error:  # a mirror may raise anything
+        raise DownloadError(f"{first} The mirror failed too: {error}", code="no-network") from error

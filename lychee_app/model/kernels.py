@@ -1,0 +1,147 @@
+# ruff: noqa: PLR0917 - kernels take their places one by one
+# pyright: reportArgumentType=false, reportIndexIssue=false, reportOperatorIssue=false
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
+"""Triton kernels for the steps between the matrix products, one pass over the data each.
+
+Imported only where Triton is. Sums are float32 and rounded where the Hugging Face modules round. Knows
+addresses and block sizes. Does not know layers.
+"""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from lychee_app.model.fused import Norm, Turns
+
+
+class FusedSteps:
+    """`fused.Steps` in Triton."""
+
+    def norm(self, x: Tensor, norm: Norm) -> Tensor:
+        return _norm(x, x, norm, add=False)
+
+    def add_norm(self, x: Tensor, delta: Tensor, norm: Norm) -> Tensor:
+        return _norm(x, delta, norm, add=True)
+
+    def rotate(self, heads: Tensor, count: int, turns: Turns) -> None:
+        _rotate(heads, count, count, turns, heads, turns.cos)
+
+    def rotate_and_keep(
+        self, heads: Tensor, queries: int, turns: Turns, kept: Tensor, places: Tensor
+    ) -> Tensor:
+        _rotate(heads, queries, (heads.shape[1] + queries) // 2, turns, kept, places)
+        return heads[:, :queries]
+
+    def swiglu(self, gate_up: Tensor) -> Tensor:
+        tokens, width = gate_up.shape[0], gate_up.shape[1] // 2
+        grid = (tokens, triton.cdiv(width, 2048))
+        swiglu_kernel[grid](gate_up, width, BLOCK=2048, num_warps=8)
+        return gate_up[:, :width]
+
+
+def _norm(x: Tensor, delta: Tensor, norm: Norm, add: bool) -> Tensor:
+    out, width = torch.empty_like(x), x.shape[-1]
+    block = triton.next_power_of_2(width)
+    warps = 8 if block > 2048 else 4
+    norm_kernel[(len(x),)](
+        x, delta, norm.weight, out, norm.epsilon, width, BLOCK=block, ADD=add, num_warps=warps
+    )
+    return out
+
+
+def _rotate(heads: Tensor, queries: int, turned: int, turns: Turns, kept: Tensor, places: Tensor) -> None:
+    tokens, count, width = heads.shape
+    rotate_kernel[(tokens,)](
+        heads,
+        turns.cos,
+        turns.sin,
+        kept,
+        places,
+        heads.stride(0),
+        kept.stride(0),
+        QUERIES=queries,
+        TURNED=turned,
+        HEADS=count,
+        WIDTH=width,
+        HEAD_BLOCK=triton.next_power_of_2(turned),
+        KEY_BLOCK=triton.next_power_of_2(max(count - turned, 1)),
+        HALF_BLOCK=triton.next_power_of_2(width // 2),
+        KEEP=turned > queries,
+        num_warps=4,
+    )
+
+
+@triton.jit
+def norm_kernel(x, delta, weight, out, epsilon, width, BLOCK: tl.constexpr, ADD: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64) * width
+    at = tl.arange(0, BLOCK)
+    inside = at < width
+    value = tl.load(x + row + at, mask=inside, other=0).to(tl.float32)
+    if ADD:
+        value += tl.load(delta + row + at, mask=inside, other=0).to(tl.float32)
+        rounded = value.to(x.dtype.element_ty)
+        tl.store(x + row + at, rounded, mask=inside)
+        value = rounded.to(tl.float32)
+    scale = tl.rsqrt(tl.sum(value * value, axis=0) / width + epsilon)
+    normed = (value * scale).to(out.dtype.element_ty).to(tl.float32)
+    weights = tl.load(weight + at, mask=inside, other=0).to(tl.float32)
+    tl.store(out + row + at, (normed * weights).to(out.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def rotate_kernel(
+    heads,
+    cos,
+    sin,
+    kept,
+    places,
+    stride,
+    kept_stride,
+    QUERIES: tl.constexpr,
+    TURNED: tl.constexpr,
+    HEADS: tl.constexpr,
+    WIDTH: tl.constexpr,
+    HEAD_BLOCK: tl.constexpr,
+    KEY_BLOCK: tl.constexpr,
+    HALF_BLOCK: tl.constexpr,
+    KEEP: tl.constexpr,
+):
+    """One token: turns its first TURNED heads; with KEEP, keys and values go to `kept` instead of back."""
+    token = tl.program_id(0).to(tl.int64)
+    half: tl.constexpr = WIDTH // 2
+    head = tl.arange(0, HEAD_BLOCK)[:, None]
+    at = tl.arange(0, HALF_BLOCK)[None, :]
+    inside = (head < TURNED) & (at < half)
+    source = heads + token * stride + head * WIDTH + at
+    first = tl.load(source, mask=inside, other=0).to(tl.float32)
+    second = tl.load(source + half, mask=inside, other=0).to(tl.float32)
+    c = tl.load(cos + token * half + at, mask=at < half, other=0)
+    s = tl.load(sin + token * half + at, mask=at < half, other=0)
+    turned_first = (first * c - second * s).to(heads.dtype.element_ty)
+    turned_second = (second * c + first * s).to(heads.dtype.element_ty)
+    queries = inside & (head < QUERIES)
+    tl.store(source, turned_first, mask=queries)
+    tl.store(source + half, turned_second, mask=queries)
+    if KEEP:
+        place = kept + tl.load(places + token).to(tl.int64) * kept_stride
+        keys = inside & (head >= QUERIES)
+        key = place + (head - QUERIES) * WIDTH + at
+        tl.store(key, turned_first, mask=keys)
+        tl.store(key + half, turned_second, mask=keys)
+        row = tl.arange(0, KEY_BLOCK)[:, None]
+        column = tl.arange(0, 2 * HALF_BLOCK)[None, :]
+        here = (row < HEADS - TURNED) & (column < WIDTH)
+        values = tl.load(heads + token * stride + (TURNED + row) * WIDTH + column, mask=here)
+        tl.store(place + (HEADS - TURNED + row) * WIDTH + column, values, mask=here)
+
+
+@triton.jit
+def swiglu_kernel(gate_up, width, BLOCK: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64) * 2 * width
+    at = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    inside = at < width
+    gate = tl.load(gate_up + row + at, mask=inside, other=0).to(tl.float32)
+    up = tl.load(gate_up + row + width + at, mask=inside, other=0).to(tl.float32)
+    gate = (gate * tl.sigmoid(gate)).to(gate_up.dtype.element_ty).to(tl.float32)
+    tl.store(gate_up + row + at, (gate * up).to(gate_up.dtype.element_ty), mask=inside)

@@ -1,0 +1,199 @@
+"""A checkpoint folder -> a model in memory, on its device, in its precision.
+
+Knows transformers' loader and accelerate's placing. Does not know prompts or scores. Both key namings are
+read: the older `visual.*`, `model.layers.*`, `lm_head.*`, and the current one; transformers renames.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+import torch
+from torch import Tensor
+
+from lychee_app.errors import CheckpointError
+from lychee_app.model import skeleton
+from lychee_app.model.fast import capable
+from lychee_app.model.placement import Placement, cost, place
+from lychee_app.model.weights import Checkpoint
+
+Precision = Literal["auto", "bfloat16", "float32"]
+_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+_LARGE_BYTES = 4 << 30
+_SLOW_NOTE = (
+    "A model of this size takes minutes per image on a processor. A CUDA card, or the demo, is faster."
+)
+_MPS_NOTE = "Apple's MPS is used in float32. This was never tested: compare a few scores with --device cpu."
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """`model` is a Qwen2_5_VLForConditionalGeneration in eval mode; inputs go to `device`."""
+
+    model: Any
+    device: str
+    precision: str
+    warnings: tuple[str, ...]
+
+
+def choose_device(device: str | None) -> str:
+    """None: CUDA where there is a card, else MPS, else the processor. Raises CheckpointError."""
+    mps = torch.backends.mps.is_available()
+    if device is None:
+        return "cuda:0" if torch.cuda.is_available() else "mps" if mps else "cpu"
+    kind, _, index = device.partition(":")
+    cards = [str(number) for number in range(torch.cuda.device_count())]
+    there = {"cpu": not index, "mps": mps and not index, "cuda": (index or "0") in cards}
+    if not there.get(kind, False):
+        raise CheckpointError(f"This machine has no device {device!r}. Use cpu.", code="no-device")
+    return f"cuda:{index or 0}" if kind == "cuda" else kind
+
+
+def load(
+    checkpoint: Checkpoint,
+    device: str,
+    precision: Precision,
+    scratch: Path,
+    placement: Placement | None = None,
+) -> Loaded:
+    """`scratch` takes what fits neither card nor RAM; `placement` None works out where what goes.
+
+    Raises CheckpointError.
+    """
+    dtype, name = _dtype(device, precision)
+    size, ram = _size(checkpoint, dtype), psutil.virtual_memory().available
+    placement = placement or place(size, device, _free_card_bytes(device), ram, scratch)
+    model = _read(checkpoint, dtype, placement)
+    if placement.map is None and device != "cpu":
+        model.to(device)
+    warnings = (_spill_warning(model),) if placement.spills else ()
+    return Loaded(model, input_device(model, device), name, warnings + _notes(checkpoint, device))
+
+
+def input_device(model: Any, device: str) -> str:
+    """Where inputs go: to the card, unless it was so full that accelerate put nothing there."""
+    places = {str(place) for place in getattr(model, "hf_device_map", {}).values()}
+    return "cpu" if places and places <= {"cpu", "disk"} else device
+
+
+def load_lean(checkpoint: Checkpoint, device: str, precision: Precision) -> Loaded | None:
+    """The weights alone, for the fast passes on a processor, read without transformers; None if unsure.
+
+    `model` of the result has no forward of its own (skeleton.py).
+    """
+    dtype, name = _dtype(device, precision)
+    if device != "cpu" or not _fits(checkpoint, dtype):
+        return None
+    model = skeleton.read(checkpoint, dtype)
+    if model is None or not capable(model):
+        return None
+    return Loaded(model, device, name, _notes(checkpoint, device))
+
+
+def _notes(checkpoint: Checkpoint, device: str) -> tuple[str, ...]:
+    if device == "mps":
+        return (_MPS_NOTE,)
+    large = device == "cpu" and checkpoint.weight_bytes > _LARGE_BYTES
+    return (_SLOW_NOTE,) if large else ()
+
+
+def head_rows(model: Any, ids: list[int]) -> Tensor:
+    """Rows of the output head, float32 on the CPU: (len(ids), hidden). Also of a head that was spilled."""
+    head = model.lm_head
+    if head.weight.device.type != "meta":
+        return head.weight[ids].detach().to("cpu", torch.float32)
+    from accelerate.utils import align_module_device
+
+    with align_module_device(head, execution_device=torch.device("cpu")):
+        return head.weight[ids].detach().to(torch.float32)
+
+
+def _read(checkpoint: Checkpoint, dtype: torch.dtype, placement: Placement) -> Any:
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    try:
+        with _quiet():
+            loaded: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+                checkpoint.folder,
+                dtype=dtype,
+                attn_implementation="sdpa",
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # so that it is us who say which
+                **placement.arguments(),
+            )
+    except torch.OutOfMemoryError as error:
+        message = f"There is not enough memory to load {checkpoint.folder}. Close other programs. ({error})"
+        raise CheckpointError(message, code="load-memory") from error
+    except Exception as error:  # the loader raises whatever its parts raise
+        message = f"{checkpoint.folder} cannot be loaded: {error}. Fetch the checkpoint again."
+        raise CheckpointError(message, code="load-failed") from error
+    model, report = loaded
+    _whole(report, checkpoint)
+    return model.eval()
+
+
+def _whole(report: dict[str, Any], checkpoint: Checkpoint) -> None:
+    """A tensor that is missing would be made up at random: refuse."""
+    wrong = sorted([*report.get("missing_keys", ()), *report.get("mismatched_keys", ())], key=_name)
+    if wrong:
+        message = (
+            f"{checkpoint.folder} lacks {len(wrong)} tensors of the model or has them in another shape, "
+            f"such as {_name(wrong[0])}. Fetch the checkpoint again."
+        )
+        raise CheckpointError(message, code="tensors-missing")
+
+
+def _name(key: Any) -> str:
+    """A missing key is its name, a mismatched one (name, shape found, shape wanted)."""
+    return key if isinstance(key, str) else str(key[0])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The loader's bars and reports would go to a terminal that shows our own."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        logging.enable_progress_bar()
+
+
+def _dtype(device: str, precision: Precision) -> tuple[torch.dtype, str]:
+    """BF16 on CUDA, float32 elsewhere, unless it is said."""
+    if precision == "auto":
+        precision = "bfloat16" if device.startswith("cuda") else "float32"
+    return (torch.bfloat16 if precision == "bfloat16" else torch.float32), precision
+
+
+def _size(checkpoint: Checkpoint, dtype: torch.dtype) -> int:
+    return checkpoint.weight_bytes * dtype.itemsize // _BYTES.get(checkpoint.dtype, 2)
+
+
+def _fits(checkpoint: Checkpoint, dtype: torch.dtype) -> bool:
+    """Twice: on the way to another precision, or into joined matrices, a part is held two times."""
+    return 2 * _size(checkpoint, dtype) < psutil.virtual_memory().available
+
+
+def _free_card_bytes(device: str) -> int:
+    return torch.cuda.mem_get_info(device)[0] if device.startswith("cuda") else 0
+
+
+def _spill_warning(model: Any) -> str:
+    """Counts what accelerate put where: parameters that are not resident are on "meta"."""
+    places = {name: str(place) for name, place in getattr(model, "hf_device_map", {}).items()}
+    sizes = {"cpu": 0, "disk": 0}
+    for name, parameter in model.named_parameters():
+        where = next((place for part, place in places.items() if name.startswith(f"{part}.")), "")
+        if where in sizes and parameter.device.type == "meta":
+            sizes[where] += parameter.numel() * parameter.element_size()
+    return cost(sizes["cpu"], sizes["disk"])

@@ -1,0 +1,55 @@
+"""How much memory there is and how much is used: the card's, or RAM where there is no card.
+
+Knows torch's counters and psutil. Does not free anything; the scorer does.
+"""
+
+from dataclasses import dataclass
+
+import psutil
+
+from lychee_app.records import MemoryReading
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a checkpoint can run on. `card_bytes` is the largest CUDA card's memory, 0 without one."""
+
+    card: str
+    card_bytes: int
+    ram_bytes: int
+
+
+def machine() -> Machine:
+    import torch
+
+    ram = psutil.virtual_memory().total
+    if not torch.cuda.is_available():
+        return Machine("", 0, ram)
+    cards = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    largest = max(cards, key=lambda card: card.total_memory)
+    return Machine(largest.name, largest.total_memory, ram)
+
+
+def reading(device: str) -> MemoryReading:
+    """A CUDA card's memory as used by everybody, and this process's peak of it. Without a card: RAM."""
+    import torch
+
+    if torch.device(device).type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        peak = torch.cuda.max_memory_allocated(device)
+        return MemoryReading("GPU", total - free, total, peak)
+    ram = psutil.virtual_memory()
+    return MemoryReading("RAM", ram.total - ram.available, ram.total, _peak_rss())
+
+
+def _peak_rss() -> int:
+    """The largest this process ever was; where the system does not tell, what it is now."""
+    try:
+        import resource
+    except ImportError:
+        info = psutil.Process().memory_info()
+        return getattr(info, "peak_wset", info.rss)
+    import sys
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,58 @@
+"""Where a model's weights go: one card, a card and RAM, RAM, or RAM and disk. Arithmetic only.
+
+Knows sizes. Does not know torch: it is told what is free, so that it can be tested for machines nobody has.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOM_BYTES = 2 << 30
+"""Kept free beside the weights on a card: activations at 1280 image tokens and the workspaces of kernels."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Arguments of `from_pretrained`. `map` None loads without accelerate."""
+
+    map: str | dict[str, str] | None
+    max_memory: dict[int | str, int] | None = None
+    offload_folder: Path | None = None
+    spills: bool = False
+
+    def arguments(self) -> dict[str, Any]:
+        values = {
+            "device_map": self.map,
+            "max_memory": self.max_memory,
+            "offload_folder": self.offload_folder,
+        }
+        return {key: value for key, value in values.items() if value is not None}
+
+
+def place(
+    weight_bytes: int, device: str, free_card_bytes: int, free_ram_bytes: int, scratch: Path
+) -> Placement:
+    """`weight_bytes` in the precision they are run in. A card that holds them all gets them all."""
+    if device.startswith("cuda"):
+        if weight_bytes + ROOM_BYTES <= free_card_bytes:
+            return Placement({"": device})
+        index = int(device.partition(":")[2] or 0)
+        card = max(0, free_card_bytes - ROOM_BYTES)
+        limits: dict[int | str, int] = {index: card, "cpu": int(free_ram_bytes * 0.9)}
+        return Placement("auto", limits, scratch, spills=True)
+    if device == "cpu" and weight_bytes > free_ram_bytes * 0.9:
+        return Placement("auto", {"cpu": int(free_ram_bytes * 0.8)}, scratch, spills=True)
+    return Placement(None)
+
+
+def cost(ram_bytes: int, disk_bytes: int) -> str:
+    """What a spill costs, in words. Its speeds (PCIe 12 GB/s, disk 1 GB/s) are rules of thumb."""
+    if not ram_bytes + disk_bytes:
+        return "The card has no room for the model: it runs on the processor, slowly. Close other programs."
+    seconds = ram_bytes / 12e9 + disk_bytes / 1e9
+    places = [f"{ram_bytes / 1e9:.1f} GB in RAM"] if ram_bytes else []
+    places += [f"{disk_bytes / 1e9:.1f} GB in files"] if disk_bytes else []
+    return (
+        f"The model does not fit: {' and '.join(places)} must be copied for every pass, "
+        f"roughly {seconds:.1f} s more each. Close other programs or choose a smaller model."
+    )

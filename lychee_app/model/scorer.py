@@ -1,0 +1,230 @@
+"""`open_scorer`: a name -> a Scorer; and `QwenScorer`, which judges and explains one image at a time.
+
+Knows the order of things: patches, vision tower once, one prompt per query, last hidden state, two rows of
+the head in float32. Does not know how an image was prepared or a query cleaned, nor what a score means.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lychee_app import query as queries_
+from lychee_app.errors import ModelLost, OutOfMemory
+from lychee_app.model import checkpoints, memory, selftest, weights
+from lychee_app.model.fast import best
+from lychee_app.model.faults import translated
+from lychee_app.model.forward import Forward, PlainForward
+from lychee_app.model.layout import PixelLayout, budget
+from lychee_app.model.loading import Precision, choose_device, head_rows, load, load_lean
+from lychee_app.model.pixels import patchify
+from lychee_app.model.threads import limited, threads_for
+from lychee_app.model.tokens import Codec, Prompt
+from lychee_app.prompt import DEFAULT_INSTRUCTION
+from lychee_app.records import Candidate, MemoryReading, Reply, ScorerInfo
+from lychee_app.settings import Settings
+
+_WORTH_RELEASING_BYTES = 512 << 20
+"""Less than this stays with the allocator: giving it back and asking again costs milliseconds per image."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a scorer is made of. `head` is (2, hidden) float32: the rows of "yes" and of "no"."""
+
+    forward: Forward
+    codec: Codec
+    layout: PixelLayout
+    head: Tensor
+    device: str
+    stop_ids: frozenset[int]
+    threads: int | None = None
+    """Of the processor, for the work on one image; None: as many as torch takes by itself."""
+
+
+class QwenScorer:
+    """A Scorer on a Qwen2.5-VL checkpoint. Threads may share it: one image is on the device at a time."""
+
+    def __init__(self, parts: Parts, info: ScorerInfo) -> None:
+        self._parts, self._info = parts, info
+        self._one_at_a_time = threading.Lock()
+
+    @property
+    def info(self) -> ScorerInfo:
+        return self._info
+
+    def judge(
+        self, candidate: Candidate, queries: Sequence[str], instruction: str = DEFAULT_INSTRUCTION
+    ) -> list[Reply]:
+        """One reply per query, in order; the vision tower runs once. Raises ScoringError, ModelLost."""
+        if not queries:
+            return []
+        tokens = candidate.tokens(self._parts.layout.token_px)
+        prompts = [self._parts.codec.judge(query, instruction, tokens) for query in queries]
+        started = time.perf_counter()
+        with self._a_pass(candidate, tokens):
+            logits = self._logits(candidate, prompts)
+        seconds = (time.perf_counter() - started) / len(prompts)
+        pairs = zip(queries, prompts, logits, strict=True)
+        return [self._judged(query, prompt, pair, tokens, seconds) for query, prompt, pair in pairs]
+
+    def explain(self, candidate: Candidate, query: str, max_tokens: int = 160) -> Reply:
+        """Greedy text that is asked to end in `Score: x / 10`. Raises ScoringError, ModelLost."""
+        codec, tokens = self._parts.codec, candidate.tokens(self._parts.layout.token_px)
+        prompt = codec.explain(query, queries_.language(query), tokens)
+        started = time.perf_counter()
+        with self._a_pass(candidate, tokens):
+            ids = self._generated(candidate, prompt, max_tokens)
+        return Reply(
+            query=query,
+            mode="explain",
+            text=codec.decode(ids),
+            logit_yes=None,
+            logit_no=None,
+            yes_id=codec.yes_id,
+            no_id=codec.no_id,
+            generated_ids=tuple(ids),
+            prompt=prompt.text,
+            prompt_tokens=len(prompt.ids),
+            image_tokens=tokens,
+            seconds=time.perf_counter() - started,
+        )
+
+    def memory(self) -> MemoryReading:
+        return memory.reading(self._parts.device)
+
+    def release(self) -> None:
+        """Gives back what the allocator hoards on the card, when that is worth asking for it again."""
+        if not self._parts.device.startswith("cuda"):
+            return
+        device = self._parts.device
+        if torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device) > _WORTH_RELEASING_BYTES:
+            torch.cuda.empty_cache()
+
+    @contextmanager
+    def _a_pass(self, candidate: Candidate, tokens: int) -> Iterator[None]:
+        """Alone on the device; torch's errors become ours; out of memory, all that can be is given back."""
+        with self._one_at_a_time, limited(self._parts.threads):
+            try:
+                with translated(f"{candidate.name} ({tokens} image tokens)"):
+                    yield
+            except OutOfMemory:
+                self._parts.forward.forget()
+                _empty_cache()
+                raise
+
+    def _logits(self, candidate: Candidate, prompts: Sequence[Prompt]) -> list[tuple[float, float]]:
+        """(yes, no) of each prompt. Every tensor of the image dies with this frame."""
+        image, grid = self._embedded(candidate)
+        rows = [torch.tensor(prompt.ids) for prompt in prompts]
+        hidden = self._last_hidden(rows, image, grid).to(torch.float32)
+        head = self._parts.head.to(hidden.device)
+        pairs = [(float(yes), float(no)) for yes, no in (hidden @ head.T).tolist()]
+        if not all(torch.tensor(pairs).isfinite().flatten().tolist()):
+            message = f"The model's numbers are not finite ({pairs[0]}); nothing it says can be trusted."
+            raise ModelLost(
+                f"{message} Restart, and fetch the checkpoint again if it stays.", code="not-finite"
+            )
+        return pairs
+
+    def _last_hidden(self, rows: Sequence[Tensor], image: Tensor, grid: tuple[int, int]) -> Tensor:
+        """All queries at once; where that is too much for the card, one after the other."""
+        try:
+            return self._parts.forward.last_hidden(rows, image, grid)
+        except torch.OutOfMemoryError:
+            if len(rows) == 1:
+                raise
+        self._parts.forward.forget()
+        _empty_cache()
+        return torch.cat([self._parts.forward.last_hidden([row], image, grid) for row in rows])
+
+    def _generated(self, candidate: Candidate, prompt: Prompt, max_tokens: int) -> list[int]:
+        image, grid = self._embedded(candidate)
+        ids = torch.tensor(prompt.ids)
+        return self._parts.forward.generate(ids, image, grid, max_tokens, self._parts.stop_ids)
+
+    def _embedded(self, candidate: Candidate) -> tuple[Tensor, tuple[int, int]]:
+        patches, grid = patchify(candidate.image, self._parts.layout, self._parts.device)
+        return self._parts.forward.embed_image(patches, grid), grid
+
+    def _judged(
+        self, query: str, prompt: Prompt, pair: tuple[float, float], image_tokens: int, seconds: float
+    ) -> Reply:
+        codec, (yes, no) = self._parts.codec, pair
+        return Reply(
+            query=query,
+            mode="judge",
+            text="yes" if yes > no else "no",
+            logit_yes=yes,
+            logit_no=no,
+            yes_id=codec.yes_id,
+            no_id=codec.no_id,
+            generated_ids=(codec.yes_id if yes > no else codec.no_id,),
+            prompt=prompt.text,
+            prompt_tokens=len(prompt.ids),
+            image_tokens=image_tokens,
+            seconds=seconds,
+        )
+
+
+def open_scorer(
+    name: str | Path = "auto",
+    *,
+    settings: Settings | None = None,
+    device: str | None = None,
+    precision: Precision = "auto",
+    fast: bool = True,
+    self_test: bool = True,
+) -> QwenScorer:
+    """Loads a checkpoint of this machine and tests it. Never goes to the network.
+
+    device: "cuda", "cuda:1", "mps", "cpu"; None takes the best there is. precision "auto" is bfloat16 on CUDA
+    and float32 elsewhere. fast False runs the plain modules. Raises CheckpointError, UsageError.
+    """
+    settings = settings or Settings.from_environment()
+    name = checkpoints.automatic(settings) if name == "auto" else name
+    checkpoint = weights.inspect(checkpoints.locate(name, settings))
+    layout = PixelLayout.read(checkpoint.folder)
+    codec = Codec(checkpoint.folder, checkpoint.config["image_token_id"])
+    device, scratch = choose_device(device), settings.data_folder / "offload"
+    loaded = (load_lean(checkpoint, device, precision) if fast else None) or load(
+        checkpoint, device, precision, scratch
+    )
+    head = head_rows(loaded.model, [codec.yes_id, codec.no_id]).to(loaded.device)
+    forward = choose_forward(loaded.model, fast, settings.kernels)
+    threads = threads_for(checkpoint.weight_bytes, torch.get_num_threads()) if device == "cpu" else None
+    parts = Parts(forward, codec, layout, head, loaded.device, weights.stop_ids(checkpoint), threads)
+    info = ScorerInfo(
+        name=str(name),
+        checkpoint_hash=weights.identity(checkpoint),
+        precision=loaded.precision,
+        device=loaded.device,
+        budget=budget(layout),
+        warnings=loaded.warnings,
+    )
+    scorer = QwenScorer(parts, info)
+    if self_test:
+        selftest.check(scorer, selftest.probe_of(checkpoint.folder))
+    return scorer
+
+
+def _empty_cache() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def choose_forward(model: Any, fast: bool, kernels: bool = False) -> Forward:
+    """The fast passes where they are wanted, can run this model, and have the memory to be prepared."""
+    if not fast:
+        return PlainForward(model)
+    try:
+        return best(model, kernels=kernels)
+    except torch.OutOfMemoryError:
+        _empty_cache()
+        return PlainForward(model)

@@ -1,0 +1,182 @@
+"""What lies in a checkpoint folder, told without loading it: is it whole, of the right kind, and which one?
+
+Knows the safetensors format (8 bytes of header length, a JSON header, the tensors) and the shard index.
+Does not know torch, and opens no other format: a pickle is never read.
+"""
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lychee_app.errors import CheckpointError
+
+ARCHITECTURE = "qwen2_5_vl"
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+_MAX_HEADER_BYTES = 100_000_000
+_SAMPLES, _SAMPLE_BYTES = 16, 1 << 16
+_TEXT_FILES = (
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "chat_template.json",
+    "chat_template.jinja",
+    "tokenizer_config.json",
+    "tokenizer.json",
+)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One safetensors file. `header` is its JSON header as it stands."""
+
+    file: Path
+    size_bytes: int
+    header: bytes
+    names: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder that was found whole. `weight_bytes` is what its tensors take, `dtype` that of the largest."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    shards: tuple[Shard, ...]
+    weight_bytes: int
+    dtype: str
+
+
+def inspect(folder: Path) -> Checkpoint:
+    """Raises CheckpointError, saying what is missing or wrong and what to do."""
+    if not folder.is_dir():
+        raise _error(f"{folder} is not a folder.", "Name a folder that holds a checkpoint.", "folder")
+    config = config_of(folder)
+    if not (folder / "tokenizer.json").is_file():
+        raise _error(f"{folder} has no tokenizer.json.", _AGAIN, "tokenizer-missing")
+    shards = _shards(folder)
+    tensors = [entry for shard in shards for entry in _entries(shard)]
+    stored = [entry["data_offsets"][1] - entry["data_offsets"][0] for entry in tensors]
+    largest = max(zip(stored, tensors, strict=True), key=lambda pair: pair[0])[1]
+    return Checkpoint(folder, config, shards, sum(stored), str(largest["dtype"]))
+
+
+def identity(checkpoint: Checkpoint) -> str:
+    """A stable name for these weights and this tokenizer, 16 hex digits, in well under a second for 16 GB.
+
+    It covers config, template and tokenizer files in full, every safetensors header and file size, and of
+    each shard 16 samples of 64 KiB spread evenly. So it is no proof: a change that keeps all sizes and falls
+    between the samples of a large shard is not seen. A fine-tuning changes nearly every byte and always is.
+    """
+    digest = hashlib.sha256()
+    for name in _TEXT_FILES:
+        file = checkpoint.folder / name
+        if file.is_file():
+            digest.update(name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    for shard in checkpoint.shards:
+        digest.update(f"{shard.file.name}\0{shard.size_bytes}\0".encode())
+        digest.update(hashlib.sha256(shard.header).digest())
+        for sample in _samples(shard):
+            digest.update(sample)
+    return digest.hexdigest()[:16]
+
+
+def stop_ids(checkpoint: Checkpoint) -> frozenset[int]:
+    """Tokens that end a generated text: the generation config's, else the config's."""
+    file = checkpoint.folder / "generation_config.json"
+    try:
+        found = json.loads(file.read_text("utf-8")).get("eos_token_id") if file.is_file() else None
+    except (OSError, ValueError, AttributeError) as error:
+        raise _error(f"{file} cannot be read ({error}).", _AGAIN, "config-broken") from error
+    found = found if found is not None else checkpoint.config.get("eos_token_id", [])
+    return frozenset(found if isinstance(found, list) else [found])
+
+
+_AGAIN = "It may be half downloaded: run `lychee download` with its name, or copy the folder again."
+
+
+def _error(what: str, next_step: str, code: str) -> CheckpointError:
+    return CheckpointError(f"{what} {next_step}", code=code)
+
+
+def config_of(folder: Path) -> Mapping[str, Any]:
+    """The folder's config.json. Raises CheckpointError, also when it is of another architecture."""
+    file = folder / "config.json"
+    if not file.is_file():
+        raise _error(f"{folder} has no config.json.", _AGAIN, "config-missing")
+    try:
+        config = json.loads(file.read_text("utf-8"))
+        kind = config.get("model_type")
+    except (OSError, ValueError, AttributeError) as error:
+        raise _error(f"{file} cannot be read ({error}).", _AGAIN, "config-broken") from error
+    if kind != ARCHITECTURE:
+        step = "Choose a Qwen2.5-VL checkpoint, such as vec-ai/lychee-rerank-mm."
+        what = f"{folder} holds a {kind!r} model; only {ARCHITECTURE!r} runs here."
+        raise _error(what, step, "architecture")
+    return config
+
+
+def _shards(folder: Path) -> tuple[Shard, ...]:
+    if (folder / INDEX).is_file():
+        wanted = _index(folder / INDEX)
+    elif (folder / SINGLE).is_file():
+        wanted = {SINGLE: frozenset()}
+    else:
+        suffixes = {".bin", ".pt", ".pth", ".gguf"}
+        others = sorted(file.name for file in folder.iterdir() if file.suffix in suffixes)
+        found = f", only {', '.join(others[:3])}, which is not read" if others else ""
+        raise _error(f"{folder} has no safetensors weights{found}.", _AGAIN, "weights-missing")
+    shards = tuple(_shard(folder / name) for name in sorted(wanted))
+    for shard in shards:
+        missing = wanted[shard.file.name] - shard.names
+        if missing:
+            what = f"{shard.file} lacks {len(missing)} tensors of the index, such as {min(missing)}."
+            raise _error(what, _AGAIN, "weights-missing")
+    return shards
+
+
+def _index(file: Path) -> dict[str, frozenset[str]]:
+    """Shard file name -> the tensors it must hold."""
+    try:
+        places = json.loads(file.read_text("utf-8"))["weight_map"]
+        names = {name: Path(name).name == name for name in places.values()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _error(f"{file} cannot be read ({error}).", _AGAIN, "index-broken") from error
+    if not names or not all(names.values()):
+        raise _error(f"{file} names no shards, or shards outside its folder.", _AGAIN, "index-broken")
+    return {name: frozenset(key for key, place in places.items() if place == name) for name in names}
+
+
+def _shard(file: Path) -> Shard:
+    if not file.is_file():
+        raise _error(f"The shard {file.name} is missing in {file.parent}.", _AGAIN, "shard-missing")
+    size = file.stat().st_size
+    try:
+        with file.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            header = stream.read(length) if length <= min(size - 8, _MAX_HEADER_BYTES) else b""
+        tensors = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
+        end = 8 + length + max(entry["data_offsets"][1] for entry in tensors.values())
+    except (OSError, struct.error, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        what = f"{file} is no readable safetensors file ({size:,} bytes)."
+        raise _error(what, _AGAIN, "shard-broken") from error
+    if end != size:
+        raise _error(f"{file} has {size:,} bytes; its header speaks of {end:,}.", _AGAIN, "shard-truncated")
+    return Shard(file, size, header, frozenset(tensors))
+
+
+def _entries(shard: Shard) -> Iterator[Mapping[str, Any]]:
+    return (entry for name, entry in json.loads(shard.header).items() if name != "__metadata__")
+
+
+def _samples(shard: Shard) -> Iterator[bytes]:
+    start = 8 + len(shard.header)
+    room = max(0, shard.size_bytes - start - _SAMPLE_BYTES)
+    with shard.file.open("rb") as stream:
+        for number in range(_SAMPLES):
+            stream.seek(start + room * number // (_SAMPLES - 1))
+            yield stream.read(_SAMPLE_BYTES)

@@ -1,0 +1,133 @@
+"""Names -> folders: the cache of the hub, our own folder, a path, the demo; and what a machine can run."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lychee_app.errors import CheckpointError
+from lychee_app.model import checkpoints
+from lychee_app.model.checkpoints import available, fit, locate
+from lychee_app.model.memory import Machine
+from lychee_app.settings import Settings
+
+GB = 1 << 30
+LYCHEE = 16_584_333_312
+
+
+@pytest.fixture
+def cache(tiny: Path, tmp_path: Path) -> Path:
+    """A hub cache as huggingface_hub lays it out, with one checkpoint of ours and one of another kind."""
+    for name, text in (("models--some--tiny", None), ("models--some--bert", '{"model_type": "bert"}')):
+        snapshot = tmp_path / "cache" / name / "snapshots" / "abc"
+        snapshot.parent.mkdir(parents=True)
+        (snapshot.parents[1] / "refs").mkdir()
+        (snapshot.parents[1] / "refs" / "main").write_text("abc")
+        shutil.copytree(tiny, snapshot)
+        if text:
+            (snapshot / "config.json").write_text(text)
+    return tmp_path / "cache"
+
+
+def test_a_folder_is_found_by_path_and_by_text(tiny: Path, settings: Settings) -> None:
+    assert locate(tiny, settings) == locate(str(tiny), settings) == tiny
+
+
+def test_a_relative_folder_is_found(tiny: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny.parent)
+    assert locate(tiny.name, settings).resolve() == tiny
+    assert locate(f"./{tiny.name}", settings).resolve() == tiny
+
+
+def test_a_folder_called_lychee_does_not_hide_the_name(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lychee").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match="is not on this machine"):
+        locate("lychee", settings, tmp_path)
+    assert locate("./lychee", settings) == Path("lychee")
+
+
+def test_a_name_is_found_in_the_hubs_cache(cache: Path, settings: Settings) -> None:
+    assert locate("some/tiny", settings, cache) == cache / "models--some--tiny" / "snapshots" / "abc"
+
+
+def test_what_was_downloaded_here_comes_before_the_hubs_cache(
+    cache: Path, tiny: Path, settings: Settings
+) -> None:
+    own = checkpoints.own_folder("some/tiny", settings)
+    shutil.copytree(tiny, own)
+    assert locate("some/tiny", settings, cache) == own
+
+
+def test_a_name_that_is_not_here_says_how_to_fetch_it(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="lychee download lychee") as caught:
+        locate("lychee", settings, tmp_path)
+    assert "vec-ai/lychee-rerank-mm" in str(caught.value)
+    assert caught.value.code == "not-downloaded"
+
+
+@pytest.mark.parametrize("name", ["llychee", "", "a/b/c", "a b/c", "http://a/b"])
+def test_a_name_that_cannot_be_one_lists_what_can(name: str, settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"demo, lychee, a hub name .* or a folder"):
+        locate(name, settings, tmp_path)
+
+
+def test_auto_is_the_demo_where_there_is_no_lychee(
+    settings: Settings, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "DEMO_FOLDER", tiny)
+    assert locate("auto", settings, tmp_path) == tiny
+
+
+def test_auto_is_lychee_only_where_it_is_whole_and_there_is_a_card(settings: Settings, tiny: Path) -> None:
+    own = checkpoints.own_folder("vec-ai/lychee-rerank-mm", settings)
+    shutil.copytree(tiny, own)
+    card = Machine("some card", 24 * GB, 64 * GB)
+    assert checkpoints.automatic(settings, card) == "lychee"
+    assert checkpoints.automatic(settings, Machine("", 0, 64 * GB)) == "demo"
+    (own / "model.safetensors").unlink()
+    assert checkpoints.automatic(settings, card) == "demo"
+
+
+def test_an_installation_without_the_demo_says_so(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "DEMO_FOLDER", tmp_path / "none")
+    with pytest.raises(CheckpointError, match="Install the package again"):
+        locate("demo", settings)
+
+
+def test_the_picker_shows_what_is_here_and_what_is_not(cache: Path, settings: Settings) -> None:
+    shown = {status.name: status for status in available(settings, cache)}
+    assert shown["some/tiny"].state == "ready"
+    assert shown["some/tiny"].runs
+    assert shown["lychee"].state == "missing"
+    assert "lychee download" in shown["lychee"].problem
+    assert shown["lychee"].disk_bytes == LYCHEE
+    assert "some/bert" not in shown
+    assert "demo" in shown
+
+
+def test_the_picker_says_what_is_broken(cache: Path, settings: Settings) -> None:
+    (cache / "models--some--tiny" / "snapshots" / "abc" / "model.safetensors").write_bytes(b"x")
+    shown = {status.name: status for status in available(settings, cache)}
+    assert shown["some/tiny"].state == "broken"
+    assert "model.safetensors" in shown["some/tiny"].problem
+
+
+@pytest.mark.parametrize(
+    ("machine", "runs", "said"),
+    [
+        (Machine("H100", 80 * GB, 128 * GB), True, "on H100"),
+        (Machine("RTX 3060", 12 * GB, 32 * GB), True, "partly on RTX 3060"),
+        (Machine("GTX 1650", 4 * GB, 8 * GB), False, "partly on GTX 1650"),
+        (Machine("", 0, 64 * GB), True, "minutes per image"),
+        (Machine("", 0, 16 * GB), False, "needs a card or more RAM"),
+    ],
+)
+def test_what_a_machine_can_run_is_said(machine: Machine, runs: bool, said: str) -> None:
+    found, _, how = fit(LYCHEE, machine)
+    assert found is runs
+    assert said in how

@@ -1,0 +1,81 @@
+"""Packed attention against one sequence at a time; window order against what a window is."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lychee_app.model.attention import attend, spans
+from lychee_app.model.vision import window_order
+
+CPU = torch.device("cpu")
+
+
+def one_by_one(
+    query: Tensor, key: Tensor, value: Tensor, lengths: list[tuple[int, int]], causal: bool
+) -> Tensor:
+    """Softmax written out, sequence after sequence; heads of a group share a key head."""
+    outs, q_start, k_start = [], 0, 0
+    group = query.shape[1] // key.shape[1]
+    for q_length, k_length in lengths:
+        q = query[q_start : q_start + q_length].transpose(0, 1)
+        k, v = (
+            part[k_start : k_start + k_length].transpose(0, 1).repeat_interleave(group, 0)
+            for part in (key, value)
+        )
+        scores = q @ k.transpose(1, 2) / query.shape[-1] ** 0.5
+        if causal:
+            position = torch.arange(q_length)[:, None] + k_length - q_length
+            scores = scores.masked_fill(torch.arange(k_length)[None] > position, float("-inf"))
+        outs.append((scores.softmax(-1) @ v).transpose(0, 1))
+        q_start, k_start = q_start + q_length, k_start + k_length
+    return torch.cat(outs)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        [(5, 5)],
+        [(3, 7), (3, 7), (2, 9)],
+        [(1, 4), (1, 6)],
+        [(4, 4)] * 5 + [(2, 2)],
+        [(1, 1), (8, 20), (1, 1)],
+    ],
+    ids=str,
+)
+def test_packed_sequences_see_themselves_only(lengths: list[tuple[int, int]], causal: bool) -> None:
+    noise = torch.Generator().manual_seed(0)
+    tokens = [sum(pair[side] for pair in lengths) for side in (0, 1)]
+    query = torch.randn(tokens[0], 6, 16, generator=noise)
+    packed = torch.randn(tokens[1], 2, 2, 16, generator=noise)
+    key, value = packed[:, 0], packed[:, 1]  # strided, as they lie in the key-value buffer
+    found = attend(query, key, value, spans(*zip(*lengths, strict=True), CPU, causal=causal))
+    torch.testing.assert_close(found, one_by_one(query, key, value, lengths, causal))
+
+
+def test_neighbours_of_equal_length_are_one_call() -> None:
+    windows = [64] * 30 + [32] * 6 + [16]
+    assert [batch.count for batch in spans(windows, windows, CPU).batches] == [30, 6, 1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.integers(1, 23), columns=st.integers(1, 23), side=st.integers(1, 5))
+def test_tokens_are_ordered_by_window(rows: int, columns: int, side: int) -> None:
+    order, lengths = window_order(rows, columns, side)
+    assert sorted(order.tolist()) == list(range(rows * columns))
+    assert lengths == sorted(lengths, reverse=True)
+    start = 0
+    for length in lengths:
+        tokens = order[start : start + length].tolist()
+        assert len({(token // columns // side, token % columns // side) for token in tokens}) == 1
+        start += length
+    assert start == rows * columns
+    assert len(lengths) == -(-rows // side) * -(-columns // side)
+
+
+def test_one_mask_serves_queries_that_follow_known_keys() -> None:
+    (batch,) = spans((2,), (4,), CPU, causal=True).batches
+    assert batch.mask is not None
+    assert batch.mask.tolist() == [[True, True, True, False], [True, True, True, True]]

@@ -1,0 +1,38 @@
+"""The load bench, with the graph shrunk: it measures the loading code that a user runs."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from lychee_app.bench import load, random_weights
+from lychee_app.model import weights
+
+
+def test_the_bench_loads_both_namings_from_four_shards(tiny: Path, tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    load.add_arguments(parser)
+    options = ["--files", str(tiny), "--graph", "tiny", "--scratch", str(tmp_path), "--device", "cpu"]
+    found = load.run(parser.parse_args([*options, "--images", "2", "--tokens", "20", "--explain", "3"]))
+    assert found["namings"].keys() == {"older", "current"}
+    for record in found["namings"].values():
+        assert record["weight_bytes"] > 0
+        assert 0 < record["seconds_per_image"] < 60
+        assert 1 <= record["explain_tokens"] <= 3
+        assert record["peak_bytes"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("naming", "first"), [("older", "visual."), ("current", "model.visual.")])
+def test_random_weights_are_laid_out_as_published(
+    naming: random_weights.Naming, first: str, tiny: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_bytes((tiny / "config.json").read_bytes())
+    (tmp_path / "tokenizer.json").write_bytes((tiny / "tokenizer.json").read_bytes())
+    size = random_weights.write(tmp_path, naming)
+    found = weights.inspect(tmp_path)
+    assert [shard.file.name for shard in found.shards] == [
+        f"model-{number:05}-of-00004.safetensors" for number in (1, 2, 3, 4)
+    ]
+    assert (found.weight_bytes, found.dtype) == (size, "BF16")
+    assert any(name.startswith(first) for shard in found.shards for name in shard.names)

@@ -1,0 +1,210 @@
+"""Loading: what may be missing, what may spill, and two ways to read one checkpoint."""
+
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from lychee_app.errors import CheckpointError
+from lychee_app.model import loading, skeleton, weights
+from lychee_app.model.forward import PlainForward
+from lychee_app.model.layout import PixelLayout
+from lychee_app.model.loading import choose_device, head_rows, input_device
+from lychee_app.model.placement import Placement, cost, place
+from lychee_app.model.scorer import Parts, QwenScorer, open_scorer
+from lychee_app.model.tokens import Codec
+from lychee_app.records import ScorerInfo
+from lychee_app.settings import Settings
+from tests import tiny_checkpoint
+from tests.model.conftest import QUERIES, candidate
+
+GB = 1 << 30
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+@pytest.mark.parametrize("lost", ["model.visual.blocks.1.attn.qkv.bias", "lm_head.weight"])
+def test_a_missing_tensor_is_refused_not_made_up(
+    lost: str, fast: bool, tiny: Path, tmp_path: Path, settings: Settings
+) -> None:
+    folder = changed(tiny, tmp_path, lambda tensors: tensors.pop(lost))
+    with pytest.raises(CheckpointError, match="lacks 1 tensors"):
+        open_scorer(folder, settings=settings, device="cpu", fast=fast, self_test=False)
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+def test_a_tensor_of_another_shape_is_refused(
+    fast: bool, tiny: Path, tmp_path: Path, settings: Settings
+) -> None:
+    folder = changed(tiny, tmp_path, lambda tensors: tensors.update({"lm_head.weight": torch.zeros(320, 32)}))
+    with pytest.raises(CheckpointError, match="lm_head"):
+        open_scorer(folder, settings=settings, device="cpu", fast=fast, self_test=False)
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+def test_weights_that_are_not_numbers_are_refused_at_load(
+    fast: bool, tiny: Path, tmp_path: Path, settings: Settings
+) -> None:
+    name = "model.language_model.layers.0.mlp.up_proj.weight"
+    folder = changed(tiny, tmp_path, lambda tensors: tensors[name].fill_(math.nan))
+    with pytest.raises(CheckpointError, match="self-test"):
+        open_scorer(folder, settings=settings, device="cpu", fast=fast)
+
+
+@pytest.mark.parametrize("size", [{"hidden_size": 72}, {"num_hidden_layers": 5}, {"num_attention_heads": 3}])
+def test_a_config_that_does_not_fit_its_weights_is_refused(
+    size: dict[str, int], tiny: Path, tmp_path: Path, settings: Settings
+) -> None:
+    folder = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **size}))
+    with pytest.raises(CheckpointError, match="Fetch the checkpoint again"):
+        open_scorer(folder, settings=settings, device="cpu", self_test=False)
+
+
+def test_a_model_spilled_to_disk_scores_the_same(tiny: Path, tmp_path: Path, model: Any) -> None:
+    """As accelerate does it where neither card nor RAM holds a model: some layers, and the head, in files."""
+    parts = {"model.visual": "cpu", "model.language_model.embed_tokens": "cpu", "lm_head": "disk"}
+    layers = {f"model.language_model.layers.{index}": "disk" if index else "cpu" for index in range(3)}
+    rest = {"model.language_model.norm": "cpu", "model.language_model.rotary_emb": "cpu"}
+    placement = Placement({**parts, **layers, **rest}, None, tmp_path / "offload", spills=True)
+    spilled = loading.load(weights.inspect(tiny), "cpu", "float32", tmp_path, placement)
+    assert any(parameter.device.type == "meta" for parameter in spilled.model.parameters())
+    assert "must be copied for every pass" in spilled.warnings[0]
+    image = candidate(140, 112)
+    whole, parted = plain_scorer(model, tiny), plain_scorer(spilled.model, tiny)
+    found, expected = parted.judge(image, QUERIES), whole.judge(image, QUERIES)
+    assert [reply.margin for reply in found] == pytest.approx([reply.margin for reply in expected], abs=1e-5)
+    assert parted.explain(image, "cat", 12).generated_ids == whole.explain(image, "cat", 12).generated_ids
+
+
+def plain_scorer(model: Any, folder: Path) -> QwenScorer:
+    codec = Codec(folder, model.config.image_token_id)
+    head = head_rows(model, [codec.yes_id, codec.no_id])
+    parts = Parts(PlainForward(model), codec, PixelLayout.read(folder), head, "cpu", frozenset())
+    return QwenScorer(parts, ScorerInfo("plain", "", "float32", "cpu"))
+
+
+def test_a_card_that_holds_the_weights_gets_them_all() -> None:
+    found = place(16 * GB, "cuda:1", 24 * GB, 64 * GB, Path("scratch"))
+    assert (found.map, found.spills, found.arguments()) == (
+        {"": "cuda:1"},
+        False,
+        {"device_map": {"": "cuda:1"}},
+    )
+
+
+def test_a_card_too_small_spills_into_ram_and_files() -> None:
+    found = place(16 * GB, "cuda:0", 12 * GB, 64 * GB, Path("scratch"))
+    assert found.spills
+    assert found.arguments() == {
+        "device_map": "auto",
+        "max_memory": {0: 10 * GB, "cpu": int(57.6 * GB)},
+        "offload_folder": Path("scratch"),
+    }
+
+
+def test_a_card_without_any_room_is_not_asked_for_less_than_nothing() -> None:
+    limits = place(16 * GB, "cuda:0", 1 * GB, 64 * GB, Path("scratch")).max_memory
+    assert limits is not None
+    assert limits[0] == 0
+
+
+def test_a_processor_loads_without_accelerate_unless_ram_is_short() -> None:
+    assert place(3 * GB, "cpu", 0, 16 * GB, Path("scratch")).arguments() == {}
+    assert place(33 * GB, "cpu", 0, 16 * GB, Path("scratch")).arguments()["device_map"] == "auto"
+
+
+@pytest.mark.parametrize(("ram", "disk", "said"), [(6e9, 0, "6.0 GB in RAM"), (0, 3e9, "3.0 GB in files")])
+def test_the_cost_of_a_spill_is_said(ram: float, disk: float, said: str) -> None:
+    text = cost(int(ram), int(disk))
+    assert said in text
+    assert "0.0 GB" not in text
+
+
+def test_a_card_too_full_for_anything_is_said_and_not_used() -> None:
+    assert "runs on the processor" in cost(0, 0)
+    full = SimpleNamespace(hf_device_map={"model": "cpu", "lm_head": "disk"})
+    assert input_device(full, "cuda:0") == "cpu"
+    assert input_device(SimpleNamespace(hf_device_map={"model": 0, "lm_head": "cpu"}), "cuda:0") == "cuda:0"
+    assert input_device(SimpleNamespace(), "mps") == "mps"
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "tpu", "cuda:x", ""])
+def test_a_device_that_is_not_there_is_refused(device: str) -> None:
+    with pytest.raises(CheckpointError, match="no device"):
+        choose_device(device)
+
+
+@pytest.mark.parametrize("stored", [("current", 1, False), ("older", 4, False), ("older", 1, True)])
+def test_the_skeleton_reads_what_transformers_reads(stored: tuple[str, int, bool], tmp_path: Path) -> None:
+    naming, shards, tied = stored
+    folder = tiny_checkpoint.build(tmp_path / "it", naming=naming, shards=shards, tied=tied)
+    checkpoint = weights.inspect(folder)
+    lean = skeleton.read(checkpoint, torch.float32)
+    whole = loading.load(checkpoint, "cpu", "float32", tmp_path).model
+    assert lean is not None
+    tensors = lean.state_dict()
+    assert tensors.keys() == whole.state_dict().keys()
+    assert all(torch.equal(tensors[name], tensor) for name, tensor in whole.state_dict().items())
+    assert same_numbers(lean, whole)
+
+
+def test_the_skeleton_reads_the_config_transformers_writes(tiny: Path, tmp_path: Path, model: Any) -> None:
+    model.save_pretrained(tmp_path / "saved")
+    (tmp_path / "saved" / "tokenizer.json").write_bytes((tiny / "tokenizer.json").read_bytes())
+    checkpoint = weights.inspect(tmp_path / "saved")
+    assert "text_config" in checkpoint.config
+    lean = skeleton.read(checkpoint, torch.float32)
+    assert lean is not None
+    assert same_numbers(lean, model)
+
+
+def same_numbers(lean: Any, whole: Any) -> bool:
+    """Every attribute of the configs that a pass reads, and the rotary frequencies."""
+    text = ["hidden_size", "num_attention_heads", "num_key_value_heads", "rms_norm_eps", "hidden_act"]
+    text += ["rope_parameters", "vocab_size", "num_hidden_layers", "intermediate_size"]
+    vision = [
+        "depth",
+        "hidden_size",
+        "num_heads",
+        "window_size",
+        "patch_size",
+        "spatial_merge_size",
+        "hidden_act",
+    ]
+    vision += ["fullatt_block_indexes", "intermediate_size", "out_hidden_size"]
+    pairs = [(lean.config.text_config, whole.config.text_config, text)]
+    pairs += [(lean.config.vision_config, whole.config.vision_config, vision)]
+    for ours, theirs, names in pairs:
+        for name in names:
+            found, expected = getattr(ours, name), getattr(theirs, name)
+            if name == "rope_parameters":
+                keys = ("rope_theta", "rope_type", "mrope_section")
+                found, expected = ([values[key] for key in keys] for values in (found, expected))
+            assert found == expected, name
+    assert lean.config.image_token_id == whole.config.image_token_id
+    angles = [model.model.language_model.rotary_emb.inv_freq for model in (lean, whole)]
+    angles += [model.model.visual.rotary_pos_emb.inv_freq for model in (lean, whole)]
+    return torch.equal(angles[0], angles[1]) and torch.equal(angles[2], angles[3])
+
+
+def test_a_checkpoint_the_skeleton_does_not_know_is_left_to_transformers(tiny: Path, tmp_path: Path) -> None:
+    folder = changed(tiny, tmp_path, lambda tensors: tensors.update(extra=torch.zeros(1)))
+    assert skeleton.read(weights.inspect(folder), torch.float32) is None
+    odd = weights.inspect(tiny)
+    assert skeleton.read(replace(odd, config={**odd.config, "vision_config": {}}), torch.float32) is None
+
+
+def changed(folder: Path, to: Path, change: Any) -> Path:
+    copy = Path(shutil.copytree(folder, to / "changed"))
+    tensors = load_file(copy / "model.safetensors")
+    change(tensors)
+    save_file(tensors, copy / "model.safetensors")
+    return copy

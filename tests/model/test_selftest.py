@@ -1,0 +1,93 @@
+"""The self-test: what it lets pass, what it refuses, and what it says."""
+
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lychee_app.errors import CheckpointError, ModelLost
+from lychee_app.model import selftest
+from lychee_app.model.scorer import open_scorer
+from lychee_app.records import Candidate, MemoryReading, Reply, ScorerInfo
+from lychee_app.settings import Settings
+
+
+class Told:
+    """A scorer whose margins are told beforehand."""
+
+    info = ScorerInfo("told", "", "float32", "cpu")
+
+    def __init__(self, **margins: float) -> None:
+        self.margins = {name.replace("_", " "): margin for name, margin in margins.items()}
+        self.seen: list[Candidate] = []
+
+    def judge(self, candidate: Candidate, queries: Sequence[str], instruction: str = "") -> list[Reply]:
+        self.seen.append(candidate)
+        return [self._reply(query) for query in queries]
+
+    def _reply(self, query: str) -> Reply:
+        if math.isnan(self.margins[query]):
+            raise ModelLost("numbers are not finite")
+        return Reply(query, "judge", "", self.margins[query], 0.0, 1, 2, (), "", 0, 0, 0.1)
+
+    def explain(self, candidate: Candidate, query: str, max_tokens: int = 160) -> Reply:
+        raise AssertionError
+
+    def memory(self) -> MemoryReading:
+        raise AssertionError
+
+    def release(self) -> None:
+        """Nothing."""
+
+
+def test_a_match_above_a_mismatch_passes() -> None:
+    scorer = Told(a_red_circle=2.0, a_blue_square=-1.0)
+    found = selftest.check(scorer)
+    assert (found.passed, found.match_margin, found.mismatch_margin) == (True, 2.0, -1.0)
+    assert (scorer.seen[0].image.width % 28, scorer.seen[0].image.height % 28) == (0, 0)
+
+
+@pytest.mark.parametrize(("match", "mismatch"), [(-1.0, 2.0), (0.5, 0.5)])
+def test_a_match_that_does_not_win_is_refused(match: float, mismatch: float) -> None:
+    with pytest.raises(CheckpointError, match="fails its self-test") as caught:
+        selftest.check(Told(a_red_circle=match, a_blue_square=mismatch))
+    assert caught.value.code == "self-test"
+    assert '"a red circle" got' in str(caught.value)
+
+
+def test_numbers_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(CheckpointError, match="not finite"):
+        selftest.check(Told(a_red_circle=math.nan, a_blue_square=0.0))
+
+
+def test_a_checkpoint_brings_its_own_probe(tiny: Path, tmp_path: Path, settings: Settings) -> None:
+    """Random weights prefer one of any two queries: asked one way round they pass, the other they fail."""
+    folder = Path(shutil.copytree(tiny, tmp_path / "own"))
+    Image.new("RGB", (300, 200), "green").save(folder / "probe.png")
+    outcomes = []
+    for match, mismatch in (("cat", "a red lamp"), ("a red lamp", "cat")):
+        values = {"image": "probe.png", "match": match, "mismatch": mismatch}
+        (folder / "selftest.json").write_text(json.dumps(values))
+        try:
+            open_scorer(folder, settings=settings, device="cpu")
+            outcomes.append("opens")
+        except CheckpointError as error:
+            outcomes.append(error.code)
+    assert sorted(outcomes) == ["opens", "self-test"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"image": "no.png", "match": "a", "mismatch": "b"}', "{}"])
+def test_a_probe_that_cannot_be_read_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "selftest.json").write_text(text)
+    with pytest.raises(CheckpointError, match=r"selftest\.json"):
+        selftest.probe_of(tmp_path)
+
+
+def test_without_a_probe_of_its_own_a_disc_is_drawn(tmp_path: Path) -> None:
+    probe = selftest.probe_of(tmp_path)
+    assert probe.image.getpixel((84, 84)) == (220, 20, 20)
+    assert probe.image.getpixel((2, 2)) == (255, 255, 255)

@@ -1,0 +1,186 @@
+"""Folders broken in every way, each refused with what is wrong and what to do; and who a checkpoint is."""
+
+import json
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lychee_app.errors import CheckpointError
+from lychee_app.model import weights
+from tests import tiny_checkpoint
+
+SHARD = "model-00002-of-00004.safetensors"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_checkpoint.build(tmp_path_factory.mktemp("whole") / "it", naming="older", shards=4)
+
+
+@pytest.fixture
+def folder(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "copy"))
+
+
+def test_a_whole_checkpoint_is_told_by_its_headers(whole: Path) -> None:
+    found = weights.inspect(whole)
+    assert len(found.shards) == 4
+    assert found.dtype == "F32"
+    assert found.weight_bytes == sum(
+        tensor.numel() * 4 for tensor in tiny_checkpoint.random_tensors(whole).values()
+    )
+
+
+def truncate(by: int) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        data = (folder / SHARD).read_bytes()
+        (folder / SHARD).write_bytes(data[: len(data) - by] if by > 0 else data[:-by])
+
+    return change
+
+
+def overwrite(name: str, data: bytes) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / name).write_bytes(data)
+
+    return change
+
+
+def edit(name: str, change: Callable[[Any], object]) -> Callable[[Path], None]:
+    def apply(folder: Path) -> None:
+        values = json.loads((folder / name).read_text("utf-8"))
+        change(values)
+        (folder / name).write_text(json.dumps(values), "utf-8")
+
+    return apply
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def only_a_pickle(folder: Path) -> None:
+    for file in folder.glob("model*"):
+        file.unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+
+
+def dangling(folder: Path) -> None:
+    (folder / SHARD).unlink()
+    (folder / SHARD).symlink_to(folder / "gone")
+
+
+INDEX = weights.INDEX
+FAULTS: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "no config": (remove("config.json"), "config-missing", "config.json"),
+    "config no JSON": (overwrite("config.json", b"<html>"), "config-broken", "config.json"),
+    "config a list": (overwrite("config.json", b"[]"), "config-broken", "config.json"),
+    "config binary": (overwrite("config.json", b"\xff\xfe\x00"), "config-broken", "config.json"),
+    "architecture": (
+        edit("config.json", lambda v: v.update(model_type="qwen3_vl")),
+        "architecture",
+        "qwen3_vl",
+    ),
+    "no architecture": (edit("config.json", lambda v: v.pop("model_type")), "architecture", "None"),
+    "no tokenizer": (remove("tokenizer.json"), "tokenizer-missing", "tokenizer.json"),
+    "no index": (remove(INDEX), "weights-missing", "no safetensors"),
+    "only a pickle": (only_a_pickle, "weights-missing", "pytorch_model.bin"),
+    "index no JSON": (overwrite(INDEX, b"{"), "index-broken", "index.json"),
+    "index empty": (overwrite(INDEX, b'{"weight_map": {}}'), "index-broken", "no shards"),
+    "index outside": (
+        overwrite(INDEX, b'{"weight_map": {"a": "../b.safetensors"}}'),
+        "index-broken",
+        "outside",
+    ),
+    "index numbers": (overwrite(INDEX, b'{"weight_map": {"a": 3}}'), "index-broken", "index.json"),
+    "index too much": (
+        edit(INDEX, lambda v: v["weight_map"].update(extra=SHARD)),
+        "weights-missing",
+        "extra",
+    ),
+    "no shard": (remove(SHARD), "shard-missing", SHARD),
+    "a link to nowhere": (dangling, "shard-missing", SHARD),
+    "truncated by one byte": (truncate(1), "shard-truncated", SHARD),
+    "truncated in the header": (truncate(-100), "shard-broken", SHARD),
+    "truncated to 3 bytes": (truncate(-3), "shard-broken", SHARD),
+    "empty": (overwrite(SHARD, b""), "shard-broken", SHARD),
+    "too long": (lambda folder: append(folder / SHARD), "shard-truncated", SHARD),
+    "header of nonsense": (
+        overwrite(SHARD, struct.pack("<Q", 4) + b"nope" + bytes(64)),
+        "shard-broken",
+        SHARD,
+    ),
+    "header too long": (overwrite(SHARD, struct.pack("<Q", 1 << 62) + bytes(64)), "shard-broken", SHARD),
+    "header without tensors": (overwrite(SHARD, struct.pack("<Q", 2) + b"{}"), "shard-broken", SHARD),
+    "a web page": (overwrite(SHARD, b"<!DOCTYPE html><html>not found</html>"), "shard-broken", SHARD),
+    "a large file pointer": (
+        overwrite(SHARD, b"version https://git-lfs.github.com/spec/v1\n"),
+        "shard-broken",
+        SHARD,
+    ),
+}
+
+
+def append(file: Path) -> None:
+    file.write_bytes(file.read_bytes() + b"\0")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_broken_folder_is_refused_with_what_is_wrong_and_what_to_do(fault: str, folder: Path) -> None:
+    change, code, named = FAULTS[fault]
+    change(folder)
+    with pytest.raises(CheckpointError) as caught:
+        weights.inspect(folder)
+    assert caught.value.code == code
+    assert named in str(caught.value)
+    assert any(step in str(caught.value) for step in ("lychee download", "Choose a Qwen2.5-VL"))
+
+
+def test_no_folder_is_said_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="is not a folder"):
+        weights.inspect(tmp_path / "nothing")
+
+
+def test_identity_is_stable_and_does_not_depend_on_the_place(whole: Path, folder: Path) -> None:
+    first = weights.identity(weights.inspect(whole))
+    assert len(first) == 16
+    assert weights.identity(weights.inspect(folder)) == first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        edit("config.json", lambda values: values.update(rms_norm_eps=1e-5)),
+        edit("tokenizer.json", lambda values: values["model"]["merges"].pop()),
+        edit("chat_template.json", lambda values: values.update(chat_template="other")),
+        edit("preprocessor_config.json", lambda values: values.update(image_mean=[0, 0, 0])),
+        lambda folder: flip(folder / SHARD, -1),
+        lambda folder: flip(folder / SHARD, 2000),
+    ],
+)
+def test_identity_changes_with_anything_a_score_depends_on(
+    change: Callable[[Path], None], whole: Path, folder: Path
+) -> None:
+    change(folder)
+    assert weights.identity(weights.inspect(folder)) != weights.identity(weights.inspect(whole))
+
+
+def flip(file: Path, place: int) -> None:
+    data = bytearray(file.read_bytes())
+    header = 8 + struct.unpack("<Q", data[:8])[0]
+    data[header + place if place > 0 else place] ^= 255
+    file.write_bytes(data)
+
+
+def test_stop_tokens_come_from_the_generation_config_first(folder: Path) -> None:
+    config = weights.inspect(folder).config
+    assert weights.stop_ids(weights.inspect(folder)) == {config["eos_token_id"], config["bos_token_id"]}
+    (folder / "generation_config.json").unlink()
+    assert weights.stop_ids(weights.inspect(folder)) == {config["eos_token_id"]}
+    (folder / "generation_config.json").write_text("nonsense")
+    with pytest.raises(CheckpointError, match="generation_config"):
+        weights.stop_ids(weights.inspect(folder))
