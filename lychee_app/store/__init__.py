@@ -1,0 +1,15 @@
+"""The data folder: runs, rows, decisions, replies and uploads, in SQLite and beside it.
+
+    <data folder>/              0700
+      lychee.sqlite3 (-wal, -shm)  0600
+      uploads/<sha256>          0600, one file per different picture
+      running/<token>.lock      held by each process that scores
+      moves/                    journals of moved files (see decide.py)
+
+Knows files and tables. Does not know models, order or pages.
+"""
+
+from lychee_app.store.rows import RunSummary
+from lychee_app.store.store import Store, erase
+
+__all__ = ["RunSummary", "Store", "erase"]

@@ -1,0 +1,204 @@
+"""One SQLite file: connections, transactions, and what its errors mean to people.
+
+WAL, so that a page reads while a run writes. `synchronous=FULL`: every commit is flushed, so neither a killed
+process nor a power cut loses a row that `add` has returned from. NORMAL would do against kill -9 alone; on
+an ordinary SSD the flush costs well under a millisecond per image.
+"""
+
+import errno
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lychee_app.errors import StoreError
+from lychee_app.store.migrations import migrate
+
+BUSY_SECONDS = 15.0
+IDLE_CONNECTIONS = 4
+
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = FAST",
+    "PRAGMA journal_size_limit = 16777216",
+)
+
+_MEANINGS: dict[int, tuple[str, str]] = {
+    sqlite3.SQLITE_FULL: ("store-full", "the disk is full. Free some space; what was written before is kept"),
+    sqlite3.SQLITE_IOERR: (
+        "store-io",
+        "the disk refused to read or write. It may be full, over a quota, or gone; what was written before "
+        "is kept",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "store-read-only",
+        "it cannot be written to. Make the folder writable, or set LYCHEE_HOME to another one",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        "store-read-only",
+        "it cannot be opened. Make the folder writable, or set LYCHEE_HOME to another one",
+    ),
+    sqlite3.SQLITE_CORRUPT: ("store-corrupt", ""),
+    sqlite3.SQLITE_NOTADB: ("store-corrupt", ""),
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: (
+        "store-no-run",
+        "the run is not in the history any more. It may have been deleted in another window",
+    ),
+    sqlite3.SQLITE_BUSY: (
+        "store-locked",
+        "another program has held it for too long. Close other Lychee windows and database viewers, then "
+        "try again",
+    ),
+}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Damaged(Exception):
+    """A row does not hold what was written to it."""
+
+
+class Database:
+    """May be used from several threads and processes at once: writers take turns, readers never wait."""
+
+    def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
+        """Opens or makes the file and brings its schema up to date. Raises StoreError."""
+        self.path = path
+        self._busy_seconds = busy_seconds
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+        self._lock = threading.Lock()
+        self._writers = threading.Lock()
+        _make_private(path)
+        try:
+            with self._connection() as connection:
+                migrate(connection, path)
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that sees one moment of the database. Raises StoreError."""
+        with self._connection() as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is on disk when the block ends, or not at all when it raises. StoreError."""
+        with self._writers, self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+
+    def shrink(self) -> None:
+        """Gives the space of deleted rows back to the disk, as far as that is possible now."""
+        with self._writers, self._connection() as connection:
+            # execute() would stop after the first page: the pragma yields a row without columns for each.
+            connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """Lends one connection; whatever transaction the borrower left open is rolled back."""
+        with explained(self.path):
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+
+    def _take(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._closed:
+                raise StoreError(f"{self.path} has been closed.", code="store-closed")
+            if self._idle:
+                return self._idle.pop()
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
+        )
+        try:
+            _prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            connection.close()
+            return
+        with self._lock:
+            if not self._closed and len(self._idle) < IDLE_CONNECTIONS:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    # Only an empty file can be given this; on another it would cost a write each time.
+    if connection.execute("PRAGMA page_count").fetchone() == (0,):
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    for pragma in PRAGMAS:
+        connection.execute(pragma).fetchall()
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns what SQLite and the file system raise into StoreErrors that say what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _store_error(path, error) from error
+    except (Damaged, UnicodeDecodeError) as error:
+        raise _corrupt(path, error) from error
+    except OSError as error:
+        raise file_error(path, error) from error
+
+
+def file_error(path: Path, error: OSError) -> StoreError:
+    """What an OSError about a file of the data folder means; `path` where it does not say which."""
+    if error.errno in _FULL:
+        code, advice = _MEANINGS[sqlite3.SQLITE_FULL]
+    else:
+        code, advice = _MEANINGS[sqlite3.SQLITE_READONLY]
+    return StoreError(f"{error.filename or path}: {advice} ({error.strerror or error}).", code=code)
+
+
+def _corrupt(path: Path, detail: object) -> StoreError:
+    message = (
+        f"{path} is damaged ({detail}). Move it away, and the -wal and -shm files beside it, and "
+        "start again: the history starts empty, your images are untouched."
+    )
+    return StoreError(message, code="store-corrupt")
+
+
+def _store_error(path: Path, error: sqlite3.Error) -> StoreError:
+    full_code = getattr(error, "sqlite_errorcode", None) or 0
+    unknown = ("store-error", "the database refused. This is a defect: please report it")
+    code, advice = _MEANINGS.get(full_code) or _MEANINGS.get(full_code & 0xFF) or unknown
+    if code == "store-corrupt":
+        return _corrupt(path, error)
+    return StoreError(f"{path}: {advice} ({error}).", code=code)
+
+
+def _make_private(path: Path) -> None:
+    """The folder 0700 if it is new, the file 0600: queries and thumbnails are nobody else's business."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise file_error(path, error) from error

@@ -1,0 +1,67 @@
+"""What was picked and rejected, and the way back; the cut-off of each run."""
+
+import sqlite3
+from collections.abc import Mapping
+
+from lychee_app.records import Cutoff, Decision
+from lychee_app.store.database import Database
+from lychee_app.store.rows import read_cutoff, write_cutoff
+
+
+class Decisions:
+    """Each call of `decide` is one step, however many images it is about; `undo` takes back the last."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, run_id: str) -> dict[int, Decision]:
+        """By upload index; images not decided on are not in it."""
+        with self._database.reading() as db:
+            query = "SELECT upload_index, decision FROM decisions WHERE run_id = ? ORDER BY upload_index"
+            return dict(db.execute(query, (run_id,)).fetchall())
+
+    def decide(self, run_id: str, decided: Mapping[int, Decision | None]) -> None:
+        """None takes a decision off. Images decided so already are not part of the step."""
+        with self._database.writing() as db:
+            query = "SELECT upload_index, decision FROM decisions WHERE run_id = ?"
+            before: dict[int, Decision] = dict(db.execute(query, (run_id,)).fetchall())
+            changed: dict[int, Decision | None] = {
+                index: new for index, new in decided.items() if before.get(index) != new
+            }
+            step = _last_step(db, run_id) + 1
+            for index, decision in changed.items():
+                row = (run_id, step, index, before.get(index))
+                db.execute("INSERT INTO decision_steps VALUES (?, ?, ?, ?)", row)
+                _set(db, run_id, index, decision)
+
+    def undo(self, run_id: str) -> dict[int, Decision | None]:
+        """Takes the last step back; what its images are decided on now. Empty when there is none."""
+        with self._database.writing() as db:
+            step = _last_step(db, run_id)
+            query = "SELECT upload_index, before FROM decision_steps WHERE run_id = ? AND step = ?"
+            restored: dict[int, Decision | None] = dict(db.execute(query, (run_id, step)).fetchall())
+            for index, decision in restored.items():
+                _set(db, run_id, index, decision)
+            db.execute("DELETE FROM decision_steps WHERE run_id = ? AND step = ?", (run_id, step))
+        return restored
+
+    def cutoff(self, run_id: str) -> Cutoff | None:
+        with self._database.reading() as db:
+            row = db.execute("SELECT cutoff FROM runs WHERE id = ?", (run_id,)).fetchone()
+            return read_cutoff(row[0]) if row else None
+
+    def set_cutoff(self, run_id: str, cutoff: Cutoff | None) -> None:
+        with self._database.writing() as db:
+            db.execute("UPDATE runs SET cutoff = ? WHERE id = ?", (write_cutoff(cutoff), run_id))
+
+
+def _last_step(db: sqlite3.Connection, run_id: str) -> int:
+    row = db.execute("SELECT max(step) FROM decision_steps WHERE run_id = ?", (run_id,)).fetchone()
+    return row[0] or 0
+
+
+def _set(db: sqlite3.Connection, run_id: str, index: int, decision: Decision | None) -> None:
+    if decision is None:
+        db.execute("DELETE FROM decisions WHERE run_id = ? AND upload_index = ?", (run_id, index))
+    else:
+        db.execute("INSERT OR REPLACE INTO decisions VALUES (?, ?, ?)", (run_id, index, decision))

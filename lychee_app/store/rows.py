@@ -1,0 +1,119 @@
+"""Records <-> what a table holds.
+
+Records become JSON in ASCII: floats come back bit for bit, and so does any text, lone surrogates (names that
+are no UTF-8) included. What repeats in every row of a run (the prompt) is compressed away. Everything that
+reads raises Damaged for what was not written here.
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lychee_app.records import Cutoff, Mode, Reply, Run, Scored, Source, Status
+from lychee_app.store.database import Damaged
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line of the history. `done` counts rows, `scored` those with a score."""
+
+    id: str
+    created: str
+    title: str
+    query: str
+    model: str
+    mode: Mode
+    status: Status
+    total: int
+    done: int
+    scored: int
+    best_score: float | None
+    thumbnails: tuple[bytes, ...] = ()
+
+
+def pack_scored(scored: Scored) -> bytes:
+    """Everything but the thumbnail, which has a table of its own."""
+    return _pack({name: value for name, value in vars(scored).items() if name != "thumbnail"})
+
+
+def unpack_scored(data: bytes, thumbnail: bytes | None, shared: dict[str, str]) -> Scored:
+    """`shared` lets the rows of a run share equal prompts in memory."""
+    with _damage_told():
+        row = json.loads(zlib.decompress(data))
+        row["reply"] = row["reply"] and _reply(row["reply"], shared)
+        row["not_reply"] = row["not_reply"] and _reply(row["not_reply"], shared)
+        row["element_replies"] = tuple(_reply(reply, shared) for reply in row["element_replies"])
+        row["elements"] = tuple(row["elements"])
+        row["notes"] = tuple(row["notes"])
+        row["span"] = row["span"] and tuple(row["span"])
+        return _build(Scored, row | {"thumbnail": thumbnail or b""})
+
+
+def pack_reply(reply: Reply) -> bytes:
+    return _pack(vars(reply))
+
+
+def unpack_reply(data: bytes) -> Reply:
+    with _damage_told():
+        return _reply(json.loads(zlib.decompress(data)), {})
+
+
+def write_run(run: Run) -> str:
+    """Everything but the images."""
+    return json.dumps({name: value for name, value in vars(run).items() if name != "images"})
+
+
+def read_run(text: str, **changes: Any) -> Run:
+    with _damage_told():
+        row = json.loads(text)
+        return replace(_build(Run, row | {"elements": tuple(row["elements"])}), **changes)
+
+
+def write_source(source: Source) -> str:
+    """Where a source is; bytes in hand are kept as an upload, not here."""
+    return json.dumps({"name": source.name, "path": source.path and str(source.path)})
+
+
+def read_source(text: str, upload: Path | None) -> Source:
+    with _damage_told():
+        row = json.loads(text)
+        path = upload or (Path(row["path"]) if row["path"] else None)
+        return Source(row["name"], path=path, private=upload is not None)
+
+
+def write_cutoff(cutoff: Cutoff | None) -> str | None:
+    return None if cutoff is None else json.dumps(vars(cutoff))
+
+
+def read_cutoff(text: str | None) -> Cutoff | None:
+    with _damage_told():
+        return None if text is None else _build(Cutoff, json.loads(text))
+
+
+def _reply(row: dict[str, Any], shared: dict[str, str]) -> Reply:
+    prompt = shared.setdefault(row["prompt"], row["prompt"])
+    return _build(Reply, row | {"generated_ids": tuple(row["generated_ids"]), "prompt": prompt})
+
+
+def _pack(row: Mapping[str, Any]) -> bytes:
+    return zlib.compress(json.dumps(row, default=vars, separators=(",", ":")).encode("ascii"), 1)
+
+
+def _build(kind: Callable[..., T], row: Mapping[str, Any]) -> T:
+    """A record from its fields; fields that an older row lacks take their defaults."""
+    known = {field.name for field in fields(kind)}  # pyright: ignore[reportArgumentType]
+    return kind(**{name: value for name, value in row.items() if name in known})
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except (zlib.error, ValueError, TypeError, KeyError) as error:
+        raise Damaged(f"a row does not read: {error}") from error

@@ -1,0 +1,213 @@
+"""The runs and their rows: begun, filled one row at a time, ended, found again, deleted."""
+
+import hashlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lychee_app.errors import StoreError
+from lychee_app.records import Run, Scored, Source
+from lychee_app.store import rows
+from lychee_app.store.database import Database
+from lychee_app.store.owner import Owner, is_alive
+from lychee_app.store.rows import RunSummary
+from lychee_app.store.uploads import Uploads
+
+SHOWN_THUMBNAILS = 4
+_COLUMNS = {"status", "total"}
+
+
+class Runs:
+    """Each method is one transaction."""
+
+    def __init__(self, database: Database, folder: Path, uploads: Uploads, owner: Owner) -> None:
+        self._database = database
+        self._folder = folder
+        self._uploads = uploads
+        self._owner = owner
+
+    def create(self, run: Run, sources: Sequence[Source]) -> None:
+        uploads = [self._uploads.sha256_of(source) for source in sources]
+        row = (run.id, run.created, run.status, run.total, self._owner.hold(), rows.write_run(run))
+        with self._database.writing() as db:
+            columns = "id, created, status, total, owner, record"
+            db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._add_sources(db, run.id, 0, sources, uploads)
+
+    def extend(self, run_id: str, sources: Sequence[Source]) -> int:
+        uploads = [self._uploads.sha256_of(source) for source in sources]
+        with self._database.writing() as db:
+            run = _run(db, run_id)
+            self._add_sources(db, run_id, run.total, sources, uploads)
+            _write(db, run, total=run.total + len(sources))
+        return run.total + len(sources)
+
+    def change(self, run_id: str, **changes: Any) -> None:
+        """Fields of the Run, by name. A run that is no longer running is nobody's."""
+        with self._database.writing() as db:
+            _write(db, _run(db, run_id), **changes)
+
+    def claim(self, run_id: str) -> None:
+        """Makes the run running, and this process's. Raises StoreError if another process scores it."""
+        token = self._owner.hold()
+        with self._database.writing() as db:
+            self._refuse_if_elsewhere(db, run_id)
+            _write(db, _run(db, run_id), status="running", error=None)
+            db.execute("UPDATE runs SET owner = ? WHERE id = ?", (token, run_id))
+
+    def add(self, run_id: str, scored: Scored) -> None:
+        record = rows.pack_scored(scored)
+        thumbnail = hashlib.sha256(scored.thumbnail).hexdigest() if scored.thumbnail else None
+        row = (run_id, scored.upload_index, scored.margin, scored.score, thumbnail, record)
+        with self._database.writing() as db:
+            if thumbnail:
+                db.execute("INSERT OR IGNORE INTO thumbnails VALUES (?, ?)", (thumbnail, scored.thumbnail))
+            db.execute("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def mark_interrupted(self) -> list[str]:
+        marked = []
+        with self._database.writing() as db:
+            for run_id, token in db.execute("SELECT id, owner FROM runs WHERE status = 'running'").fetchall():
+                if token != self._owner.token and not is_alive(self._folder, token):
+                    _write(db, _run(db, run_id), status="interrupted")
+                    marked.append(run_id)
+        return marked
+
+    def load(self, run_id: str) -> Run:
+        query = (
+            "SELECT images.record, data FROM images LEFT JOIN thumbnails ON sha256 = thumbnail "
+            "WHERE run_id = ? ORDER BY upload_index"
+        )
+        shared: dict[str, str] = {}
+        with self._database.reading() as db:
+            run = _run(db, run_id)
+            found = db.execute(query, (run_id,))
+            images = tuple(rows.unpack_scored(record, data, shared) for record, data in found)
+        return replace(run, images=images)
+
+    def sources(self, run_id: str) -> list[tuple[int, Source]]:
+        query = "SELECT upload_index, upload, record FROM sources WHERE run_id = ? ORDER BY upload_index"
+        with self._database.reading() as db:
+            return [
+                (index, rows.read_source(text, self._uploads.path(upload) if upload else None))
+                for index, upload, text in db.execute(query, (run_id,)).fetchall()
+            ]
+
+    def relocate(self, run_id: str, paths: Mapping[int, Path]) -> None:
+        place = "WHERE run_id = ? AND upload_index = ? AND upload IS NULL"
+        with self._database.writing() as db:
+            for index, path in paths.items():
+                found = db.execute(f"SELECT record FROM sources {place}", (run_id, index)).fetchone()
+                if found:
+                    moved = replace(rows.read_source(found[0], None), path=path)
+                    change = (rows.write_source(moved), run_id, index)
+                    db.execute(f"UPDATE sources SET record = ? {place}", change)
+
+    def newest(self, limit: int, offset: int) -> list[RunSummary]:
+        query = "SELECT id FROM runs ORDER BY created DESC, rowid DESC LIMIT ? OFFSET ?"
+        with self._database.reading() as db:
+            return [_summary(db, _run(db, row[0])) for row in db.execute(query, (limit, offset)).fetchall()]
+
+    def delete(self, run_id: str) -> None:
+        try:
+            self._delete(run_id)
+        except StoreError as error:
+            # A full disk has no room even for the note that something is gone: the files go first.
+            if error.code not in {"store-full", "store-io"}:
+                raise
+            with self._database.reading() as db:
+                self._uploads.unlink_unshared(db, run_id, _uploads(db, run_id))
+            self._delete(run_id)
+        with suppress(StoreError):
+            self._database.shrink()
+
+    def _delete(self, run_id: str) -> None:
+        orphans = (
+            "DELETE FROM thumbnails WHERE sha256 = ? "
+            "AND NOT EXISTS (SELECT 1 FROM images WHERE thumbnail = thumbnails.sha256)"
+        )
+        with self._database.writing() as db:
+            self._refuse_if_elsewhere(db, run_id)
+            uploads = _uploads(db, run_id)
+            thumbnails = _distinct(db, "SELECT DISTINCT thumbnail FROM images WHERE run_id = ?", run_id)
+            db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+            db.executemany(orphans, [(name,) for name in thumbnails])
+            self._uploads.drop_unused(db, uploads)
+
+    def _add_sources(
+        self,
+        db: sqlite3.Connection,
+        run_id: str,
+        first: int,
+        sources: Sequence[Source],
+        uploads: Sequence[str | None],
+    ) -> None:
+        self._uploads.require(db, {name for name in uploads if name})
+        rows_ = [
+            (run_id, first + offset, upload, rows.write_source(source))
+            for offset, (source, upload) in enumerate(zip(sources, uploads, strict=True))
+        ]
+        db.executemany("INSERT INTO sources VALUES (?, ?, ?, ?)", rows_)
+
+    def _refuse_if_elsewhere(self, db: sqlite3.Connection, run_id: str) -> None:
+        query = "SELECT owner FROM runs WHERE id = ? AND status = 'running'"
+        found = db.execute(query, (run_id,)).fetchone()
+        if found and found[0] != self._owner.token and is_alive(self._folder, found[0]):
+            message = "Another Lychee on this machine is scoring this run. Wait for it, or stop it there."
+            raise StoreError(message, code="store-claimed")
+
+
+def _run(db: sqlite3.Connection, run_id: str) -> Run:
+    """The run without its rows. Raises StoreError."""
+    found = db.execute("SELECT record, status, total FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if found is None:
+        raise _no_run(run_id)
+    return rows.read_run(found[0], status=found[1], total=found[2])
+
+
+def _write(db: sqlite3.Connection, run: Run, **changes: Any) -> None:
+    changed = replace(run, **changes)
+    row = (changed.status, changed.total, rows.write_run(changed), run.id)
+    db.execute("UPDATE runs SET status = ?, total = ?, record = ? WHERE id = ?", row)
+    if changed.status != "running":
+        db.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run.id,))
+
+
+def _summary(db: sqlite3.Connection, run: Run) -> RunSummary:
+    counts = "SELECT count(*), count(score), max(score) FROM images WHERE run_id = ?"
+    done, scored, best = db.execute(counts, (run.id,)).fetchone()
+    shown = (
+        "SELECT data FROM images JOIN thumbnails ON sha256 = thumbnail "
+        "WHERE run_id = ? AND score IS NOT NULL ORDER BY margin DESC, score DESC, upload_index LIMIT ?"
+    )
+    thumbnails = db.execute(shown, (run.id, SHOWN_THUMBNAILS)).fetchall()
+    return RunSummary(
+        id=run.id,
+        created=run.created,
+        title=run.title,
+        query=run.query,
+        model=run.model,
+        mode=run.mode,
+        status=run.status,
+        total=run.total,
+        done=done,
+        scored=scored,
+        best_score=best,
+        thumbnails=tuple(data for (data,) in thumbnails),
+    )
+
+
+def _uploads(db: sqlite3.Connection, run_id: str) -> list[str]:
+    return _distinct(db, "SELECT DISTINCT upload FROM sources WHERE run_id = ?", run_id)
+
+
+def _distinct(db: sqlite3.Connection, query: str, run_id: str) -> list[str]:
+    return [value for (value,) in db.execute(query, (run_id,)).fetchall() if value]
+
+
+def _no_run(run_id: str) -> StoreError:
+    message = f"There is no run {run_id!r} in the history. It may have been deleted in another window."
+    return StoreError(message, code="store-no-run")

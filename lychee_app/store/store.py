@@ -1,0 +1,197 @@
+"""Store: the one door to the data folder."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from lychee_app.cache import CacheKey
+from lychee_app.errors import StoreError
+from lychee_app.records import Cutoff, Decision, Reply, Run, Scored, Source, Status
+from lychee_app.store.database import BUSY_SECONDS, Database, file_error
+from lychee_app.store.decisions import Decisions
+from lychee_app.store.owner import Owner, clear_left_over, living
+from lychee_app.store.replies import REPLIES_KEPT, Replies
+from lychee_app.store.rows import RunSummary
+from lychee_app.store.runs import Runs
+from lychee_app.store.uploads import Uploads
+
+FILE_NAME = "lychee.sqlite3"
+PARTS = (FILE_NAME, FILE_NAME + "-wal", FILE_NAME + "-shm", "uploads", "running", "moves")
+
+
+class Store:
+    """Whatever a method writes is on disk when it returns, and not there at all when it raises StoreError.
+
+    May be used from several threads, and the folder by several processes, at once.
+    """
+
+    def __init__(self, folder: Path, database: Database, upload_cap_bytes: int, replies_kept: int) -> None:
+        """Use `Store.open`."""
+        self.folder = folder
+        self._database = database
+        self._owner = Owner(folder)
+        self._uploads = Uploads(database, folder / "uploads", upload_cap_bytes)
+        self._runs = Runs(database, folder, self._uploads, self._owner)
+        self._replies = Replies(database, replies_kept)
+        self._decisions = Decisions(database)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        upload_cap_bytes: int = 4 << 30,
+        replies_kept: int = REPLIES_KEPT,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> "Store":
+        """Opens the data folder, making it if needed. Raises StoreError if it cannot be used."""
+        folder = folder.expanduser().absolute()
+        return cls(folder, Database(folder / FILE_NAME, busy_seconds), upload_cap_bytes, replies_kept)
+
+    def close(self) -> None:
+        """Runs that are still marked as running are this process's no more."""
+        self._owner.release()
+        self._database.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def moves_folder(self) -> Path:
+        """Where decide.py keeps the journals of what it moved."""
+        return self.folder / "moves"
+
+    def create(self, run: Run, sources: Sequence[Source] = ()) -> list[tuple[int, Source]]:
+        """Begins a run, which is this process's. Returns its sources as they are found from now on."""
+        self._runs.create(run, sources)
+        return self.sources(run.id)
+
+    def extend(self, run_id: str, sources: Sequence[Source]) -> int:
+        """Adds images at the end of a run, and returns its new total."""
+        return self._runs.extend(run_id, sources)
+
+    def settle(self, run: Run) -> None:
+        """Writes down what is known only once the model is open: its name, hash, precision and budget."""
+        self._runs.change(
+            run.id,
+            model=run.model,
+            checkpoint_hash=run.checkpoint_hash,
+            precision=run.precision,
+            max_image_tokens=run.max_image_tokens,
+        )
+
+    def add(self, run_id: str, scored: Scored) -> None:
+        """Keeps one row; a row of the same upload index is replaced (it was tried again)."""
+        self._runs.add(run_id, scored)
+
+    def set_status(self, run_id: str, status: Status) -> None:
+        """ "running" makes the run this process's; StoreError if another live process is scoring it."""
+        if status == "running":
+            self._runs.claim(run_id)
+        else:
+            self._runs.change(run_id, status=status)
+
+    def finish(
+        self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: str | None = None
+    ) -> None:
+        """Ends a run. `seconds` and `peak_memory_bytes` are those of the whole run, all resumes included."""
+        self._runs.change(
+            run_id, status=status, seconds=seconds, peak_memory_bytes=peak_memory_bytes, error=error
+        )
+
+    def mark_interrupted(self) -> list[str]:
+        """Runs whose process is gone become "interrupted"; returns their ids. Call at start.
+
+        Also clears what killed processes left in the folder.
+        """
+        marked = self._runs.mark_interrupted()
+        clear_left_over(self.folder)
+        self._uploads.drop_orphans()
+        return marked
+
+    def load(self, run_id: str) -> Run:
+        """The run with all its rows, in upload order. Raises StoreError if there is none."""
+        return self._runs.load(run_id)
+
+    def sources(self, run_id: str) -> list[tuple[int, Source]]:
+        """(upload index, source) of every image of the run, scored or not; uploads are files by now."""
+        return self._runs.sources(run_id)
+
+    def relocate(self, run_id: str, paths: Mapping[int, Path]) -> None:
+        """Notes where files of this machine are now, by upload index (see decide.py)."""
+        self._runs.relocate(run_id, paths)
+
+    def runs(self, limit: int = 50, offset: int = 0) -> list[RunSummary]:
+        """Newest first."""
+        return self._runs.newest(limit, offset)
+
+    def rename(self, run_id: str, title: str) -> None:
+        self._runs.change(run_id, title=title)
+
+    def delete(self, run_id: str) -> None:
+        """Removes a run with its rows and decisions, and the uploads that no other run refers to."""
+        self._runs.delete(run_id)
+
+    def decisions(self, run_id: str) -> dict[int, Decision]:
+        """By upload index; images not decided on are not in it."""
+        return self._decisions.of(run_id)
+
+    def decide(self, run_id: str, upload_index: int, decision: Decision | None) -> None:
+        """One step for `undo`. None takes the decision off."""
+        self._decisions.decide(run_id, {upload_index: decision})
+
+    def decide_all(self, run_id: str, decided: Mapping[int, Decision | None]) -> None:
+        """Any number of images as one step for `undo`."""
+        self._decisions.decide(run_id, decided)
+
+    def undo(self, run_id: str) -> dict[int, Decision | None]:
+        """Takes the last step back; what its images are decided on now. Empty when there is none."""
+        return self._decisions.undo(run_id)
+
+    def cutoff(self, run_id: str) -> Cutoff | None:
+        return self._decisions.cutoff(run_id)
+
+    def set_cutoff(self, run_id: str, cutoff: Cutoff | None) -> None:
+        self._decisions.set_cutoff(run_id, cutoff)
+
+    def cached(self, key: CacheKey) -> Reply | None:
+        return self._replies.cached(key)
+
+    def remember(self, key: CacheKey, reply: Reply) -> None:
+        """The newest `replies_kept` replies stay."""
+        self._replies.remember(key, reply)
+
+    def keep(self, data: bytes) -> str:
+        """Keeps uploaded bytes as a private file; returns their SHA-256. StoreError over the cap."""
+        return self._uploads.keep(data)
+
+    def upload_path(self, sha256: str) -> Path:
+        return self._uploads.path(sha256)
+
+    def upload_bytes(self) -> int:
+        """What all uploads take on disk."""
+        return self._uploads.used_bytes()
+
+
+def erase(folder: Path) -> None:
+    """Removes all that Lychee keeps in its data folder, and the folder if that leaves it empty.
+
+    Other files in it stay. Raises StoreError while a Lychee is scoring, or if something cannot be removed.
+    """
+    folder = folder.expanduser().absolute()
+    if living(folder):
+        message = f"A Lychee that uses {folder} is scoring. Stop it first, then erase."
+        raise StoreError(message, code="store-claimed")
+    try:
+        for path in (folder / name for name in PARTS):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    except OSError as error:
+        raise file_error(folder, error) from error

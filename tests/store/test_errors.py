@@ -1,0 +1,252 @@
+"""Folders that cannot be written, databases that cannot be read: each is a message that says what to do."""
+
+import hashlib
+import os
+import random
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lychee_app.errors import StoreError
+from lychee_app.records import Source
+from lychee_app.store import Store
+from lychee_app.store.migrations import MIGRATIONS, VERSION
+from tests.rows import key, reply, row, run_of
+
+ROOT = Path(__file__).parents[2]
+FILE = "lychee.sqlite3"
+
+RELEASED = (
+    "883ae9c401dff733011c03ae3efab9bacfb87793acdc9321ed49a377efc5c0a2",
+    "2ad4a7aa10bc5245023bff0df22f4b0b7f8c5d05300910c1c24c8cd269f5acca",
+    "98b784e34ad8c9378a83d3e9da23e767db3c8f07963d3579205cef9e939cd152",
+    "2eea2353411997ddf7dd071d2ea10bacad1652556dd08bfa500002527665a7bc",
+)
+"""SHA-256 of each step. A new step adds a line; an old line never changes."""
+
+OLD_RUN = """{"id": "old", "created": "2026-01-01T00:00:00+00:00", "query": "a cat", "sent_query": "a cat",
+"model": "demo", "checkpoint_hash": "cc", "mode": "judge", "total": 1, "elements": ["cat"],
+"status": "running"}"""
+
+
+def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("not a folder")
+    assert "LYCHEE_HOME" in refusal(tmp_path / "home", "store-read-only")
+
+
+def test_a_folder_that_cannot_be_made_is_told() -> None:
+    if not Path("/proc/self").exists():
+        pytest.skip("no /proc here")
+    assert "LYCHEE_HOME" in refusal(Path("/proc/lychee"), "store-read-only")
+
+
+def test_a_database_nobody_may_write_is_told(public: Path) -> None:
+    Store.open(public / "home").close()
+    (public / "home" / FILE).chmod(0o444)
+    (public / "home").chmod(0o555)
+    said = as_nobody(public / "home")
+    assert said.startswith("store-read-only")
+    assert "LYCHEE_HOME" in said
+
+
+def test_a_folder_nobody_may_write_is_told_though_the_database_may_be_written(public: Path) -> None:
+    Store.open(public / "home").close()
+    (public / "home" / FILE).chmod(0o666)
+    (public / "home").chmod(0o555)
+    assert as_nobody(public / "home").startswith("store-read-only")
+
+
+def test_a_folder_that_may_be_written_is_used(public: Path) -> None:
+    public.chmod(0o777)
+    assert as_nobody(public / "home") == "wrote"
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"these are holiday plans, not a database" * 100)
+    said = refusal(tmp_path, "store-corrupt")
+    assert FILE in said
+    assert "Move it away" in said
+    assert (tmp_path / FILE).read_bytes().startswith(b"these are holiday plans")
+
+
+def test_a_database_cut_in_half_is_told_and_never_a_traceback(tmp_path: Path) -> None:
+    filled(tmp_path)
+    data = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(data[: len(data) // 2])
+    assert "Move it away" in read_all(tmp_path)
+
+
+def test_flipped_bytes_are_told_or_harmless_and_never_a_traceback(tmp_path: Path) -> None:
+    filled(tmp_path)
+    data = (tmp_path / FILE).read_bytes()
+    chance = random.Random(7)
+    told = 0
+    for _ in range(60):
+        broken = bytearray(data)
+        for _ in range(40):
+            broken[chance.randrange(100, len(data))] ^= 1 << chance.randrange(8)
+        for path in tmp_path.glob(FILE + "*"):
+            path.unlink()
+        (tmp_path / FILE).write_bytes(broken)
+        told += read_all(tmp_path) != ""
+    assert told > 10
+
+
+def test_a_database_that_somebody_else_holds_is_told(tmp_path: Path) -> None:
+    with Store.open(tmp_path, busy_seconds=0.05) as store:
+        store.create(run_of([]))
+        other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="another program") as caught:
+            store.add("run-1", row(0, 1.0))
+        assert caught.value.code == "store-locked"
+        assert store.load("run-1").images == ()
+        other.close()
+        store.add("run-1", row(0, 1.0))
+        assert len(store.load("run-1").images) == 1
+
+
+def test_what_is_kept_is_for_its_owner_only(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "home") as store:
+        store.create(run_of([]), [Source("a", data=b"a")])
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "home").iterdir()}
+        (upload,) = (tmp_path / "home" / "uploads").iterdir()
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+    assert modes == {
+        FILE: 0o600,
+        f"{FILE}-wal": 0o600,
+        f"{FILE}-shm": 0o600,
+        "uploads": 0o700,
+        "running": 0o700,
+    }
+    assert stat.S_IMODE(upload.stat().st_mode) == 0o600
+
+
+def test_a_commit_is_flushed_to_the_disk_before_it_returns(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store, store._database.reading() as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+# --- migrations
+
+
+@pytest.mark.parametrize("version", range(1, VERSION + 1))
+def test_a_database_of_every_older_schema_opens_with_its_runs(tmp_path: Path, version: int) -> None:
+    write_old(tmp_path, version)
+    with Store.open(tmp_path) as store:
+        run = store.load("old")
+        assert (run.query, run.elements, run.status, run.title) == ("a cat", ("cat",), "running", "")
+        assert store.mark_interrupted() == ["old"]
+        store.add("old", row(0, 1.0))
+        store.decide("old", 0, "pick")
+        store.remember(key(), reply())
+        assert store.create(run_of([]), [Source("a", data=b"a")])[0][1].read() == b"a"
+    with Store.open(tmp_path) as store:
+        assert [run.id for run in store.runs()] == ["run-1", "old"]
+
+
+def test_a_database_of_a_newer_schema_is_refused_and_not_touched(tmp_path: Path) -> None:
+    Store.open(tmp_path).close()
+    connection = sqlite3.connect(tmp_path / FILE)
+    connection.execute("UPDATE schema_version SET version = 99")
+    connection.commit()
+    connection.close()
+    before = (tmp_path / FILE).read_bytes()
+    said = refusal(tmp_path, "store-newer")
+    assert "99" in said
+    assert "Update Lychee" in said
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_a_migration_that_was_cut_off_is_as_if_it_had_not_begun(tmp_path: Path) -> None:
+    write_old(tmp_path, 1)
+    connection = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(MIGRATIONS[1][0])
+    connection.close()
+    with Store.open(tmp_path) as store:
+        store.remember(key(), reply())
+
+
+def test_released_migrations_are_never_edited() -> None:
+    assert tuple(hashlib.sha256("\n".join(step).encode()).hexdigest() for step in MIGRATIONS) == RELEASED
+
+
+def refusal(folder: Path, code: str) -> str:
+    with pytest.raises(StoreError) as caught:
+        Store.open(folder)
+    assert caught.value.code == code
+    return str(caught.value)
+
+
+def filled(folder: Path) -> None:
+    with Store.open(folder) as store:
+        images = [row(i, 1.0, thumbnail=os.urandom(2000)) for i in range(60)]
+        store.create(run_of([], total=60), [Source("a", data=b"a")])
+        for image in images:
+            store.add("run-1", image)
+            store.remember(key(query=str(image.upload_index)), reply())
+        store.finish("run-1", "done", 1, 1)
+        store.decide("run-1", 0, "pick")
+
+
+def read_all(folder: Path) -> str:
+    """Uses everything; what the first StoreError said, or "". Any other exception is a failure."""
+    try:
+        with Store.open(folder) as store:
+            store.mark_interrupted()
+            store.runs()
+            store.load("run-1")
+            store.sources("run-1")
+            store.decisions("run-1")
+            store.cutoff("run-1")
+            for index in range(60):
+                store.cached(key(query=str(index)))
+            store.add("run-1", row(61, 1.0))
+            store.remember(key(query="new"), reply())
+    except StoreError as error:
+        return f"{error.code} {error}"
+    return ""
+
+
+def write_old(folder: Path, version: int) -> None:
+    """A database as the first `version` steps left it, with one run that was going on."""
+    connection = sqlite3.connect(folder / FILE, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    for step in MIGRATIONS[:version]:
+        for statement in step:
+            connection.execute(statement)
+    connection.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+    connection.execute("INSERT INTO schema_version VALUES (?)", (version,))
+    old = ("old", "2026-01-01T00:00:00+00:00", "running", 1, None, OLD_RUN)
+    connection.execute(
+        "INSERT INTO runs (id, created, status, total, owner, record) VALUES (?, ?, ?, ?, ?, ?)", old
+    )
+    connection.close()
+
+
+def as_nobody(folder: Path) -> str:
+    command = [sys.executable, "-m", "tests.store.child", "open_as_nobody", str(folder)]
+    return subprocess.run(
+        command, cwd=ROOT, text=True, capture_output=True, check=True, timeout=60
+    ).stdout.strip()
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that another user can reach: the ones of pytest are this user's only."""
+    folder = Path(tempfile.mkdtemp(prefix="lychee-test-"))
+    folder.chmod(0o755)
+    yield folder
+    for path in (folder / "home", folder):
+        if path.exists():
+            path.chmod(0o700)
+    shutil.rmtree(folder)
