@@ -1,0 +1,31 @@
+"""What the scores of a run say, as numbers: bins, a cut-off, elements, findings. No drawing, no words.
+
+Knows scores and margins. Does not know pages, languages or files.
+"""
+
+from lychee_app.analysis.bins import Bin, even_bins, margin_bins, range_bins
+from lychee_app.analysis.cut import Cut, above, cut_at, suggest_cut
+from lychee_app.analysis.elements import FOUND, ElementColumn, ElementTable, element_table
+from lychee_app.analysis.findings import Finding, Kind, findings
+from lychee_app.analysis.spread import Spread, saturation, spread
+
+__all__ = [
+    "FOUND",
+    "Bin",
+    "Cut",
+    "ElementColumn",
+    "ElementTable",
+    "Finding",
+    "Kind",
+    "Spread",
+    "above",
+    "cut_at",
+    "element_table",
+    "even_bins",
+    "findings",
+    "margin_bins",
+    "range_bins",
+    "saturation",
+    "spread",
+    "suggest_cut",
+]

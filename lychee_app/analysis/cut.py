@@ -1,0 +1,84 @@
+"""Where to cut: at the largest gap between two neighbours in the ranking, if one stands out."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from lychee_app.ranking import is_scored, strength
+from lychee_app.records import Axis, Cutoff, Scored
+
+LEAST_GAP: dict[Axis, float] = {"score": 0.5, "margin": 1.0}
+"""Points, or nats: a smaller gap is never suggested."""
+LEAST_TIMES = 2.0
+"""How many times the mean of the other gaps the largest must be. Evenly spread scores have a ratio of 1."""
+LEAST_BELOW_SHARE = 0.1
+"""A cut that leaves fewer images than this below it isolates outliers at the bottom and chooses nothing."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """`count` images are at or above the cut-off; `gap` lies between the last of them and the next."""
+
+    cutoff: Cutoff
+    count: int
+    gap: float
+
+
+def suggest_cut(images: Iterable[Scored]) -> Cut | None:
+    """The largest gap of the scores; if none stands out there, of the margins; else None.
+
+    A gap stands out if it is at least LEAST_GAP wide and LEAST_TIMES the mean of the other gaps. From four
+    images on, at least two and LEAST_BELOW_SHARE of all must be below it: one bad image is no reason to keep
+    the rest. A single good image at the top may stand alone. Of equal gaps the higher one is taken. The
+    cut-off lies in the middle of the gap.
+    """
+    images = [row for row in images if is_scored(row)]
+    found = _largest_gap(images, "score")
+    if found is None and images and all(row.margin is not None for row in images):
+        found = _largest_gap(images, "margin")
+    return found
+
+
+def above(images: Iterable[Scored], cutoff: Cutoff) -> list[Scored]:
+    """The images at or above the cut-off, in the order given."""
+    return [row for row in images if is_scored(row) and _place(row, cutoff.axis) >= cutoff.value]
+
+
+def cut_at(images: Iterable[Scored], cutoff: Cutoff) -> Cut:
+    """A cut-off somebody chose, with the count above it and the gap it lies in (0 at either end)."""
+    values = sorted((_place(row, cutoff.axis) for row in images if is_scored(row)), reverse=True)
+    count = sum(value >= cutoff.value for value in values)
+    gap = values[count - 1] - values[count] if 0 < count < len(values) else 0.0
+    return Cut(cutoff, count, gap)
+
+
+def _largest_gap(images: Sequence[Scored], axis: Axis) -> Cut | None:
+    values = sorted((strength(row, axis) for row in images), reverse=True)
+    values = [value for value in values if math.isfinite(value)]
+    gaps = [high - low for high, low in pairwise(values)]
+    gaps = gaps[: len(values) - _least_below(len(values))]
+    if not gaps:
+        return None
+    place = max(range(len(gaps)), key=lambda index: gaps[index])
+    gap, rest = gaps[place], gaps[:place] + gaps[place + 1 :]
+    if gap < LEAST_GAP[axis] or (rest and gap < LEAST_TIMES * sum(rest) / len(rest)):
+        return None
+    cutoff = Cutoff(_between(values[place + 1], values[place]), axis)
+    return Cut(cutoff, len(above(images, cutoff)), gap)
+
+
+def _least_below(count: int) -> int:
+    return 1 if count < 4 else max(2, math.ceil(count * LEAST_BELOW_SHARE))
+
+
+def _between(low: float, high: float) -> float:
+    """The middle, to a tenth where a tenth lies in the gap: what a slider shows is what is meant."""
+    middle = (low + high) / 2
+    return round(middle, 1) if low < round(middle, 1) <= high else middle
+
+
+def _place(row: Scored, axis: Axis) -> float:
+    """A row without a margin (explain mode) is nowhere on that axis."""
+    value = row.margin if axis == "margin" else row.score
+    return -math.inf if value is None else value

@@ -1,0 +1,59 @@
+"""Images by elements: which element each image lacks, and which no image shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lychee_app.records import Run
+
+FOUND = 5.0
+"""An element is found where the model holds yes for likelier than no: from 5 of 10 on."""
+
+
+@dataclass(frozen=True)
+class ElementColumn:
+    """One element over all images. `best` and `best_score` are None where no image has a score for it."""
+
+    index: int
+    text: str
+    best: int | None
+    best_score: float | None
+    found_in: tuple[int, ...]
+    mean: float | None
+
+
+@dataclass(frozen=True)
+class ElementTable:
+    """`rows` holds (upload index, one score per element) in upload order; None where there is no score."""
+
+    columns: tuple[ElementColumn, ...]
+    rows: tuple[tuple[int, tuple[float | None, ...]], ...]
+
+    @property
+    def complete(self) -> tuple[int, ...]:
+        """Upload indexes of the images that show every element."""
+        return tuple(index for index, scores in self.rows if scores and all(is_found(s) for s in scores))
+
+
+def element_table(run: Run) -> ElementTable:
+    """Images without element scores (failed ones, or a run that asked for none) are not in it."""
+    wanted = len(run.elements)
+    images = sorted(run.images, key=lambda row: row.upload_index)
+    rows = tuple((row.upload_index, row.elements) for row in images if wanted and len(row.elements) == wanted)
+    return ElementTable(tuple(_column(i, text, rows) for i, text in enumerate(run.elements)), rows)
+
+
+def is_found(score: float | None) -> bool:
+    return score is not None and score >= FOUND
+
+
+def _column(index: int, text: str, rows: Sequence[tuple[int, tuple[float | None, ...]]]) -> ElementColumn:
+    scored = [(score, upload) for upload, scores in rows if (score := scores[index]) is not None]
+    best_score, best = max(scored, key=lambda pair: pair[0], default=(None, None))
+    return ElementColumn(
+        index=index,
+        text=text,
+        best=best,
+        best_score=best_score,
+        found_in=tuple(upload for score, upload in scored if score >= FOUND),
+        mean=sum(score for score, _ in scored) / len(scored) if scored else None,
+    )

@@ -1,0 +1,56 @@
+"""What a reply depends on, and the cache the flow asks before it asks the model.
+
+`store.Store` is such a cache on disk; `RecentReplies` is one in memory, so that equal images share one
+computation even where nothing is stored.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Protocol
+
+from lychee_app.records import Mode, Reply
+
+
+@dataclass(frozen=True)
+class CacheKey:
+    """Everything a reply depends on: with equal keys the model would say the same again.
+
+    `width_px` and `height_px` are those of the image as the model sees it: they follow from the token
+    budget, and differ where an image was made smaller to fit into memory. `instruction` is "" and
+    `max_new_tokens` 0 where the mode has none.
+    """
+
+    sha256: str
+    query: str
+    mode: Mode
+    checkpoint_hash: str
+    prompt_version: int
+    precision: str
+    width_px: int
+    height_px: int
+    instruction: str
+    max_new_tokens: int
+
+
+class ReplyCache(Protocol):
+    """Replies already given."""
+
+    def cached(self, key: CacheKey) -> Reply | None: ...
+
+    def remember(self, key: CacheKey, reply: Reply) -> None: ...
+
+
+class RecentReplies:
+    """The last `bound` replies, in memory."""
+
+    def __init__(self, bound: int = 4096) -> None:
+        self._bound = bound
+        self._replies: OrderedDict[CacheKey, Reply] = OrderedDict()
+
+    def cached(self, key: CacheKey) -> Reply | None:
+        return self._replies.get(key)
+
+    def remember(self, key: CacheKey, reply: Reply) -> None:
+        self._replies[key] = reply
+        while len(self._replies) > self._bound:
+            self._replies.popitem(last=False)

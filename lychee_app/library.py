@@ -1,0 +1,32 @@
+"""The flow as one call, for programs: `lychee_app.rank("green sofa", ["photos/"])`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lychee_app import pipeline, query
+from lychee_app.model.scorer import open_scorer
+from lychee_app.records import Mode, Run, Scorer
+from lychee_app.settings import Settings
+
+
+def rank(
+    text: str,
+    paths: Sequence[str | Path],
+    *,
+    model: str | Scorer = "auto",
+    mode: Mode = "judge",
+    not_text: str = "",
+    elements: bool = False,
+    settings: Settings | None = None,
+) -> Run:
+    """Ranks images, folders and globs by a sentence.
+
+    `model` is a name (see `lychee download`), a folder, or a scorer from `open_scorer` to keep it loaded. The
+    run's images are in upload order; `ranked(run.images)` puts them in order. Raises UsageError (QueryError),
+    CheckpointError, ModelLost; an image that cannot be scored is a row with `error`.
+    """
+    settings = settings or Settings.from_environment()
+    question = query.ask(text, not_text, steps=settings.steps, parts=None if elements else ())
+    sources = pipeline.sources_of(paths)
+    scorer = open_scorer(model, settings=settings) if isinstance(model, str) else model
+    return pipeline.rank(question, sources, scorer, settings, mode=mode)

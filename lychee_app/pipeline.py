@@ -1,0 +1,272 @@
+"""The whole flow in one place: question + sources -> scored rows, one image at a time.
+
+    query + image bytes -> intake -> prompt -> model (judge / explain) -> parse -> ranking
+
+`score_each` yields every row as soon as it is there; `rank` runs it to the end and returns a Run. Knows
+neither threads nor storage: those are in jobs.py and store.py.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lychee_app import intake, verdict
+from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
+from lychee_app.errors import ImageError, OutOfMemory, ScoringError, UsageError
+from lychee_app.prompt import PROMPT_VERSION
+from lychee_app.query import Question
+from lychee_app.records import (
+    Candidate,
+    ImageBudget,
+    MemoryReading,
+    Mode,
+    Refused,
+    Reply,
+    Run,
+    Scored,
+    Scorer,
+    Source,
+)
+from lychee_app.settings import Settings
+
+OOM_SHARES = (2, 4)
+"""After CUDA ran out of memory the image is tried with 1/2 of its tokens, then with 1/4."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One more row. `seconds_per_image` is the mean so far; `memory` is read after the row."""
+
+    scored: Scored
+    done: int
+    total: int
+    seconds: float
+    memory: MemoryReading
+
+    @property
+    def seconds_per_image(self) -> float:
+        return self.seconds / self.done
+
+    @property
+    def eta_seconds(self) -> float:
+        return self.seconds_per_image * (self.total - self.done)
+
+
+def score_each(
+    question: Question,
+    sources: Sequence[tuple[int, Source]],
+    scorer: Scorer,
+    settings: Settings,
+    *,
+    mode: Mode = "judge",
+    cache: ReplyCache | None = None,
+) -> Generator[Progress, None, None]:
+    """Scores each (upload index, source) in turn; the next images are decoded meanwhile.
+
+    An image that cannot be scored is a row with `error`. Raises ModelLost when the model can go on no more;
+    rows yielded before stand.
+    """
+    budget = budget_of(scorer, settings)
+    judge = _Judge(question, mode, scorer, settings, budget, RecentReplies() if cache is None else cache)
+    paths = {index: str(source.path) for index, source in sources if source.path and not source.private}
+    started = time.perf_counter()
+    for done, item in enumerate(intake.prepare(sources, budget, settings), start=1):
+        row = _refused(item) if isinstance(item, Refused) else judge.row(item)
+        scorer.release()
+        seconds = time.perf_counter() - started
+        row = replace(row, path=paths.get(row.upload_index))
+        yield Progress(row, done, len(sources), seconds, scorer.memory())
+
+
+def rank(
+    question: Question,
+    sources: Sequence[Source],
+    scorer: Scorer,
+    settings: Settings,
+    *,
+    mode: Mode = "judge",
+    cache: ReplyCache | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Run:
+    """Scores all sources and returns the finished run. Raises UsageError without sources, and ModelLost."""
+    if not sources:
+        raise UsageError("There are no images to rank. Give at least one.", code="no-images")
+    run = draft_run(question, mode, scorer.info.name, settings, total=len(sources))
+    run = settled(run, scorer, settings)
+    rows: list[Scored] = []
+    peak, seconds = 0, 0.0
+    for progress in score_each(question, list(enumerate(sources)), scorer, settings, mode=mode, cache=cache):
+        rows.append(progress.scored)
+        peak, seconds = max(peak, progress.memory.peak_bytes), progress.seconds
+        on_progress(progress)
+    return replace(run, status="done", images=tuple(rows), seconds=seconds, peak_memory_bytes=peak)
+
+
+def draft_run(question: Question, mode: Mode, model: str, settings: Settings, total: int) -> Run:
+    """An empty run: what is asked, before the model is open."""
+    return Run(
+        id=uuid.uuid4().hex,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        query=question.typed,
+        sent_query=question.sent,
+        model=model,
+        checkpoint_hash="",
+        mode=mode,
+        total=total,
+        not_text=question.typed_not,
+        sent_not=question.sent_not,
+        elements=question.elements,
+        instruction=settings.instruction,
+        max_image_tokens=settings.max_image_tokens,
+    )
+
+
+def settled(run: Run, scorer: Scorer, settings: Settings) -> Run:
+    """The run with all that its scores depend on, now that the model is open."""
+    info = scorer.info
+    return replace(
+        run,
+        model=info.name,
+        checkpoint_hash=info.checkpoint_hash,
+        precision=info.precision,
+        max_image_tokens=budget_of(scorer, settings).max_tokens,
+    )
+
+
+def budget_of(scorer: Scorer, settings: Settings) -> ImageBudget:
+    """The checkpoint's own limits, and the user's where that is lower."""
+    own = scorer.info.budget
+    return replace(own, max_tokens=max(own.min_tokens, min(own.max_tokens, settings.max_image_tokens)))
+
+
+def explain_one(
+    source: tuple[int, Source], query: str, scorer: Scorer, settings: Settings, cache: ReplyCache
+) -> Reply:
+    """The explanation of one image. Raises ImageError if it cannot be read, ScoringError, ModelLost."""
+    budget = budget_of(scorer, settings)
+    item = next(intake.prepare([source], budget, settings))
+    if isinstance(item, Refused):
+        raise ImageError(f"{item.name}: {item.reason}", code=item.code)
+    judge = _Judge(Question(query, query), "explain", scorer, settings, budget, cache)
+    return judge.explained(item)
+
+
+def sources_of(paths: Iterable[str | Path]) -> list[Source]:
+    """Images, folders and globs -> sources. Raises UsageError (see intake.find)."""
+    return intake.find(list(paths))
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Scores one candidate after the other under one question."""
+
+    question: Question
+    mode: Mode
+    scorer: Scorer
+    settings: Settings
+    budget: ImageBudget
+    cache: ReplyCache
+
+    def row(self, candidate: Candidate) -> Scored:
+        """Never raises for what one image does: that is the row's `error`."""
+        started = time.perf_counter()
+        try:
+            candidate, replies = self._with_less(candidate)
+        except ScoringError as error:
+            seconds = time.perf_counter() - started
+            return replace(_bare(candidate), error=str(error), seconds=seconds)
+        return replace(self._scored(candidate, replies), seconds=time.perf_counter() - started)
+
+    def _with_less(self, candidate: Candidate) -> tuple[Candidate, list[Reply]]:
+        """The replies; where memory runs out, those to a smaller image. Raises ScoringError."""
+        attempt = candidate
+        for share in OOM_SHARES:
+            try:
+                return attempt, self._replies(attempt)
+            except OutOfMemory:
+                self.scorer.release()
+                attempt = _smaller(candidate, share, self.budget)
+        return attempt, self._replies(attempt)
+
+    def _replies(self, candidate: Candidate) -> list[Reply]:
+        """Replies to the query and its parts, from the cache where they are known."""
+        if self.mode == "explain":
+            return [self.explained(candidate), *self._judged(candidate, self.question.parts)]
+        return self._judged(candidate, (self.question.sent, *self.question.parts))
+
+    def _judged(self, candidate: Candidate, queries: Sequence[str]) -> list[Reply]:
+        keys = [self._key(candidate, "judge", query) for query in queries]
+        known = {key: reply for key in keys if (reply := self.cache.cached(key)) is not None}
+        missing = list(dict.fromkeys(key for key in keys if key not in known))
+        if missing:
+            texts = [key.query for key in missing]
+            answers = self.scorer.judge(candidate, texts, self.settings.instruction)
+            for key, reply in zip(missing, answers, strict=True):
+                self.cache.remember(key, reply)
+                known[key] = reply
+        return [known[key] for key in keys]
+
+    def explained(self, candidate: Candidate) -> Reply:
+        key = self._key(candidate, "explain", self.question.sent)
+        reply = self.cache.cached(key)
+        if reply is None:
+            reply = self.scorer.explain(candidate, self.question.sent, self.settings.explain_max_tokens)
+            self.cache.remember(key, reply)
+        return reply
+
+    def _key(self, candidate: Candidate, mode: Mode, query: str) -> CacheKey:
+        info = self.scorer.info
+        return CacheKey(
+            sha256=candidate.sha256,
+            query=query,
+            mode=mode,
+            checkpoint_hash=info.checkpoint_hash,
+            prompt_version=PROMPT_VERSION,
+            precision=info.precision,
+            width_px=candidate.image.width,
+            height_px=candidate.image.height,
+            instruction=self.settings.instruction if mode == "judge" else "",
+            max_new_tokens=self.settings.explain_max_tokens if mode == "explain" else 0,
+        )
+
+    def _scored(self, candidate: Candidate, replies: list[Reply]) -> Scored:
+        reply, parts = replies[0], replies[1:]
+        not_reply = parts.pop() if self.question.sent_not else None
+        decide = verdict.explained if self.mode == "explain" else verdict.judged
+        given = decide(reply, not_reply)
+        return replace(
+            _bare(candidate),
+            score=given.score,
+            margin=given.margin,
+            p_yes=given.p_yes,
+            elements=tuple(verdict.judged(part).score for part in parts),
+            reply=reply,
+            element_replies=tuple(parts),
+            not_reply=not_reply,
+            span=given.span,
+            error=given.reason,
+        )
+
+
+def _smaller(candidate: Candidate, share: int, budget: ImageBudget) -> Candidate:
+    tokens = max(budget.min_tokens, candidate.tokens(budget.token_px) // share)
+    return intake.refit(candidate, tokens, budget)
+
+
+def _bare(candidate: Candidate) -> Scored:
+    return Scored(
+        upload_index=candidate.upload_index,
+        name=candidate.name,
+        sha256=candidate.sha256,
+        notes=candidate.notes,
+        width_px=candidate.width_px,
+        height_px=candidate.height_px,
+        thumbnail=candidate.thumbnail,
+    )
+
+
+def _refused(item: Refused) -> Scored:
+    return Scored(item.upload_index, item.name, item.sha256, error=item.reason)

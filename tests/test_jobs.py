@@ -1,0 +1,208 @@
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from lychee_app import query
+from lychee_app.errors import CheckpointError, ModelLost, ScoringError, StoreError, UsageError
+from lychee_app.jobs import Jobs
+from lychee_app.records import Scorer, ScorerInfo
+from lychee_app.settings import Settings
+from lychee_app.store import Store
+from tests.fakes import FakeScorer, Gate, raising, sources
+
+RED = query.ask("red")
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    with Store.open(settings.data_folder) as opened:
+        yield opened
+
+
+def jobs_with(store: Store, scorer: Scorer) -> Jobs:
+    return Jobs(store, lambda model, settings: scorer)
+
+
+def wait(jobs: Jobs, run_id: str, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while jobs.is_live(run_id):
+        assert time.monotonic() < end, jobs.view(run_id)
+        time.sleep(0.01)
+
+
+def test_a_run_ends_with_every_row_in_the_store(store: Store, settings: Settings) -> None:
+    jobs = jobs_with(store, FakeScorer())
+    run_id = jobs.start(RED, sources("red", "green"), settings)
+    wait(jobs, run_id)
+    view = jobs.view(run_id)
+    assert view is not None
+    assert (view.done, view.total, view.status) == (2, 2, "done")
+    stored = store.load(run_id)
+    assert stored == jobs.run(run_id)
+    assert stored.model == "fake"
+    assert stored.precision == "float32"
+
+
+def test_a_view_is_answered_while_the_model_works(store: Store, settings: Settings) -> None:
+    gate = Gate(free=1)
+    jobs = jobs_with(store, FakeScorer(before=gate))
+    run_id = jobs.start(RED, sources("red", "green", "blue"), settings)
+    assert gate.reached.wait(20)
+    view = jobs.view(run_id)
+    assert view is not None
+    assert (view.phase, view.done) == ("scoring", 1)
+    assert len(store.load(run_id).images) == 1
+    gate.open()
+    wait(jobs, run_id)
+
+
+def test_stop_keeps_what_is_done_and_resume_scores_only_the_rest(store: Store, settings: Settings) -> None:
+    gate = Gate(free=1)
+    scorer = FakeScorer(before=gate)
+    jobs = jobs_with(store, scorer)
+    run_id = jobs.start(RED, sources("red", "green", "blue", "red"), settings)
+    assert gate.reached.wait(20)
+    jobs.stop(run_id)
+    gate.open()
+    wait(jobs, run_id)
+    assert jobs.run(run_id).status == "stopped"
+    assert len(jobs.run(run_id).images) == 2
+    seen = len(scorer.seen)
+    jobs.resume(run_id, settings)
+    wait(jobs, run_id)
+    assert len(scorer.seen) == seen + 2
+    assert store.load(run_id).status == "done"
+
+
+def test_another_process_resumes_from_the_store_to_the_same_rows(store: Store, settings: Settings) -> None:
+    colours = ("red", "green", "blue", "red", "green")
+    whole = jobs_with(store, FakeScorer())
+    undisturbed = whole.start(RED, sources(*colours), settings)
+    wait(whole, undisturbed)
+
+    broken = jobs_with(store, FakeScorer(before=raising(ModelLost("gone"), "3-red.png")))
+    run_id = broken.start(query.ask("red "), sources(*colours), replace(settings, instruction="fresh"))
+    wait(broken, run_id)
+    assert store.load(run_id).status == "failed"
+    assert len(store.load(run_id).images) == 3
+    fresh = jobs_with(store, FakeScorer())
+    fresh.resume(run_id, settings)
+    wait(fresh, run_id)
+    resumed = [(row.upload_index, row.score, row.margin) for row in store.load(run_id).images]
+    assert resumed == [(row.upload_index, row.score, row.margin) for row in store.load(undisturbed).images]
+
+
+def test_a_failed_row_can_be_tried_again(store: Store, settings: Settings) -> None:
+    scorer = FakeScorer(before=raising(ScoringError("busy"), "0-red.png"))
+    jobs = jobs_with(store, scorer)
+    run_id = jobs.start(RED, sources("red", "green"), settings)
+    wait(jobs, run_id)
+    assert jobs.run(run_id).images[0].error == "busy"
+    scorer.before = lambda candidate: None
+    jobs.resume(run_id, settings, failed_too=True)
+    wait(jobs, run_id)
+    assert store.load(run_id).images[0].score is not None
+
+
+def test_added_images_are_the_only_ones_scored(store: Store, settings: Settings) -> None:
+    scorer = FakeScorer()
+    jobs = jobs_with(store, scorer)
+    run_id = jobs.start(RED, sources("red", "green"), settings)
+    wait(jobs, run_id)
+    jobs.add(run_id, sources("blue", "red", "green")[:1], settings)
+    wait(jobs, run_id)
+    run = store.load(run_id)
+    assert [row.upload_index for row in run.images] == [0, 1, 2]
+    assert (run.total, run.status, len(scorer.seen)) == (3, "done", 3)
+
+
+def test_a_model_that_cannot_be_opened_is_a_failed_run_with_the_reason(
+    store: Store, settings: Settings
+) -> None:
+    def refuse(model: str, settings: Settings) -> Scorer:
+        raise CheckpointError(f"no weights for {model}")
+
+    jobs = Jobs(store, refuse)
+    run_id = jobs.start(RED, sources("red"), settings, model="lychee")
+    wait(jobs, run_id)
+    view = jobs.view(run_id)
+    assert view is not None
+    assert (view.status, view.error) == ("failed", "no weights for lychee")
+
+
+def test_a_lost_model_is_opened_anew_for_the_next_run(store: Store, settings: Settings) -> None:
+    opened: list[str] = []
+
+    def open_next(model: str, settings: Settings) -> Scorer:
+        opened.append(model)
+        before = raising(ModelLost("gone"), "0-red.png") if len(opened) == 1 else lambda candidate: None
+        return FakeScorer(before=before)
+
+    jobs = Jobs(store, open_next)
+    for _ in range(2):
+        run_id = jobs.start(RED, sources("red"), settings)
+        wait(jobs, run_id)
+    assert len(opened) == 2
+    assert store.load(run_id).status == "done"
+
+
+def test_an_error_nobody_expected_fails_the_run_and_not_the_worker(store: Store, settings: Settings) -> None:
+    def before(candidate: object) -> None:
+        raise ZeroDivisionError("surprise")
+
+    scorer = FakeScorer(before=before)
+    jobs = jobs_with(store, scorer)
+    first = jobs.start(RED, sources("red"), settings)
+    wait(jobs, first)
+    view = jobs.view(first)
+    assert view is not None
+    assert "surprise" in (view.error or "")
+    scorer.before = lambda candidate: None
+    second = jobs.start(RED, sources("red"), settings)
+    wait(jobs, second)
+    assert store.load(second).status == "done"
+
+
+def test_runs_wait_in_line_and_the_model_is_opened_once(store: Store, settings: Settings) -> None:
+    opened: list[str] = []
+
+    def open_once(model: str, settings: Settings) -> Scorer:
+        opened.append(model)
+        return FakeScorer()
+
+    jobs = Jobs(store, open_once)
+    ids = [jobs.start(query.ask(text), sources("red"), settings) for text in ("red", "green", "blue")]
+    for run_id in ids:
+        wait(jobs, run_id)
+    assert opened == ["auto"]
+
+
+def test_resuming_with_another_checkpoint_is_refused(store: Store, settings: Settings) -> None:
+    jobs = jobs_with(store, FakeScorer(before=raising(ModelLost("gone"), "1-green.png")))
+    run_id = jobs.start(RED, sources("red", "green"), settings)
+    wait(jobs, run_id)
+    info = ScorerInfo("fake", "another", "float32", "cpu")
+    other = jobs_with(store, FakeScorer(info=info))
+    other.resume(run_id, settings)
+    wait(other, run_id)
+    run = store.load(run_id)
+    assert run.status == "failed"
+    assert "another checkpoint" in (run.error or "")
+    assert len(run.images) == 1
+
+
+def test_one_image_is_explained_on_demand(store: Store, settings: Settings) -> None:
+    jobs = jobs_with(store, FakeScorer())
+    reply = jobs.explain("auto", (0, sources("red")[0]), "red", settings)
+    assert reply.mode == "explain"
+    assert "Score" in reply.text
+
+
+def test_no_images_is_wrong_usage_and_an_unknown_run_a_store_error(store: Store, settings: Settings) -> None:
+    jobs = jobs_with(store, FakeScorer())
+    with pytest.raises(UsageError):
+        jobs.start(RED, [], settings)
+    with pytest.raises(StoreError):
+        jobs.resume("nowhere", settings)

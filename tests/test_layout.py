@@ -1,0 +1,96 @@
+"""The structure, held by tests: imports point down the list, and heavy libraries stay where they belong."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import lychee_app
+
+ROOT = Path(lychee_app.__file__).parent
+ORDER = [
+    "__main__",
+    "cli",
+    "ui",
+    "bench",
+    "doctor",
+    "library",
+    "terminal",
+    "jobs",
+    "pipeline",
+    "verdict",
+    "intake",
+    "demo",
+    "model",
+    "parse",
+    "decide",
+    "export",
+    "analysis",
+    "ranking",
+    "store",
+    "cache",
+    "settings",
+    "query",
+    "records",
+    "prompt",
+    "errors",
+]
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def part_of(name: str) -> str | None:
+    """lychee_app.model.scorer -> model"""
+    pieces = name.split(".")
+    return pieces[1] if pieces[0] == "lychee_app" and len(pieces) > 1 and pieces[1] in ORDER else None
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down_the_list(path: Path) -> None:
+    own = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    if own == "__init__":
+        return
+    assert own in ORDER, f"{own} has no place in the order of the layout"
+    above = [
+        name for name in imported(path) if (part := part_of(name)) and ORDER.index(part) < ORDER.index(own)
+    ]
+    assert not above
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_heavy_libraries_stay_where_they_belong(path: Path) -> None:
+    own = path.relative_to(ROOT).parts[0]
+    tops = {name.split(".")[0] for name in imported(path)}
+    if own != "ui":
+        assert "streamlit" not in tops
+    if own not in {"model", "demo", "bench"}:
+        assert not tops & {"torch", "transformers"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_is_longer_than_400_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_only_settings_reads_the_environment() -> None:
+    readers = [
+        path.relative_to(ROOT).as_posix()
+        for path in FILES
+        if {"os.environ", "os.getenv"} & _attributes(path) and path.name != "settings.py"
+    ]
+    assert readers == []
+
+
+def _attributes(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

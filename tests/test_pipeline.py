@@ -1,0 +1,151 @@
+from dataclasses import replace
+
+import pytest
+
+from lychee_app import pipeline, query
+from lychee_app.cache import RecentReplies
+from lychee_app.errors import ModelLost, OutOfMemory, ScoringError, UsageError
+from lychee_app.records import Candidate, ImageBudget, Run, ScorerInfo, Source
+from lychee_app.settings import Settings
+from tests.fakes import FakeScorer, picture, raising, sources
+
+
+def ranked(run: Run) -> list[tuple[str, float | None]]:
+    return sorted(((row.name, row.score) for row in run.images), key=lambda pair: -(pair[1] or 0))
+
+
+def test_images_that_match_score_above_those_that_do_not(settings: Settings) -> None:
+    run = pipeline.rank(query.ask("red"), sources("green", "red", "blue"), FakeScorer(), settings)
+    scores = [row.score or 0 for row in run.images]
+    assert scores[1] > 9
+    assert scores[0] < 1
+    assert [row.upload_index for row in run.images] == [0, 1, 2]
+    assert run.status == "done"
+
+
+def test_every_element_has_its_own_score_and_one_look_is_enough(settings: Settings) -> None:
+    scorer = FakeScorer()
+    run = pipeline.rank(query.ask("red + blue", "green"), sources("red"), scorer, settings)
+    (row,) = run.images
+    assert len(row.elements) == 2
+    assert (row.elements[0] or 0) > 9
+    assert (row.elements[1] or 9) < 1
+    assert row.not_reply is not None
+    assert scorer.seen == [("0-red.png", ("red + blue", "red", "blue", "green"))]
+
+
+def test_a_not_text_lowers_what_matches_it(settings: Settings) -> None:
+    plain = pipeline.rank(query.ask("red"), sources("red"), FakeScorer(), settings)
+    lowered = pipeline.rank(query.ask("red", "red"), sources("red"), FakeScorer(), settings)
+    assert (plain.images[0].score or 0) > 9
+    assert (lowered.images[0].score or 9) < 1
+
+
+def test_a_bad_file_costs_one_row(settings: Settings) -> None:
+    items = [*sources("red"), Source("notes.jpg", b"<html>"), *sources("red")]
+    run = pipeline.rank(query.ask("red"), items, FakeScorer(), settings)
+    assert [row.score is None for row in run.images] == [False, True, False]
+    assert run.images[1].error
+
+
+def test_equal_images_share_one_computation_and_keep_their_rows(settings: Settings) -> None:
+    twin = picture("red")
+    scorer = FakeScorer()
+    items = [Source("a.png", twin), Source("b.png", twin)]
+    run = pipeline.rank(query.ask("red"), items, scorer, settings)
+    assert len(scorer.seen) == 1
+    assert [row.name for row in run.images] == ["a.png", "b.png"]
+    assert run.images[0].score == run.images[1].score
+
+
+def test_only_new_queries_are_sent_to_the_model(settings: Settings) -> None:
+    scorer, cache = FakeScorer(), RecentReplies()
+    pipeline.rank(query.ask("red + blue"), sources("red"), scorer, settings, cache=cache)
+    pipeline.rank(query.ask("red + green"), sources("red"), scorer, settings, cache=cache)
+    assert scorer.seen[1] == ("0-red.png", ("red + green", "green"))
+
+
+def test_another_instruction_or_token_budget_is_asked_again(settings: Settings) -> None:
+    scorer, cache = FakeScorer(), RecentReplies()
+    for changed in (settings, replace(settings, instruction="Other."), replace(settings, max_image_tokens=4)):
+        pipeline.rank(query.ask("red"), sources("red"), scorer, changed, cache=cache)
+    assert len(scorer.seen) == 3
+
+
+def test_the_lower_of_the_two_token_budgets_holds(settings: Settings) -> None:
+    sizes: list[int] = []
+    scorer = FakeScorer(before=lambda candidate: sizes.append(candidate.tokens()))
+    big = [Source("big.png", picture("red", (800, 600)))]
+    for cap in (1280, 6):
+        pipeline.rank(query.ask("red"), big, scorer, replace(settings, max_image_tokens=cap))
+    assert sizes[0] <= 16
+    assert sizes[1] <= 6
+
+
+def test_a_model_error_on_one_image_costs_one_row(settings: Settings) -> None:
+    scorer = FakeScorer(before=raising(ScoringError("no luck"), "1-red.png"))
+    run = pipeline.rank(query.ask("red"), sources("red", "red", "red"), scorer, settings)
+    assert [row.error for row in run.images] == [None, "no luck", None]
+
+
+def test_out_of_memory_tries_half_then_a_quarter_of_the_tokens_and_says_so(settings: Settings) -> None:
+    sizes: list[int] = []
+
+    def before(candidate: Candidate) -> None:
+        sizes.append(candidate.tokens())
+        if candidate.tokens() > 16:
+            raise OutOfMemory("too large")
+
+    info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(max_tokens=64))
+    scorer = FakeScorer(before=before, info=info)
+    run = pipeline.rank(query.ask("red"), [Source("a", picture("red", (224, 224)))], scorer, settings)
+    assert sizes[0] == 64
+    assert sizes[1] <= 32
+    assert sizes[2] <= 16
+    assert run.images[0].score is not None
+    assert run.images[0].notes
+
+
+def test_out_of_memory_to_the_end_is_a_row_with_a_reason(settings: Settings) -> None:
+    scorer = FakeScorer(before=raising(OutOfMemory("card full"), "0-red.png"))
+    run = pipeline.rank(query.ask("red"), sources("red", "red"), scorer, settings)
+    assert run.images[0].error == "card full"
+    assert run.images[1].score is not None
+
+
+def test_a_lost_model_ends_the_run_loudly_after_what_is_done(settings: Settings) -> None:
+    scorer = FakeScorer(before=raising(ModelLost("context gone"), "1-red.png"))
+    items = list(enumerate(sources("red", "red", "red")))
+    steps = pipeline.score_each(query.ask("red"), items, scorer, settings)
+    assert next(steps).scored.score is not None
+    with pytest.raises(ModelLost, match="context gone"):
+        next(steps)
+
+
+def test_explain_reads_the_score_out_of_the_text(settings: Settings) -> None:
+    run = pipeline.rank(query.ask("red"), sources("red"), FakeScorer(), settings, mode="explain")
+    (row,) = run.images
+    assert row.score == pytest.approx(10, abs=0.2)
+    assert row.reply is not None
+    assert row.span is not None
+    assert row.margin is None
+    assert "Score" in row.reply.text
+
+
+def test_explain_without_a_number_is_a_row_with_a_reason(settings: Settings) -> None:
+    scorer = FakeScorer(text="Hard to say.")
+    run = pipeline.rank(query.ask("red"), sources("red"), scorer, settings, mode="explain")
+    assert run.images[0].score is None
+    assert run.images[0].error
+    assert run.images[0].reply is not None
+
+
+def test_memory_is_given_back_after_each_image(settings: Settings) -> None:
+    scorer = FakeScorer()
+    pipeline.rank(query.ask("red"), sources("red", "green", "blue"), scorer, settings)
+    assert scorer.released == 3
+
+
+def test_no_images_is_wrong_usage(settings: Settings) -> None:
+    with pytest.raises(UsageError, match="no images"):
+        pipeline.rank(query.ask("red"), [], FakeScorer(), settings)
