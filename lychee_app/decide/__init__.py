@@ -1,0 +1,14 @@
+"""Copying or moving chosen images of this machine into a folder, with a way back.
+
+    plan -> carry_out -> undo
+
+Planned first, never overwriting. Every file is written down in a journal before it is touched, so that a move
+that a crash cut off can be undone like any other. Knows files and folders. Does not know who decided what.
+"""
+
+from lychee_app.decide.carry_out import carry_out
+from lychee_app.decide.journal import Done, forget, journals
+from lychee_app.decide.plan import Action, Plan, Step, plan
+from lychee_app.decide.take_back import Undone, undo
+
+__all__ = ["Action", "Done", "Plan", "Step", "Undone", "carry_out", "forget", "journals", "plan", "undo"]

@@ -1,0 +1,128 @@
+"""What was done to which file, written down before it is done.
+
+JSON lines: first the plan's head, then one line per file, at last {"finished": true}. Only files whose target
+this process made itself are in it, so everything in it is safe to take back.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from lychee_app.decide.plan import Action, Plan, Step
+from lychee_app.errors import StoreError
+from lychee_app.export import LeftOut
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was carried out. `finished` is False where it was cut off; `made_folder`: the folder was new."""
+
+    journal: Path
+    run_id: str
+    action: Action
+    folder: Path
+    steps: tuple[Step, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    finished: bool = True
+    made_folder: bool = False
+
+    @property
+    def paths(self) -> dict[int, Path]:
+        """Where each file is now, by upload index."""
+        return {step.upload_index: step.target for step in self.steps}
+
+
+class Journal:
+    """An open journal. Each line is on disk before `step` returns."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def step(self, step: Step, aside: Path) -> None:
+        paths = {"source": str(step.source), "target": str(step.target), "aside": str(aside)}
+        self.write({"upload_index": step.upload_index, "sha256": step.sha256, **paths})
+
+    def failed(self, step: Step) -> None:
+        """The step was taken back at once: its target is nobody's any more."""
+        self.write({"failed": step.upload_index})
+
+    def write(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+@contextmanager
+def new_journal(folder: Path, plan: Plan, made_folder: bool) -> Iterator[tuple[Path, Journal]]:
+    """Raises StoreError if the journal cannot be written: then nothing more is touched."""
+    path = folder / f"{time.time_ns():020d}-{os.urandom(4).hex()}.jsonl"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with path.open("x", encoding="ascii") as file:
+            journal = Journal(file)
+            head = {"run_id": plan.run_id, "action": plan.action, "folder": str(plan.folder)}
+            journal.write({**head, "made_folder": made_folder})
+            yield path, journal
+            journal.write({"finished": True})
+    except OSError as error:
+        message = (
+            f"{path} could not be written ({error.strerror or error}). Nothing more was moved. Make room."
+        )
+        raise StoreError(message, code="store-journal") from error
+
+
+def read_journal(path: Path) -> tuple[Done, dict[int, Path]]:
+    """What was begun, and the aside file of each step. A last line cut off by a crash was not begun.
+
+    Raises StoreError.
+    """
+    try:
+        lines = list(_lines(path))
+        failed = {line["failed"] for line in lines if "failed" in line}
+        head, rest = lines[0], [line for line in lines if line.get("upload_index", -1) not in {-1, *failed}]
+        done = Done(
+            journal=path,
+            run_id=head["run_id"],
+            action=head["action"],
+            folder=Path(head["folder"]),
+            steps=tuple(_step(line) for line in rest),
+            finished="finished" in lines[-1],
+            made_folder=head["made_folder"],
+        )
+    except (OSError, IndexError, KeyError, ValueError) as error:
+        message = f"{path} cannot be read, so what it moved cannot be undone from here: {error}"
+        raise StoreError(message, code="store-journal") from error
+    return done, {line["upload_index"]: Path(line["aside"]) for line in rest}
+
+
+def journals(folder: Path) -> list[Done]:
+    """Everything that can still be undone, newest first."""
+    found = []
+    for path in sorted(folder.glob("*.jsonl"), reverse=True):
+        try:
+            found.append(read_journal(path)[0])
+        except StoreError:
+            continue
+    return found
+
+
+def forget(journal: Path) -> None:
+    """What it tells of can no longer be undone."""
+    journal.unlink(missing_ok=True)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    for text in path.read_text(encoding="ascii").splitlines(keepends=True):
+        if text.endswith("\n"):
+            if not isinstance(line := json.loads(text), dict):
+                raise ValueError(f"{text!r} is no line of a journal")
+            yield line
+
+
+def _step(line: dict[str, Any]) -> Step:
+    return Step(line["upload_index"], Path(line["source"]), Path(line["target"]), line["sha256"])

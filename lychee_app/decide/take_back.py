@@ -1,0 +1,94 @@
+"""Taking back what a journal tells of, whether it came to its end or was cut off.
+
+Goes by what is on disk, not by what should be. Nothing is overwritten, and a file is removed only where the
+same bytes are at the place it came from.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lychee_app.decide.files import Problem, aside_of, is_empty, problem_of, put, reserve, sha256_of
+from lychee_app.decide.journal import Done, forget, read_journal
+from lychee_app.decide.plan import Action, Step
+from lychee_app.export import LeftOut
+
+
+@dataclass(frozen=True)
+class Undone:
+    """`steps` are as they were before. What could not be taken back is in `left_out`, and in the journal."""
+
+    done: Done
+    steps: tuple[Step, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def paths(self) -> dict[int, Path]:
+        """Where each file is again, by upload index."""
+        return {step.upload_index: step.source for step in self.steps}
+
+
+def undo(journal: Path) -> Undone:
+    """Last step first. May be called again where it was cut off. Raises StoreError: unreadable journal."""
+    done, asides = read_journal(journal)
+    back: list[Step] = []
+    left_out: list[LeftOut] = []
+    for step in reversed(done.steps):
+        problem = _take_back(step, done.action, asides[step.upload_index])
+        if problem is None:
+            back.append(step)
+        else:
+            left_out.append(LeftOut(step.upload_index, step.source.name, *problem))
+    if not left_out:
+        forget(journal)
+    if done.made_folder:
+        with suppress(OSError):
+            done.folder.rmdir()
+    return Undone(replace(done, steps=tuple(back)), tuple(back), tuple(left_out))
+
+
+def _take_back(step: Step, action: Action, aside: Path) -> Problem | None:
+    """None if all is as it was before the step."""
+    try:
+        if step.source.exists() and not _is_reserved(step, action):
+            aside.unlink(missing_ok=True)
+            return _drop(step, action)
+        if not step.target.exists():
+            return "the file is neither here nor there", "missing"
+        if action == "copy":
+            return "the original is gone, so the copy stays", "original-gone"
+        return _move_back(step)
+    except OSError as error:
+        return problem_of(error)
+
+
+def _drop(step: Step, action: Action) -> Problem | None:
+    """Removes the copy, or what a move that was cut off left beside its source."""
+    if not step.target.exists():
+        return None
+    if not is_empty(step.target):
+        if sha256_of(step.target) != step.sha256:
+            return "it has been changed since, so it stays", "changed"
+        if action == "move" and sha256_of(step.source) != step.sha256:
+            return "another file has taken its old place", "exists"
+    step.target.unlink()
+    return None
+
+
+def _is_reserved(step: Step, action: Action) -> bool:
+    """The source is the empty file of an undo that was cut off; the whole file is still at the target."""
+    if action == "copy" or not is_empty(step.source) or not step.target.exists() or is_empty(step.target):
+        return False
+    step.source.unlink()
+    return True
+
+
+def _move_back(step: Step) -> None:
+    step.source.parent.mkdir(parents=True, exist_ok=True)
+    reserve(step.source)
+    try:
+        put(step.target, step.source, aside_of(step.source), keep_source=False)
+    except OSError:
+        if is_empty(step.source):
+            step.source.unlink()
+        raise

@@ -1,0 +1,26 @@
+"""A run as files: CSV, JSON, a ZIP of chosen images, an HTML report, names as text.
+
+Knows formats and their traps (formulas, path parts, markup). Does not know the page or the model.
+"""
+
+from lychee_app.export.archive import LeftOut, Zipped, write_zip
+from lychee_app.export.document import best, document, to_json
+from lychee_app.export.files import write_atomically
+from lychee_app.export.names import clean_name, unique_name
+from lychee_app.export.report import to_html
+from lychee_app.export.table import names_text, to_csv
+
+__all__ = [
+    "LeftOut",
+    "Zipped",
+    "best",
+    "clean_name",
+    "document",
+    "names_text",
+    "to_csv",
+    "to_html",
+    "to_json",
+    "unique_name",
+    "write_atomically",
+    "write_zip",
+]

@@ -1,0 +1,83 @@
+"""A run as JSON, with the keys that scripts rely on; further keys follow them."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from lychee_app.ranking import Ranked, ranked
+from lychee_app.records import Decision, Run, Scored
+
+TIMING = ("created", "seconds", "peak_memory_bytes")
+
+
+def document(
+    run: Run, decisions: Mapping[int, Decision] | None = None, *, timing: bool = True
+) -> dict[str, Any]:
+    """Images by rank, those without a score last. Without `timing` equal work gives equal documents.
+
+    A number that is not finite has no place in JSON and becomes null.
+    """
+    whole: dict[str, Any] = {
+        "query": run.query,
+        "sent_query": run.sent_query,
+        "elements": list(run.elements),
+        "model": run.model,
+        "mode": run.mode,
+        "images": [_image(place, decisions or {}, timing) for place in ranked(run.images)],
+        "seconds": _number(run.seconds),
+        "peak_memory_bytes": run.peak_memory_bytes,
+        "title": run.title,
+        "created": run.created,
+        "status": run.status,
+        "total": run.total,
+        "not": run.not_text,
+        "sent_not": run.sent_not,
+        "instruction": run.instruction,
+        "checkpoint_hash": run.checkpoint_hash,
+        "precision": run.precision,
+        "max_image_tokens": run.max_image_tokens,
+        "error": run.error,
+    }
+    return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}
+
+
+def to_json(run: Run, decisions: Mapping[int, Decision] | None = None, *, timing: bool = True) -> str:
+    """The document as text that is valid UTF-8 whatever a file was called."""
+    text = json.dumps(document(run, decisions, timing=timing), ensure_ascii=False, allow_nan=False, indent=1)
+    return text.encode("utf-8", "backslashreplace").decode() + "\n"
+
+
+def best(run: Run, limit: int | None = None) -> tuple[Scored, ...]:
+    """The first `limit` images by rank; all of them without a limit."""
+    return tuple(place.scored for place in ranked(run.images)[:limit])
+
+
+def _image(place: Ranked, decisions: Mapping[int, Decision], timing: bool) -> dict[str, Any]:
+    row = place.scored
+    whole = {
+        "rank": place.rank,
+        "upload_index": row.upload_index,
+        "name": row.name,
+        "sha256": row.sha256,
+        "score": _number(row.score),
+        "margin": _number(row.margin),
+        "p_yes": _number(row.p_yes),
+        "elements": [_number(score) for score in row.elements],
+        "raw": row.reply.text if row.reply else None,
+        "error": row.error,
+        "seconds": _number(row.seconds),
+        "logit_yes": _number(row.reply.logit_yes) if row.reply else None,
+        "logit_no": _number(row.reply.logit_no) if row.reply else None,
+        "read_from": list(row.span) if row.span else None,
+        "notes": list(row.notes),
+        "width_px": row.width_px,
+        "height_px": row.height_px,
+        "path": row.path,
+        "decision": decisions.get(row.upload_index),
+    }
+    return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

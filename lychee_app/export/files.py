@@ -1,0 +1,42 @@
+"""Writing files so that a reader sees the old one or the new one, never half of one."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from lychee_app.errors import StoreError
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes beside the goal and renames. Raises StoreError; what was there before is then unharmed."""
+    with written_aside(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which becomes `path` when the block ends and vanishes if it raises.
+
+    A link is followed; a device or pipe is written to as it is. Raises StoreError for what the disk refuses.
+    """
+    goal = Path(os.path.realpath(path))
+    try:
+        if goal.exists() and not goal.is_file() and not goal.is_dir():
+            with goal.open("wb") as file:
+                yield file
+            return
+        aside = goal.parent / f".lychee-{os.urandom(6).hex()}.part"
+        try:
+            with aside.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, goal)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"{path} could not be written: {reason}. Choose another place, or make room there."
+        raise StoreError(message, code="export-write") from error

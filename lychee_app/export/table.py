@@ -1,0 +1,80 @@
+"""A run as CSV for spreadsheets, and its names as plain text."""
+
+import csv
+import io
+import math
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+from lychee_app.ranking import Ranked, ranked
+from lychee_app.records import Decision, Run, Scored
+
+BOM = "\ufeff"
+"""Excel takes a CSV without it for the system's old code page."""
+_FORMULA = "=+-@＝＋－＠"
+_UNSEEN = {"Cc", "Cf", "Zs", "Zl", "Zp"}
+
+Cell = str | float | int | None
+
+
+def to_csv(run: Run, decisions: Mapping[int, Decision] | None = None, *, timing: bool = True) -> str:
+    """One line per image, by rank. Numbers are whole and plain; text that a spreadsheet would run is quoted.
+
+    Valid UTF-8 whatever a file was called. Without `timing` equal work gives equal text.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\r\n")
+    after = ["seconds"] if timing else []
+    writer.writerow(
+        [_cell(text) for text in (*_FIRST, *(f"element: {e}" for e in run.elements), *_REST, *after)]
+    )
+    for place in ranked(run.images):
+        decision = (decisions or {}).get(place.scored.upload_index)
+        cells = _cells(place, len(run.elements), decision)
+        writer.writerow([_cell(cell) for cell in ([*cells, place.scored.seconds] if timing else cells)])
+    return BOM + file.getvalue().encode("utf-8", "backslashreplace").decode()
+
+
+def names_text(images: Iterable[Scored]) -> str:
+    """One name per line, in the order given; a line break inside a name becomes a space."""
+    return "\n".join(" ".join(_shown(row.name).split()) for row in images)
+
+
+def harmless(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: an apostrophe goes before one that might be.
+
+    https://owasp.org/www-community/attacks/CSV_Injection, and the full-width signs that some versions take
+    for the plain ones. Signs hidden behind blanks or invisible characters count too.
+    """
+    text = _shown(text)
+    seen = next((char for char in text if unicodedata.category(char) not in _UNSEEN), "")
+    risky = (seen and seen in _FORMULA) or text[:1] in {"\t", "\r", "\n"}
+    return f"'{text}" if risky else text
+
+
+_FIRST = ("rank", "score", "name")
+_REST = (
+    "decision", "error", "raw", "margin", "p_yes", "upload_index", "width_px", "height_px", "sha256", "path",
+    "notes",
+)  # fmt: skip
+
+
+def _cells(place: Ranked, elements: int, decision: Decision | None) -> list[Cell]:
+    """In the order of _FIRST, the elements, _REST."""
+    row = place.scored
+    parts = list(row.elements) if len(row.elements) == elements else [None] * elements
+    raw = row.reply.text if row.reply else None
+    rest = [decision, row.error, raw, row.margin, row.p_yes, row.upload_index]
+    rest += [row.width_px or None, row.height_px or None, row.sha256, row.path, "; ".join(row.notes)]
+    return [place.rank, row.score, row.name, *parts, *rest]
+
+
+def _cell(cell: Cell) -> Cell:
+    if isinstance(cell, str):
+        return harmless(cell)
+    return None if cell is None or not math.isfinite(cell) else cell
+
+
+def _shown(text: str) -> str:
+    """Control characters other than white space become the sign for what cannot be shown."""
+    return "".join("\ufffd" if unicodedata.category(c) == "Cc" and c not in "\t\r\n" else c for c in text)

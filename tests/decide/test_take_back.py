@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+
+from lychee_app.decide import Done, carry_out, forget, journals, plan, undo
+from lychee_app.errors import StoreError
+from tests.decide.shots import shots, tree
+
+
+def test_a_copy_that_was_edited_stays(photos: Path, target: Path, journal: Path) -> None:
+    run, sources = shots(photos, a=1.0, b=2.0)
+    done = carry_out(plan(run, [0, 1], sources, target, "copy"), journal)
+    (target / "a.jpg").write_bytes(b"retouched")
+    undone = undo(done.journal)
+    assert [(left.upload_index, left.code) for left in undone.left_out] == [(0, "changed")]
+    assert tree(target) == {"a.jpg": b"retouched"}
+
+
+def test_a_copy_whose_original_is_gone_stays(photos: Path, target: Path, journal: Path) -> None:
+    run, sources = shots(photos, a=1.0)
+    done = carry_out(plan(run, [0], sources, target, "copy"), journal)
+    (photos / "a.jpg").unlink()
+    assert [left.code for left in undo(done.journal).left_out] == ["original-gone"]
+    assert tree(target) == {"a.jpg": b"photo a"}
+
+
+def test_a_new_file_in_the_old_place_is_not_overwritten_and_the_moved_one_stays(
+    photos: Path, target: Path, journal: Path
+) -> None:
+    run, sources = shots(photos, a=1.0)
+    done = carry_out(plan(run, [0], sources, target, "move"), journal)
+    (photos / "a.jpg").write_bytes(b"another")
+    assert [left.code for left in undo(done.journal).left_out] == ["exists"]
+    assert tree(photos) == {"a.jpg": b"another"}
+    assert tree(target) == {"a.jpg": b"photo a"}
+    assert [kept.journal for kept in journals(journal)] == [done.journal]
+    (photos / "a.jpg").unlink()
+    assert undo(done.journal).left_out == ()
+    assert tree(photos) == {"a.jpg": b"photo a"}
+
+
+def test_a_moved_file_that_was_edited_goes_back_as_it_is(photos: Path, target: Path, journal: Path) -> None:
+    run, sources = shots(photos, a=1.0)
+    done = carry_out(plan(run, [0], sources, target, "move"), journal)
+    (target / "a.jpg").write_bytes(b"retouched")
+    assert undo(done.journal).left_out == ()
+    assert tree(photos) == {"a.jpg": b"retouched"}
+
+
+def test_a_moved_file_that_was_taken_elsewhere_is_told(photos: Path, target: Path, journal: Path) -> None:
+    run, sources = shots(photos, a=1.0)
+    done = carry_out(plan(run, [0], sources, target, "move"), journal)
+    (target / "a.jpg").unlink()
+    assert [left.code for left in undo(done.journal).left_out] == ["missing"]
+    forget(done.journal)
+    assert journals(journal) == []
+
+
+def test_a_folder_that_went_with_its_files_is_made_again(photos: Path, target: Path, journal: Path) -> None:
+    (photos / "sub").mkdir()
+    run, sources = shots(photos, **{"sub/a": 1.0})
+    done = carry_out(plan(run, [0], sources, target, "move"), journal)
+    (photos / "sub").rmdir()
+    assert undo(done.journal).left_out == ()
+    assert tree(photos) == {"sub/a.jpg": b"photo sub/a"}
+
+
+def test_a_folder_of_the_user_stays_when_it_is_empty_again(photos: Path, target: Path, journal: Path) -> None:
+    target.mkdir()
+    run, sources = shots(photos, a=1.0)
+    undo(carry_out(plan(run, [0], sources, target, "move"), journal).journal)
+    assert target.is_dir()
+
+
+def test_a_journal_that_does_not_read_is_told_and_left_out_of_the_list(journal: Path) -> None:
+    journal.mkdir()
+    for number, text in enumerate(["", "{", "[]\n", '{"run_id": 1}\n', "\x00\n"]):
+        path = journal / f"{number}.jsonl"
+        path.write_text(text)
+        with pytest.raises(StoreError):
+            undo(path)
+    assert journals(journal) == []
+
+
+def test_what_was_done_can_be_found_again_after_a_restart(photos: Path, target: Path, journal: Path) -> None:
+    run, sources = shots(photos, a=1.0)
+    done: Done = carry_out(plan(run, [0], sources, target, "move"), journal)
+    (found,) = journals(journal)
+    assert (found.run_id, found.action, found.paths) == ("run-1", "move", done.paths)
+    assert found.made_folder
