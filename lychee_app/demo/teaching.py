@@ -1,0 +1,119 @@
+"""One lesson: what is learnt, for how long, and the loop that does it.
+
+Knows optimisers, rates and time. Does not know where batches come from or where a checkpoint goes.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lychee_app.demo.batches import Batch, Sizes
+from lychee_app.demo.learning import Pupil
+from lychee_app.demo.network import look, make_canvas
+from lychee_app.demo.seeing import Views, seeing_losses
+from lychee_app.demo.sprites import Singles, sprite_canvas, sprite_losses
+
+WARM_UP, KEEP_EVERY, SHOW_EVERY = 100, 300, 50
+Losses = Callable[[Any], Tensor]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """rate: the highest learning rate, reached after WARM_UP steps, then falling as a cosine to `last` of it.
+    weights: of judge, explain, words (objects, tints), matches, image tokens (objects, tints)."""
+
+    name: str
+    minutes: float
+    rate: float
+    last: float
+    sizes: Sizes
+    weights: tuple[float, ...]
+
+
+def lessons(minutes: float, scale: int) -> tuple[Lesson, ...]:
+    """The four lessons in `minutes` altogether. scale: 1 for a CPU core; larger batches for a GPU."""
+    few = Sizes(24 * scale, judged=8, explained=1, few=16)
+    whole = Sizes(24 * scale, judged=4, explained=1)
+    named = (0, 0, 0, 0, 0, 1.0, 0.5)
+    return (
+        Lesson("sprites", 0.23 * minutes, 2e-3, 0.05, Sizes(64 * scale, 0, 0), named),
+        Lesson("see", 0.20 * minutes, 1e-3, 0.1, Sizes(32 * scale, 0, 0), named),
+        Lesson("tell", 0.43 * minutes, 8e-4, 0.2, few, (1.0, 0.5, 0.3, 0.15, 0.5, 1.0, 0.5)),
+        Lesson("whole", 0.14 * minutes, 4e-4, 0.0, whole, (1.0, 0.5, 0.1, 0.05, 0.2, 0.5, 0.25)),
+    )
+
+
+def losses_of(lesson: Lesson, pupil: Pupil) -> Losses:
+    """Batch -> the seven losses of `Lesson.weights`; those that the lesson does not have are zero."""
+    device = pupil.gain.device.type
+    if lesson.name == "sprites":
+        canvas = sprite_canvas(device)
+        named = torch.compile(sprite_losses)
+
+        def of_sprites(batch: Singles) -> Tensor:
+            return _last_two(named(pupil.model, pupil.namer, batch, canvas))
+
+        return of_sprites
+    if lesson.name == "see":
+        named = torch.compile(seeing_losses)  # every canvas is padded to one shape: compiled once
+
+        def of_views(batch: Views) -> Tensor:
+            arrays = (batch.patches, batch.objects, batch.tints)
+            patches, objects, tints = (torch.from_numpy(array).to(device) for array in arrays)
+            return _last_two(
+                named(pupil.model, pupil.namer, make_canvas(batch.grid, device), patches, (objects, tints))
+            )
+
+        return of_views
+
+    pupil.look = torch.compile(look)
+
+    def of_batch(batch: Batch) -> Tensor:
+        return pupil.losses(batch, make_canvas(batch.views.grid, device), apart=lesson.name == "tell")
+
+    return of_batch
+
+
+def teach(lesson: Lesson, pupil: Pupil, following: Callable[[], Any], keep: Callable[[], None]) -> None:
+    """Learns from `following` batches until the lesson's time is over; calls `keep` now and then."""
+    device, losses_of_batch = pupil.gain.device.type, losses_of(lesson, pupil)
+    kept = torch.tensor(lesson.weights, device=device)
+    optimizer = torch.optim.AdamW(_groups(pupil), lr=0, betas=(0.9, 0.98), fused=True)
+    started, step = time.monotonic(), 0
+    while (done := (time.monotonic() - started) / 60 / lesson.minutes) < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = lesson.rate * _share(lesson, step, done)
+        with torch.autocast(device, torch.bfloat16):
+            losses = losses_of_batch(following())
+        optimizer.zero_grad(set_to_none=True)
+        (losses * kept).sum().backward()
+        torch.nn.utils.clip_grad_norm_(pupil.parameters(), 1.0)
+        optimizer.step()
+        if step % SHOW_EVERY == 0:
+            shown = " ".join(f"{loss:.4f}" for loss in losses.tolist())
+            speed = (step + 1) / (time.monotonic() - started)
+            print(f"{lesson.name} {step} {done:.3f} losses {shown} steps/s {speed:.2f}", flush=True)
+        if step % KEEP_EVERY == KEEP_EVERY - 1:
+            keep()
+        step += 1
+
+
+def _last_two(named: Tensor) -> Tensor:
+    return torch.cat([named.new_zeros(5), named])
+
+
+def _share(lesson: Lesson, step: int, done: float) -> float:
+    fall = lesson.last + (1 - lesson.last) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+    return min(1.0, (step + 1) / WARM_UP) * fall
+
+
+def _groups(pupil: Pupil) -> list[dict[str, Any]]:
+    """Weight decay on matrices alone."""
+    matrices = [p for p in pupil.parameters() if p.ndim >= 2]
+    flat = [p for p in pupil.parameters() if p.ndim < 2]
+    return [{"params": matrices, "weight_decay": 0.05}, {"params": flat, "weight_decay": 0.0}]

@@ -1,0 +1,104 @@
+"""python -m lychee_app.demo.train: the whole recipe, from nothing to a checkpoint.
+
+Fetches and packs the material if missing, then teaches in four lessons: naming single sprites; naming what
+each image token of a scene shows; yes or no and the explanation about what is seen; all of it together. It
+writes the checkpoint after each lesson; `python -m lychee_app.bench.demo_card` then measures it and writes
+its card. The seed fixes weights, scenes and texts of each worker; with several workers it does not fix the
+order they arrive in, nor how many fit into the minutes.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lychee_app.demo.batches import BatchMaker
+from lychee_app.demo.checkpoint import CHECKPOINT, save_checkpoint
+from lychee_app.demo.drawing import Painter
+from lychee_app.demo.feeding import feeder, keep_freed_memory
+from lychee_app.demo.fetch import BUILD_FOLDER
+from lychee_app.demo.learning import Pupil, make_constants
+from lychee_app.demo.material import Material, load_material
+from lychee_app.demo.network import new_model
+from lychee_app.demo.scenes import grid_for
+from lychee_app.demo.seeing import Namer, ViewMaker
+from lychee_app.demo.sprites import SpriteMaker
+from lychee_app.demo.teaching import Lesson, lessons, teach
+from lychee_app.demo.tokens import SPECIAL
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(options.threads)
+    keep_freed_memory()
+    material = load_material(options.build)
+    pupil = _new_pupil(material, options)
+    state = options.build / "state.pt"
+    if options.start > 0:
+        pupil.load_state_dict(torch.load(state, weights_only=True))
+    for lesson in lessons(options.minutes, options.scale)[options.start : options.stop]:
+        _teach(lesson, pupil, material, options, lambda: torch.save(pupil.state_dict(), state))
+        torch.save(pupil.state_dict(), state)
+        save_checkpoint(pupil.model, material.tokenizer, options.out)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lychee_app.demo.train", description=__doc__)
+    parser.add_argument("--build", type=Path, default=BUILD_FOLDER, help="where material and state are kept")
+    parser.add_argument("--out", type=Path, default=CHECKPOINT, help="where the checkpoint goes")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--minutes", type=float, default=20.0, help="for all lessons together")
+    parser.add_argument("--scale", type=int, default=8, help="batch size, in units fit for a CPU core")
+    parser.add_argument(
+        "--start", type=int, default=0, help="first lesson; later ones go on from the kept state"
+    )
+    parser.add_argument("--stop", type=int, default=4, help="the lesson not begun any more")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--workers", type=int, default=14)
+    parser.add_argument("--threads", type=int, default=1, help="of the learning process, on a CPU")
+    parser.add_argument("--small", action="store_true", help="a toy model, to try the recipe itself")
+    return parser
+
+
+def _new_pupil(material: Material, options: argparse.Namespace) -> Pupil:
+    special = {token: material.tokenizer.encode(token).ids[0] for token in SPECIAL}
+    model = new_model(material.tokenizer.get_vocab_size(), special, small=options.small)
+    namer = Namer(model.model.language_model.norm.weight.shape[0], material.art.sprites.shape[1])
+    constants = make_constants(_batch_maker(material, 0), options.device)
+    return Pupil(model, namer, constants).to(options.device)
+
+
+def _view_maker(material: Material, seed: int) -> ViewMaker:
+    return ViewMaker(Painter(material.art, material.glyphs), material.look, seed)
+
+
+def _batch_maker(material: Material, seed: int) -> BatchMaker:
+    return BatchMaker(material.tokenizer, material.phrases, material.look, _view_maker(material, seed), seed)
+
+
+def _teach(
+    lesson: Lesson, pupil: Pupil, material: Material, options: argparse.Namespace, keep: Callable[[], None]
+) -> None:
+    if lesson.name == "sprites":
+        sprites = SpriteMaker(material.art, options.device)
+        teach(lesson, pupil, lambda: sprites.make(lesson.sizes.scenes), keep)
+        return
+
+    def make(number: int) -> Callable[[], Any]:
+        seed = options.seed * 1000 + 100 * len(lesson.name) + number
+        if lesson.name == "see":
+            views = _view_maker(material, seed)
+            return lambda: views.make(lesson.sizes.scenes)
+        batches = _batch_maker(material, seed)
+        return lambda: batches.make(lesson.sizes)
+
+    grid_for(100, 100)  # imports what the workers would each import
+    with feeder(make, options.workers) as following:
+        teach(lesson, pupil, following, keep)
+
+
+if __name__ == "__main__":
+    main()

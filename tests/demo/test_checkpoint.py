@@ -1,0 +1,118 @@
+"""The committed checkpoint: what it is, and that it ranks."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
+
+from lychee_app import demo
+from lychee_app.bench.demo import answered, auc, ndcg
+from lychee_app.demo.checkpoint import CHECKPOINT
+from lychee_app.demo.exam import Examiner
+from lychee_app.demo.phrases import Phrases
+from lychee_app.demo.specimens import load_glyph_specimens, load_specimens
+from lychee_app.intake import prepare
+from lychee_app.model.scorer import open_scorer
+from lychee_app.parse import parse
+from lychee_app.prompt import judge_messages
+from lychee_app.query import language
+from lychee_app.records import Candidate, Scorer, Source
+from lychee_app.settings import Settings
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
+    return open_scorer("demo", settings=Settings(data_folder=tmp_path_factory.mktemp("home")), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def examiner() -> Examiner:
+    return Examiner(load_specimens("trained"), load_glyph_specimens(), Phrases.known(), seed=5)
+
+
+@pytest.fixture(scope="module")
+def gallery(scorer: Scorer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Candidate, float]]:
+    """Each scene with its truth, prepared as the product does it."""
+    folder = tmp_path_factory.mktemp("gallery")
+    demo.write_gallery(folder)
+    truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["images"]
+    sources = enumerate(Source(name, path=folder / name) for name in truth)
+    ready = prepare(sources, scorer.info.budget, Settings(data_folder=folder))
+    return {one.name: (one, truth[one.name]) for one in ready if isinstance(one, Candidate)}
+
+
+def test_it_is_small_and_complete() -> None:
+    names = {path.name for path in CHECKPOINT.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json"} <= names
+    assert {"chat_template.json", "chat_template.jinja", "tokenizer_config.json"} <= names
+    assert sum(path.stat().st_size for path in CHECKPOINT.iterdir()) <= 24_000_000
+
+
+def test_the_published_classes_load_it_and_yes_and_no_are_one_token_each() -> None:
+    processor: Any = AutoProcessor.from_pretrained(CHECKPOINT)
+    model: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(CHECKPOINT)
+    assert model.dtype == torch.bfloat16
+    assert [len(processor.tokenizer.encode(word, add_special_tokens=False)) for word in ("yes", "no")] == [
+        1,
+        1,
+    ]
+    text = processor.apply_chat_template(judge_messages("cat"), add_generation_prompt=True, tokenize=False)
+    assert text.endswith("<|im_start|>assistant\n")
+    assert "<|vision_start|><|image_pad|><|vision_end|>" in text
+
+
+def test_an_image_of_any_size_gets_at_most_36_tokens() -> None:
+    processor: Any = AutoProcessor.from_pretrained(CHECKPOINT)
+    for size in ((4000, 3000), (60, 50), (500, 1500)):
+        _, rows, columns = processor.image_processor(Image.new("RGB", size))["image_grid_thw"][0].tolist()
+        assert 16 <= rows * columns // 4 <= 36
+
+
+@pytest.mark.xfail(strict=True, reason="goal not reached: nDCG@10 of the first checkpoint is 0.74")
+def test_the_gallery_is_ranked_by_what_it_shows(scorer: Scorer, gallery: dict[str, Any]) -> None:
+    pairs = [
+        (scorer.judge(candidate, [demo.GALLERY_QUERY])[0].p_yes or 0.0, truth)
+        for candidate, truth in gallery.values()
+    ]
+    assert len(pairs) == 32
+    assert ndcg(*zip(*pairs, strict=True)) >= 0.9  # type: ignore[arg-type]
+
+
+@pytest.mark.xfail(strict=True, reason="goal not reached: AUC of the first checkpoint is 0.84 here")
+def test_full_matches_score_above_no_matches(scorer: Scorer, examiner: Examiner) -> None:
+    assert auc(answered(scorer, examiner.mixed_scenes(30))) >= 0.9
+
+
+def test_scenes_of_words_alone_score_low(scorer: Scorer, examiner: Examiner) -> None:
+    scores, _ = answered(scorer, examiner.written(12))
+    assert sum(scores) / len(scores) < 2
+
+
+@pytest.mark.parametrize("query", ["绿色沙发 + brass lamp + 手冲咖啡", "green sofa, brass lamp and coffee"])
+def test_an_explanation_speaks_the_query_s_language_and_ends_in_a_score(
+    scorer: Scorer, gallery: dict[str, Any], query: str
+) -> None:
+    for candidate, _ in list(gallery.values())[:4]:
+        reply = scorer.explain(candidate, query)
+        assert language(reply.text) == language(query)
+        assert parse(reply.text).score is not None
+        assert len(reply.generated_ids) <= 64
+
+
+def test_the_card_and_the_notice_are_there() -> None:
+    folder = Path(demo.__file__).parent
+    assert "CC-BY 4.0" in (folder / "NOTICE.md").read_text(encoding="utf-8")
+    assert "drawn objects" in (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
