@@ -1,0 +1,176 @@
+"""The two ways to run one graph that `bench graph` sets side by side: as published, and the fast passes.
+
+Knows a model in memory and prompts of random token ids. Does not time anything.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from lychee_app.model.forward import Forward
+
+GRAPHS = ("7b", "tiny")
+BEFORE, AFTER = 85, 6
+"""Tokens before the image and after it, in the published prompt with a short query."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image and some rows. patches: float32 (patches, 1176) on the device; rows: ids on the CPU."""
+
+    grid: tuple[int, int]
+    patches: Tensor
+    rows: tuple[Tensor, ...]
+
+    @property
+    def image_tokens(self) -> int:
+        return self.grid[0] * self.grid[1] // 4
+
+
+class Side(Protocol):
+    def judge(self, case: Case) -> Tensor:
+        """Logits of two tokens at each row's end: (rows, 2) float32 on the CPU."""
+        ...
+
+    def explain(self, case: Case, tokens: int) -> list[int]:
+        """Exactly so many greedy tokens after the first row."""
+        ...
+
+
+class Published:
+    """One whole pass for each row, logits of every position, `generate` with its growing cache."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    @torch.no_grad()
+    def judge(self, case: Case) -> Tensor:
+        logits = [self._model(**self._inputs(case, ids)).logits[0, -1, :2] for ids in case.rows]
+        return torch.stack(logits).float().cpu()
+
+    @torch.no_grad()
+    def explain(self, case: Case, tokens: int) -> list[int]:
+        inputs = self._inputs(case, case.rows[0])
+        length = {"max_new_tokens": tokens, "min_new_tokens": tokens}
+        made = self._model.generate(**inputs, **length, do_sample=False, pad_token_id=0)
+        return made[0, len(case.rows[0]) :].tolist()
+
+    def _inputs(self, case: Case, ids: Tensor) -> dict[str, Tensor]:
+        device = case.patches.device
+        kinds = (ids == self._model.config.image_token_id).int()
+        return {
+            "input_ids": ids[None].to(device),
+            "attention_mask": torch.ones(1, len(ids), dtype=torch.long, device=device),
+            "mm_token_type_ids": kinds[None].to(device),
+            "pixel_values": case.patches,
+            "image_grid_thw": torch.tensor([[1, *case.grid]], device=device),
+        }
+
+
+class Ours:
+    """The passes behind the scorer: vision once, the head's two rows alone, in float32."""
+
+    def __init__(self, forward: Forward, model: Any) -> None:
+        self.forward = forward
+        self._head = model.lm_head.weight[:2].detach().float()
+
+    @torch.no_grad()
+    def judge(self, case: Case) -> Tensor:
+        image = self.forward.embed_image(case.patches, case.grid)
+        hidden = self.forward.last_hidden(case.rows, image, case.grid)
+        return (hidden.float() @ self._head.t()).cpu()
+
+    def explain(self, case: Case, tokens: int) -> list[int]:
+        image = self.forward.embed_image(case.patches, case.grid)
+        return self.forward.generate(case.rows[0], image, case.grid, tokens, frozenset())
+
+
+def new_case(model: Any, image_tokens: int, rows: int, seed: int = 0) -> Case:
+    """Noise for an image, random ids for text; each row its own length, as queries have."""
+    config, noise = model.config, torch.Generator().manual_seed(seed)
+    grid = grid_of(image_tokens)
+    width = model.model.visual.patch_embed.proj.weight[0].numel()
+    patches = torch.randn(grid[0] * grid[1], width, generator=noise).to(model.lm_head.weight.device)
+    image = torch.full((grid[0] * grid[1] // 4,), config.image_token_id)
+    return Case(grid, patches, tuple(_row(image, BEFORE + 3 * row, noise) for row in range(rows)))
+
+
+def grid_of(image_tokens: int) -> tuple[int, int]:
+    """Rows and columns in patches of about so many tokens: exact where two sides fit, nearest to 3 : 4."""
+    pairs = [(rows, image_tokens // rows) for rows in range(1, math.isqrt(image_tokens) + 1)]
+    rows, columns = min(
+        pairs, key=lambda pair: (image_tokens - pair[0] * pair[1], abs(pair[1] / pair[0] - 4 / 3))
+    )
+    if columns > 3 * rows:  # a prime number of tokens makes a strip: take a few fewer
+        rows = round(math.sqrt(image_tokens * 3 / 4))
+        columns = image_tokens // rows
+    return 2 * rows, 2 * columns
+
+
+def random_model(graph: str, device: torch.device, dtype: torch.dtype) -> Any:
+    """The published shape, or a small one, with fresh random weights."""
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with device:
+            torch.manual_seed(0)
+            model = Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(**_config(graph)))
+    finally:
+        torch.set_default_dtype(before)
+    return model.eval().requires_grad_(False)
+
+
+def _row(image: Tensor, before: int, noise: torch.Generator) -> Tensor:
+    parts = [torch.randint(10, 400, (length,), generator=noise) for length in (before, AFTER)]
+    return torch.cat([parts[0], image, parts[1]])
+
+
+def _config(graph: str) -> dict[str, Any]:
+    """model-card shapes of the 7B graph; "tiny" has the same parts at a thousandth of the size."""
+    full = graph == "7b"
+    text: dict[str, Any] = {
+        "hidden_size": 3584 if full else 256,
+        "num_hidden_layers": 28 if full else 5,
+        "num_attention_heads": 28 if full else 8,
+        "num_key_value_heads": 4,
+        "intermediate_size": 18944 if full else 768,
+        "vocab_size": 152064 if full else 2048,
+        "max_position_embeddings": 128000,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 1e6,
+            "mrope_section": [16, 24, 24] if full else [4, 6, 6],
+        },
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+    }
+    vision = {
+        "depth": 32 if full else 5,
+        "hidden_size": 1280 if full else 256,
+        "num_heads": 16 if full else 4,
+        "intermediate_size": 3420 if full else 764,
+        "out_hidden_size": text["hidden_size"],
+        "fullatt_block_indexes": [7, 15, 23, 31] if full else [2, 4],
+        "window_size": 112,
+    }
+    special = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+    ids = {name: 401 + number for number, name in enumerate(special)}
+    return {"text_config": text, "vision_config": vision, "tie_word_embeddings": False, **ids}
+
+
+def p_yes(logits: Tensor) -> Tensor:
+    """(rows, 2) -> (rows,): the first against the second, as yes against no."""
+    return torch.sigmoid(logits[:, 0] - logits[:, 1])
+
+
+def largest_difference(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
+    return max(float((a - b).abs().max()) for a, b in zip(first, second, strict=True))

@@ -1,0 +1,82 @@
+"""What the command shows in a terminal: a progress line on stderr, a table on stdout."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from lychee_app.pipeline import Progress as Step
+from lychee_app.ranking import ranked
+from lychee_app.records import MemoryReading, Run
+
+
+@contextmanager
+def progress_line(total: int) -> Iterator[Callable[[Step], None]]:
+    """A line on stderr that follows a run: 12/32, seconds per image, time left, memory."""
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total, note="loading the model")
+
+        def show(step: Step) -> None:
+            note = (
+                f"{step.seconds_per_image:.2f} s/image · ETA {step.eta_seconds:.0f} s · {gauge(step.memory)}"
+            )
+            progress.update(task, completed=step.done, note=note)
+
+        yield show
+
+
+@contextmanager
+def download_line() -> Iterator[Callable[[int, int], None]]:
+    """A line on stderr that follows (done bytes, total bytes)."""
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total or None)
+
+
+def gauge(memory: MemoryReading) -> str:
+    """GPU Memory: 18.2 / 24.0 GB (GB of 10^9 bytes, as cards are sold)."""
+    name = "RAM" if memory.kind == "RAM" else "GPU Memory"
+    return f"{name}: {memory.used_bytes / 1e9:.1f} / {memory.total_bytes / 1e9:.1f} GB"
+
+
+def table(run: Run, limit: int | None = None) -> Table:
+    """The ranking; images without a score come last with their reason. Names and replies are plain text."""
+    view = Table(caption=_caption(run), caption_justify="left")
+    view.add_column("rank", justify="right")
+    view.add_column("score", justify="right")
+    for element in run.elements:
+        view.add_column(Text(element), justify="right")
+    view.add_column("image", overflow="fold")
+    view.add_column("reply", overflow="fold")
+    for place in ranked(run.images)[:limit]:
+        row = place.scored
+        reply = row.error or (row.reply.text if row.reply else "")
+        parts = [_number(score) for score in row.elements] or ["–"] * len(run.elements)
+        view.add_row(_whole(place.rank), _number(row.score), *parts, Text(row.name), Text(reply.strip()))
+    return view
+
+
+def _caption(run: Run) -> Text:
+    unscored = sum(row.score is None for row in run.images)
+    count = f"{len(run.images)} images" + (f", {unscored} without a score" if unscored else "")
+    return Text("  ·  ".join((run.sent_query, f"{run.model}, {run.mode}", count, f"{run.seconds:.1f} s")))
+
+
+def _number(score: float | None) -> str:
+    return "–" if score is None else f"{score:.1f}"
+
+
+def _whole(rank: int | None) -> str:
+    return "–" if rank is None else str(rank)
