@@ -1,0 +1,194 @@
+"""What is done with a run's answer: files to download, names to paste, images to copy or move."""
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from lychee_app import analysis, decide, export
+from lychee_app.decide import Action, Done, Plan
+from lychee_app.errors import LycheeError
+from lychee_app.records import Decision
+from lychee_app.ui import state, style
+from lychee_app.ui.choice import one_of
+from lychee_app.ui.findings import sentence
+from lychee_app.ui.images import on_loopback
+from lychee_app.ui.shown import escaped, faint, notice
+from lychee_app.ui.state import Here, Standing
+
+
+def draw(here: Here, standing: Standing) -> None:
+    st.html(f"<b>{escaped(here.t('export'))}</b>")
+    _downloads(here, standing)
+    if on_loopback() and any(
+        source.path and not source.private for source in standing.order.sources.values()
+    ):
+        st.html(f"<b>{escaped(here.t('files'))}</b>")
+        _files(here, standing)
+
+
+def _downloads(here: Here, standing: Standing) -> None:
+    """Nothing is made before it is asked for."""
+    t, run, decisions = here.t, standing.run, standing.decisions
+    picks = standing.decided("pick")
+    stem = export.clean_name(run.title or run.sent_query, fallback="lychee", max_bytes=60)
+    columns = st.columns(5)
+    makers = (
+        ("csv", "text/csv", lambda: export.to_csv(run, decisions).encode("utf-8-sig")),
+        ("json", "application/json", lambda: export.to_json(run, decisions).encode()),
+        ("html", "text/html", lambda: _report(here, standing).encode()),
+    )
+    for column, (kind, mime, make) in zip(columns, makers, strict=False):
+        column.download_button(
+            t(f"export.{kind}"),
+            data=make,
+            file_name=f"{stem}.{kind}",
+            mime=mime,
+            key=f"export-{kind}",
+            on_click="ignore",
+            width="stretch",
+            icon=":material/download:",
+        )
+    columns[3].download_button(
+        t("export.zip", n=len(picks)),
+        data=lambda: _zip(standing),
+        file_name=f"{stem}.zip",
+        key="export-zip",
+        mime="application/zip",
+        on_click="ignore",
+        width="stretch",
+        disabled=not picks,
+        icon=":material/folder_zip:",
+    )
+    with columns[4]:
+        rows = [standing.order.by_index[index].scored for index in picks]
+        data = {
+            "label": t("export.names", n=len(picks)),
+            "done": t("copied"),
+            "text": export.names_text(rows),
+        }
+        style.component("copy")(key="export-names", data=data)
+    if not picks:
+        faint(t("export.no_picks"))
+
+
+def _report(here: Here, standing: Standing) -> str:
+    notes = [sentence(here.t, one) for one in analysis.findings(standing.run, standing.cutoff)]
+    return export.to_html(standing.run, standing.decisions, language=here.t.language, notes=notes)
+
+
+def _zip(standing: Standing) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picks.zip"
+        export.write_zip(path, standing.run, standing.decided("pick"), standing.order.sources.items())
+        return path.read_bytes()
+
+
+def _files(here: Here, standing: Standing) -> None:
+    """Copy or move, planned and shown before anything is touched."""
+    t = here.t
+    with st.container(horizontal=True, vertical_alignment="bottom", key="carry"):
+        kinds: list[Decision] = ["pick", "reject"]
+        what = one_of(
+            t("files.what"),
+            kinds,
+            lambda what: t(f"files.{what}", n=len(standing.decided(what))),
+            key="carry-what",
+            show_label=True,
+        )
+        ways: list[Action] = ["copy", "move"]
+        action = one_of(t("files.how"), ways, lambda way: t(f"files.{way}"), key="carry-how", show_label=True)
+        folder = st.text_input(t("files.folder"), key="carry-to", placeholder=t("files.folder.placeholder"))
+    chosen = standing.decided(what)
+    if st.button(t("files.plan"), key="carry-plan", disabled=not (chosen and folder.strip())):
+        try:
+            sources = standing.order.sources.items()
+            planned = decide.plan(standing.run, chosen, sources, Path(folder.strip()), action)
+        except LycheeError as error:
+            notice(t.error(error), "bad")
+        else:
+            st.session_state["planned"] = planned
+    planned: Plan | None = st.session_state.get("planned")
+    if planned is not None and planned.run_id == standing.run.id:
+        _confirm(here, planned)
+    _undoable(here, standing)
+
+
+def _confirm(here: Here, planned: Plan) -> None:
+    """Nothing is touched before this is answered."""
+    t = here.t
+
+    @st.dialog(t(f"files.confirm.{planned.action}"), on_dismiss=_put_off)
+    def dialog() -> None:
+        st.html(_summary(here, planned))
+        if planned.left_out:
+            names = "\n".join(f"{one.name}: {t.reason(one.reason)}" for one in planned.left_out[:8])
+            notice(f"{t('files.left_out', n=len(planned.left_out))}\n{names}", "calm")
+        words = t(f"files.do.{planned.action}", n=len(planned.steps))
+        if st.button(words, type="primary", key="carry-do", disabled=not planned.steps):
+            _put_off()
+            _carry_out(here, planned)
+            st.rerun()
+
+    dialog()
+
+
+def _put_off() -> None:
+    st.session_state.pop("planned", None)
+
+
+def _summary(here: Here, planned: Plan) -> str:
+    rows = "".join(
+        f"<tr><td>{escaped(step.source.name)}</td><td>→ {escaped(step.target.name)}</td></tr>"
+        for step in planned.steps[:12]
+    )
+    more = len(planned.steps) - 12
+    rest = f'<div class="ly-faint">{escaped(here.t("files.more", n=more))}</div>' if more > 0 else ""
+    return (
+        f'<p class="ly-plain"><code>{escaped(planned.folder)}</code> · {planned.size_bytes / 1e6:.1f} MB</p>'
+        f'<table class="ly-table"><tbody>{rows}</tbody></table>{rest}'
+    )
+
+
+def _carry_out(here: Here, planned: Plan) -> None:
+    store = here.services.store
+    try:
+        done = decide.carry_out(planned, store.moves_folder)
+        if done.action == "move":
+            store.relocate(done.run_id, done.paths)
+    except LycheeError as error:
+        return state.tell(error)
+    state.forget_orders()
+    lost = len(done.left_out) - len(planned.left_out)
+    state.tell(
+        here.t(f"files.done.{done.action}", n=len(done.steps), lost=lost), "good" if not lost else "warn"
+    )
+    return None
+
+
+def _undoable(here: Here, standing: Standing) -> None:
+    """Every copy and move of this run that can still be taken back, newest first."""
+    done = [one for one in decide.journals(here.services.store.moves_folder) if one.run_id == standing.run.id]
+    for number, one in enumerate(done[:3]):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            faint(here.t(f"files.was.{one.action}", n=len(one.steps), folder=str(one.folder)))
+            st.button(
+                here.t("files.undo"),
+                key=f"take-back-{number}",
+                icon=":material/undo:",
+                on_click=_take_back,
+                args=(here, one),
+            )
+
+
+def _take_back(here: Here, done: Done) -> None:
+    try:
+        undone = decide.undo(done.journal)
+        if done.action == "move":
+            here.services.store.relocate(done.run_id, undone.paths)
+    except LycheeError as error:
+        return state.tell(error)
+    state.forget_orders()
+    kept = [f"{one.name}: {one.reason}" for one in undone.left_out]
+    text = here.t("files.undone", n=len(undone.steps))
+    return state.tell("\n".join([text, *kept]), "warn" if kept else "good")

@@ -1,0 +1,26 @@
+// A button that puts text on the clipboard and says so.
+export default function ({ data, parentElement }) {
+  const root = parentElement.querySelector(".root") ?? parentElement.appendChild(document.createElement("div"));
+  root.className = "root";
+  root.replaceChildren();
+  const button = root.appendChild(document.createElement("button"));
+  button.type = "button";
+  button.className = data.small ? "copy small" : "copy";
+  button.textContent = data.label;
+  let timer = 0;
+  button.onclick = async () => {
+    try {
+      await navigator.clipboard.writeText(data.text);
+    } catch {
+      const area = document.body.appendChild(document.createElement("textarea"));
+      area.value = data.text;
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    button.textContent = data.done;
+    clearTimeout(timer);
+    timer = setTimeout(() => { button.textContent = data.label; }, 1600);
+  };
+  return () => clearTimeout(timer);
+}

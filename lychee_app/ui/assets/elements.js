@@ -1,0 +1,39 @@
+// Images by elements as a heat map: which element each image lacks.
+const make = (tag, cls, text) => {
+  const node = document.createElement(tag);
+  if (cls) node.className = cls;
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".root") ?? parentElement.appendChild(make("div", "root"));
+  const seen = JSON.stringify(data);
+  if (root.seen === seen) return;
+  root.seen = seen;
+  const scrolled = root.querySelector(".scroll")?.scrollTop ?? 0;
+  root.replaceChildren();
+  const scroll = root.appendChild(make("div", "scroll"));
+  const table = scroll.appendChild(make("table"));
+  const head = table.appendChild(make("thead")).appendChild(make("tr"));
+  [data.words.rank, data.words.image, ...data.elements, data.words.whole].forEach((text) => {
+    head.appendChild(make("th", "", text)).title = text;
+  });
+  const body = table.appendChild(make("tbody"));
+  data.rows.forEach((row) => {
+    const line = body.appendChild(make("tr"));
+    line.tabIndex = 0;
+    line.dataset.index = row.index;
+    line.appendChild(make("td", "rank", row.rank));
+    line.appendChild(make("th", "", row.name)).title = row.name;
+    row.scores.forEach((score) => {
+      const cell = line.appendChild(make("td", "", score === null ? "–" : score.toFixed(1)));
+      if (score === null) return cell.classList.add("none");
+      cell.style.setProperty("--p", `${10 * score}%`);
+      if (score > 5.5) cell.classList.add("hot");
+    });
+    line.onclick = () => setTriggerValue("open", row.index);
+    line.onkeydown = (event) => { if (event.key === "Enter") setTriggerValue("open", row.index); };
+  });
+  scroll.scrollTop = scrolled;
+}

@@ -1,0 +1,61 @@
+// One cell per image in upload order, a thumbnail in the tooltip, a click that says which one.
+const make = (tag, cls, text) => {
+  const node = document.createElement(tag);
+  if (cls) node.className = cls;
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".root") ?? parentElement.appendChild(make("div", "root"));
+  const seen = JSON.stringify(data);
+  if (root.seen === seen) return;
+  root.seen = seen;
+  const scrolled = root.querySelector(".scroll")?.scrollTop ?? 0;
+  root.replaceChildren();
+  const wrap = root.appendChild(make("div", "wrap"));
+  const scroll = wrap.appendChild(make("div", "scroll"));
+  const dense = data.total > 300;
+  const grid = scroll.appendChild(make("div", dense ? "grid dense" : "grid"));
+  const tip = wrap.appendChild(make("div", "tip"));
+  tip.hidden = true;
+  const show = (cell, row) => {
+    tip.replaceChildren();
+    if (row.thumb) {
+      const image = tip.appendChild(make("img"));
+      image.src = row.thumb;
+      image.alt = "";
+    }
+    tip.appendChild(make("b", "", row.score === null ? "—" : row.score.toFixed(1)));
+    tip.appendChild(make("div", "", row.name));
+    if (row.note) tip.appendChild(make("div", "", row.note));
+    tip.hidden = false;
+    const box = wrap.getBoundingClientRect(), at = cell.getBoundingClientRect();
+    const left = at.left - box.left + at.width / 2 - 95;
+    tip.style.left = `${Math.min(Math.max(left, 0), Math.max(box.width - 190, 0))}px`;
+    const above = at.top > tip.offsetHeight + 20;
+    tip.style.top = `${above ? at.top - box.top - tip.offsetHeight - 6 : at.bottom - box.top + 6}px`;
+  };
+  data.rows.forEach((row) => {
+    const cell = grid.appendChild(make("button", "cell", row.score === null ? "–" : row.score.toFixed(1)));
+    cell.type = "button";
+    cell.dataset.index = row.index;
+    cell.setAttribute("aria-label", `${row.name}: ${row.score === null ? "–" : row.score.toFixed(1)}`);
+    if (row.score === null) cell.classList.add("none");
+    else cell.style.setProperty("--p", `${10 * row.score}%`);
+    if (row.score > 5.5) cell.classList.add("hot");
+    if (row.pick) cell.classList.add("pick");
+    cell.onmouseenter = cell.onfocus = () => show(cell, row);
+    cell.onmouseleave = cell.onblur = () => { tip.hidden = true; };
+    cell.onclick = () => setTriggerValue("open", row.index);
+  });
+  for (let k = data.rows.length; k < data.total; k++) {
+    grid.appendChild(make("span", "cell wait")).setAttribute("aria-hidden", "true");
+  }
+  const legend = root.appendChild(make("div", "legend"));
+  legend.appendChild(make("span", "", "0"));
+  legend.appendChild(make("i"));
+  legend.appendChild(make("span", "", "10"));
+  legend.appendChild(make("span", "", data.words.order));
+  scroll.scrollTop = scrolled;
+}

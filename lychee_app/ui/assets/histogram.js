@@ -1,0 +1,118 @@
+// Bars over the bins of a run, a cut-off to drag, and a tick per image. All text arrives as data and is
+// written with textContent. Positions are piecewise linear: every bin is as wide as the next.
+const make = (tag, cls, text) => {
+  const node = document.createElement(tag);
+  if (cls) node.className = cls;
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
+
+const place = (edges, value) => {
+  const n = edges.length - 1;
+  if (value <= edges[0]) return 0;
+  for (let k = 0; k < n; k++) {
+    if (value <= edges[k + 1]) return (k + (value - edges[k]) / (edges[k + 1] - edges[k] || 1)) / n;
+  }
+  return 1;
+};
+
+const valueAt = (edges, share) => {
+  const n = edges.length - 1;
+  const at = Math.min(Math.max(share, 0), 1) * n;
+  const k = Math.min(Math.floor(at), n - 1);
+  return edges[k] + (at - k) * (edges[k + 1] - edges[k]);
+};
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".root") ?? parentElement.appendChild(make("div", "root"));
+  root.replaceChildren();
+  const { edges, counts, points, words } = data;
+  const n = counts.length, top = Math.max(1, ...counts);
+  const plot = root.appendChild(make("div", "plot"));
+  plot.setAttribute("role", "group");
+  plot.setAttribute("aria-label", words.title);
+  const bars = counts.map((count, k) => {
+    const bar = plot.appendChild(make("button", "slot"));
+    bar.type = "button";
+    bar.style.left = `${(100 * k) / n}%`;
+    bar.style.width = `${100 / n}%`;
+    bar.dataset.bin = k;
+    bar.setAttribute("aria-label", `${data.labels[k]}: ${count}`);
+    bar.setAttribute("aria-pressed", String(k === data.selected));
+    bar.title = `${data.labels[k]}: ${count}`;
+    if (k === data.selected) bar.classList.add("on");
+    const fill = bar.appendChild(make("span", "fill"));
+    fill.style.height = `${(88 * count) / top}%`;
+    fill.style.setProperty("--p", `${data.heat[k]}%`);
+    if (count) {
+      const label = bar.appendChild(make("span", "count", count));
+      label.style.bottom = `${(88 * count) / top}%`;
+    }
+    bar.onclick = () => setTriggerValue("bar", k === data.selected ? -1 : k);
+    return bar;
+  });
+  const axis = root.appendChild(make("div", "axis"));
+  const every = Math.ceil(n / 8);
+  data.ticks.forEach((tick, k) => {
+    if (n > 8 && k % every) return;
+    const label = axis.appendChild(make("span", "", tick));
+    label.style.left = `${data.centred ? (100 * (k + 0.5)) / n : (100 * k) / n}%`;
+  });
+  const rug = axis.appendChild(make("div", "rug"));
+  points.slice(0, 400).forEach((point) => {
+    rug.appendChild(make("i")).style.left = `${100 * place(edges, point)}%`;
+  });
+  if (data.cut === null) return;
+  if (data.suggested !== null) {
+    const hint = plot.appendChild(make("div", "hint"));
+    hint.style.left = `${100 * place(edges, data.suggested)}%`;
+  }
+  const cut = plot.appendChild(make("div", "cut"));
+  const tag = cut.appendChild(make("span", "tag"));
+  cut.tabIndex = 0;
+  cut.setAttribute("role", "slider");
+  cut.setAttribute("aria-label", words.cut);
+  cut.setAttribute("aria-valuemin", edges[0]);
+  cut.setAttribute("aria-valuemax", edges[n]);
+  let value = data.cut, timer = 0, unset = data.unset;
+  const draw = () => {
+    const share = place(edges, value);
+    cut.style.left = `${100 * share}%`;
+    const above = points.filter((point) => point >= value).length;
+    cut.classList.toggle("unset", unset);
+    tag.textContent = unset ? words.unset : words.tag.replace("{value}", value.toFixed(data.digits)).replace("{above}", above);
+    tag.style.transform = `translateX(${share > 0.85 ? -90 : share < 0.15 ? -10 : -50}%)`;
+    cut.setAttribute("aria-valuenow", value.toFixed(data.digits));
+    bars.forEach((bar, k) => bar.classList.toggle("below", !unset && edges[k + 1] <= value));
+  };
+  const round = (x) => Number(x.toFixed(data.digits));
+  const send = () => setTriggerValue("cut", value);
+  cut.onpointerdown = (event) => {
+    event.preventDefault();
+    cut.focus();
+    cut.setPointerCapture(event.pointerId);
+    const box = plot.getBoundingClientRect();
+    cut.onpointermove = (move) => {
+      unset = false;
+      value = round(valueAt(edges, (move.clientX - box.left) / box.width));
+      draw();
+    };
+    cut.onpointerup = cut.onpointercancel = () => {
+      cut.onpointermove = cut.onpointerup = cut.onpointercancel = null;
+      if (!unset) send();
+    };
+  };
+  cut.onkeydown = (event) => {
+    const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 5, PageDown: -5 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    event.stopPropagation();
+    unset = false;
+    value = Math.min(Math.max(round(value + step * 10 ** -data.digits), edges[0]), edges[n]);
+    draw();
+    clearTimeout(timer);
+    timer = setTimeout(send, 350);
+  };
+  draw();
+  return () => clearTimeout(timer);
+}

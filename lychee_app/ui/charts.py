@@ -1,0 +1,221 @@
+"""The distribution with its cut-off, the images in upload order, and the element table.
+
+They are drawn by small components of our own (assets/*.js): Vega-Lite has no handle that is dragged on a
+histogram, and its tooltips would need every thumbnail inlined. The cut-off has a native twin beside it, a
+number field, for those who would rather type; both write the same state.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from lychee_app import analysis
+from lychee_app.analysis import Bin
+from lychee_app.records import Axis, Cutoff, Scored
+from lychee_app.ui import state, style
+from lychee_app.ui.choice import one_of
+from lychee_app.ui.shown import escaped, faint, media_url
+from lychee_app.ui.state import Here, Standing, on
+
+DIGITS: dict[Axis, int] = {"score": 1, "margin": 2}
+THUMBNAILS = 2000
+"""Past this many images the heat grid's tooltips have no picture."""
+
+
+def distribution(here: Here, standing: Standing) -> Sequence[Bin]:
+    """Draws the histogram and its controls; returns the bins in force, lowest first."""
+    t = here.t
+    st.html(f"<b>{escaped(t('histogram'))}</b>")
+    kinds = ["ranges", "even"] + (["margin"] if standing.order.axis == "margin" else [])
+    kind = one_of(t("bins"), kinds, lambda kind: t(f"bins.{kind}"), key="bins", on_change=_forget_bin)
+    bins = _bins(kind, standing.order.scored)
+    if not bins:
+        faint(t("histogram.empty"))
+        return bins
+    _histogram(here, standing, kind, bins)
+    _cut_controls(here, standing, bins[0].axis)
+    return bins
+
+
+def _bins(kind: str, scored: Sequence[Scored]) -> Sequence[Bin]:
+    if kind == "ranges":
+        return analysis.range_bins(scored)[::-1]
+    return analysis.margin_bins(scored) if kind == "margin" else analysis.even_bins(scored)
+
+
+def _histogram(here: Here, standing: Standing, kind: str, bins: Sequence[Bin]) -> None:
+    t, axis = here.t, bins[0].axis
+    suggested = analysis.suggest_cut(standing.order.scored)
+    cut = standing.cutoff if standing.cutoff and standing.cutoff.axis == axis else None
+    hint = suggested.cutoff.value if suggested and suggested.cutoff.axis == axis else None
+    start = cut.value if cut else hint if hint is not None else bins[len(bins) // 2].low
+    rows = standing.order.scored
+    data = {
+        "edges": [bins[0].low, *(one.high for one in bins)],
+        "counts": [one.count for one in bins],
+        "labels": [label(one) for one in bins],
+        "ticks": [label(one) for one in bins] if kind == "ranges" else [f"{one.low:g}" for one in bins],
+        "centred": kind == "ranges",
+        "heat": [_heat(one, rows) for one in bins],
+        "points": [round(on(row, axis) or 0.0, 4) for row in rows],
+        "cut": start,
+        "unset": cut is None,
+        "suggested": hint,
+        "selected": st.session_state.get("bin", -1),
+        "digits": DIGITS[axis],
+        "words": {"title": t("histogram"), "cut": t("cut"), "tag": t("cut.tag"), "unset": t("cut.drag")},
+    }
+    key = "histogram"
+    style.component("histogram")(
+        key=key,
+        data=data,
+        on_cut_change=lambda: _cut_dragged(here, key, axis),
+        on_bar_change=lambda: _bar_chosen(key),
+    )
+
+
+def label(one: Bin) -> str:
+    """Half-open, as it is counted: "9.0–9.5" holds 9.0 and not 9.5."""
+    if one.axis == "score" and one.low == 0 and one.high == 6:
+        return "<6"
+    return f"{one.low:g}–{one.high:g}" if one.axis == "margin" else f"{one.low:.1f}–{one.high:.1f}"
+
+
+def _heat(one: Bin, rows: Sequence[Scored]) -> float:
+    """The colour of a bar: the mean score of what may lie in it, on the one scale of the whole page."""
+    if one.axis == "score":
+        return round(5 * (one.low + one.high), 1)
+    held = set(one.upload_indexes)
+    scores = [row.score for row in rows if row.upload_index in held and row.score is not None]
+    return round(10 * sum(scores) / len(scores), 1) if scores else 0.0
+
+
+def _cut_dragged(here: Here, key: str, axis: Axis) -> None:
+    value = st.session_state[key].get("cut")
+    if value is not None and here.run_id:
+        set_cut(here, Cutoff(float(value), axis))
+
+
+def set_cut(here: Here, cutoff: Cutoff | None) -> None:
+    if here.run_id:
+        here.services.store.set_cutoff(here.run_id, cutoff)
+        st.session_state["page"] = 1
+
+
+def _bar_chosen(key: str) -> None:
+    chosen = st.session_state[key].get("bar")
+    if chosen is not None:
+        st.session_state["bin"] = int(chosen)
+        st.session_state["page"] = 1
+
+
+def _forget_bin() -> None:
+    st.session_state["bin"] = -1
+
+
+def _cut_controls(here: Here, standing: Standing, axis: Axis) -> None:
+    t = here.t
+    suggested = analysis.suggest_cut(standing.order.scored)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="cut-controls"):
+        current = standing.cutoff.value if standing.cutoff and standing.cutoff.axis == axis else None
+        key = f"cut:{here.run_id}:{axis}:{current}"
+        low, high = (0.0, 10.0) if axis == "score" else (-1e4, 1e4)
+        st.session_state.setdefault(key, current)
+        st.number_input(
+            t("cut"),
+            low,
+            high,
+            None,
+            step=0.1,
+            key=key,
+            format=f"%.{DIGITS[axis]}f",
+            width=130,
+            placeholder=t("cut.none"),
+            on_change=lambda: _cut_typed(here, key, axis),
+        )
+        if suggested:
+            value = f"{suggested.cutoff.value:.{DIGITS[suggested.cutoff.axis]}f}"
+            words = t(f"cut.suggest.{suggested.cutoff.axis}", value=value, n=suggested.count)
+            st.button(
+                words,
+                key="suggest",
+                on_click=set_cut,
+                args=(here, suggested.cutoff),
+                icon=":material/content_cut:",
+            )
+        if standing.cutoff:
+            st.button(t("cut.clear"), key="uncut", on_click=set_cut, args=(here, None), type="tertiary")
+    if standing.cutoff:
+        faint(t("cut.above", n=len(standing.above()), total=len(standing.order.scored)))
+
+
+def _cut_typed(here: Here, key: str, axis: Axis) -> None:
+    value = st.session_state[key]
+    set_cut(here, None if value is None else Cutoff(float(value), axis))
+
+
+def overview(here: Here, standing: Standing) -> None:
+    """Upload order or elements, in the same place."""
+    t = here.t
+    st.html(f"<b>{escaped(t('overview'))}</b>")
+    kinds = ["order", "elements"] if standing.run.elements else ["order"]
+    kind = "order"
+    if len(kinds) > 1:
+        kind = one_of(t("overview"), kinds, lambda kind: t(f"overview.{kind}"), key="overview_kind")
+    if kind == "elements":
+        _elements(here, standing)
+    else:
+        _heat_grid(here, standing)
+
+
+def _heat_grid(here: Here, standing: Standing) -> None:
+    rows = standing.run.images
+    with_thumbnails = len(rows) <= THUMBNAILS and not standing.live
+    data = {
+        "rows": [_cell(here, standing, row, with_thumbnails) for row in rows],
+        "total": standing.run.total,
+        "words": {"order": here.t("overview.order.legend")},
+    }
+    style.component("heatgrid")(key="heatgrid", data=data, on_open_change=lambda: _opened("heatgrid"))
+
+
+def _cell(here: Here, standing: Standing, row: Scored, with_thumbnail: bool) -> dict:
+    place = standing.order.by_index[row.upload_index]
+    cell = {
+        "index": row.upload_index,
+        "name": row.name,
+        "score": None if row.score is None else round(row.score, 2),
+        "note": here.t("rank.of", rank=place.rank) if place.rank else here.t.reason(row.error or ""),
+    }
+    if with_thumbnail and (url := media_url(row.thumbnail)):
+        cell["thumb"] = url
+    if standing.decisions.get(row.upload_index) == "pick":
+        cell["pick"] = True
+    return cell
+
+
+def _elements(here: Here, standing: Standing) -> None:
+    t = here.t
+    table = analysis.element_table(standing.run)
+    scores = dict(table.rows)
+    rows = []
+    for place in standing.order.ranked:
+        row = place.scored
+        if row.upload_index in scores:
+            parts = [None if one is None else round(one, 2) for one in (*scores[row.upload_index], row.score)]
+            rank = "–" if place.rank is None else str(place.rank)
+            rows.append({"index": row.upload_index, "rank": rank, "name": row.name, "scores": parts})
+    data = {
+        "elements": [column.text for column in table.columns],
+        "rows": rows,
+        "words": {"rank": "#", "image": t("image"), "whole": t("score")},
+    }
+    style.component("elements")(key="elements", data=data, on_open_change=lambda: _opened("elements"))
+    faint(t("overview.elements.legend"))
+
+
+def _opened(key: str) -> None:
+    """A click on a cell: the image in large."""
+    index = st.session_state[key].get("open")
+    if index is not None:
+        state.zoom(int(index))

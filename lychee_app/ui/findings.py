@@ -1,0 +1,54 @@
+"""The findings of `analysis`, put into words. Every sentence is computed; none is canned."""
+
+import streamlit as st
+
+from lychee_app import analysis
+from lychee_app.analysis import Finding
+from lychee_app.ui.shown import escaped
+from lychee_app.ui.state import Here, Standing
+from lychee_app.ui.words import Words
+
+TONE = {
+    "flat": "warn",
+    "saturated": "warn",
+    "element_nowhere": "warn",
+    "element_missing_in_top": "warn",
+    "unscored": "warn",
+    "below_six": "calm",
+    "skewed": "calm",
+    "duplicates": "calm",
+}
+
+
+def draw(here: Here, standing: Standing) -> None:
+    """All but the count of images without a score, which the run bar tells with the button to retry them."""
+    found = [one for one in analysis.findings(standing.run, standing.cutoff) if one.kind != "unscored"]
+    if not found:
+        return
+    items = "".join(
+        f'<div class="ly-finding {TONE.get(one.kind, "")}"><span class="ly-plain">'
+        f"{escaped(sentence(here.t, one))}</span></div>"
+        for one in found
+    )
+    st.html(f'<div class="ly-findings">{items}</div>')
+
+
+def sentence(t: Words, finding: Finding) -> str:
+    key = f"finding.{finding.kind}"
+    if finding.kind == "first_n_stand_out":
+        key += f".{finding.axis}" + (".one" if finding.count == 1 else "")
+    elif finding.kind == "skewed":
+        key += ".right" if finding.value > 0 else ".left"
+    elif finding.kind == "complete" and not finding.count:
+        key += ".none"
+    return t(
+        key,
+        count=finding.count,
+        n=finding.count,
+        total=finding.total,
+        value=f"{finding.value:.1f}",
+        low=f"{finding.low:.1f}" if finding.kind == "flat" else f"{finding.low:.0f}",
+        high=f"{finding.high:.1f}" if finding.kind == "flat" else f"{finding.high:.0f}",
+        number=(finding.element or 0) + 1,
+        text=finding.text,
+    )

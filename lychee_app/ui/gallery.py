@@ -1,0 +1,187 @@
+"""The ranked images: filters, pages, cards. The first ones are set off; those without a score come last."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from lychee_app.analysis import Bin
+from lychee_app.ranking import Ranked
+from lychee_app.ui import card, charts, state
+from lychee_app.ui.choice import one_of
+from lychee_app.ui.shown import faint
+from lychee_app.ui.state import Here, Standing
+
+PODIUM = 3
+PAGE_SIZES = (12, 24, 48)
+FILTERS = ("all", "above", "pick", "reject", "undecided", "unscored")
+
+
+@st.fragment
+def draw(here: Here, bins: Sequence[Bin]) -> None:
+    """Drawn on its own when something in it is clicked: the charts above need not be."""
+    with here.services.clock.drawing(here.run_id):
+        if st.session_state.get("zoomed_now") or (standing := state.standing(here)) is None:
+            st.rerun()
+        _draw(here, standing, bins)
+
+
+def _draw(here: Here, standing: Standing, bins: Sequence[Bin]) -> None:
+    with st.container(key="gallery"):
+        st.html(f'<span class="ly-order sort-{_sorted_by().partition(":")[0]}"></span>')
+        places = _chosen(here, standing, bins)
+        page, size = _pager(here, len(places))
+        shown = places[page * size : (page + 1) * size]
+        podium = [place for place in shown if _set_off(place, page)]
+        if podium:
+            with st.container(key="podium"):
+                _cards(here, standing, podium)
+        if not shown:
+            faint(here.t("gallery.none"))
+        with st.container(key="grid"):
+            _cards(here, standing, [place for place in shown if not _set_off(place, page)])
+        if len(places) > size:
+            _pages(here, page, len(places), size)
+
+
+def _cards(here: Here, standing: Standing, places: Sequence[Ranked]) -> None:
+    for place in places:
+        card.draw(here, standing, place)
+
+
+def _set_off(place: Ranked, page: int) -> bool:
+    return page == 0 and place.rank is not None and place.rank <= PODIUM and _sorted_by() == "rank"
+
+
+def _sorted_by() -> str:
+    return st.session_state.get("sort", "rank")
+
+
+def _chosen(here: Here, standing: Standing, bins: Sequence[Bin]) -> list[Ranked]:
+    """The controls, and what they leave, in the order asked for."""
+    t = here.t
+    counts = {name: len(_filtered(standing, name)) for name in FILTERS}
+    offered = [
+        name for name in FILTERS if name == "all" or counts[name] or name == st.session_state.get("shown")
+    ]
+    with st.container(horizontal=True, vertical_alignment="center", key="filters"):
+        name = one_of(
+            t("filter"),
+            offered,
+            lambda name: f"{t(f'filter.{name}')} {counts[name]}",
+            key="shown",
+            on_change=_first_page,
+        )
+        chosen = _bin(here, bins)
+        st.space("stretch")
+        _order_control(here, standing)
+    places = _filtered(standing, name)
+    if chosen is not None:
+        held = set(chosen.upload_indexes)
+        places = [place for place in places if place.scored.upload_index in held]
+    return _ordered(standing, places)
+
+
+def _filtered(standing: Standing, name: str) -> list[Ranked]:
+    places = standing.order.ranked
+    if name == "all":
+        return list(places)
+    if name == "unscored":
+        return [place for place in places if place.rank is None]
+    if name == "above":
+        above = set(standing.above())
+        return [place for place in places if place.scored.upload_index in above]
+    wanted = None if name == "undecided" else name
+    if wanted is None and not standing.decisions:
+        return []
+    return [place for place in places if standing.decisions.get(place.scored.upload_index) == wanted]
+
+
+def _bin(here: Here, bins: Sequence[Bin]) -> Bin | None:
+    """The bar chosen in the histogram, shown as a chip that takes it off again."""
+    place = st.session_state.get("bin", -1)
+    if not 0 <= place < len(bins):
+        return None
+    text = here.t("filter.bin", range=charts.label(bins[place]).replace("<", "\\<"))
+    st.button(text, key="unbin", icon=":material/filter_alt_off:", on_click=_take_bin_off)
+    return bins[place]
+
+
+def _take_bin_off() -> None:
+    st.session_state["bin"] = -1
+    _first_page()
+
+
+def _first_page() -> None:
+    st.session_state["page"] = 1
+
+
+def _order_control(here: Here, standing: Standing) -> None:
+    """By rank, as uploaded, by name, or by one element. Options of a select box are shown as text."""
+    t = here.t
+    options = ["rank", "upload", "name", *(f"element:{k}" for k in range(len(standing.run.elements)))]
+    if st.session_state.get("sort") not in options:
+        st.session_state["sort"] = "rank"
+
+    def words(option: str) -> str:
+        if not option.startswith("element:"):
+            return t(f"sort.{option}")
+        return t("sort.element", text=standing.run.elements[int(option.partition(":")[2])])
+
+    st.selectbox(
+        t("sort"),
+        options,
+        format_func=words,
+        key="sort",
+        width=190,
+        on_change=_first_page,
+        label_visibility="collapsed",
+    )
+
+
+def _ordered(standing: Standing, places: list[Ranked]) -> list[Ranked]:
+    by = _sorted_by()
+    if by == "upload":
+        return sorted(places, key=lambda place: place.scored.upload_index)
+    if by == "name":
+        return sorted(places, key=lambda place: place.scored.name.casefold())
+    if by.startswith("element:"):
+        number = int(by.partition(":")[2])
+        return sorted(places, key=lambda place: -_element(place, number))
+    return places
+
+
+def _element(place: Ranked, number: int) -> float:
+    scores = place.scored.elements
+    score = scores[number] if number < len(scores) else None
+    return -1.0 if score is None else score
+
+
+def _pager(here: Here, count: int) -> tuple[int, int]:
+    """(page from 0, images per page), kept within what there is."""
+    size = st.session_state.get("page_size", PAGE_SIZES[0])
+    last = max(0, (count - 1) // size)
+    page = min(max(st.session_state.get("page", 1) - 1, 0), last)
+    first, final = page * size + 1, min((page + 1) * size, count)
+    if count:
+        faint(here.t("gallery.range", first=first, last=final, n=count))
+    return page, size
+
+
+def _pages(here: Here, page: int, count: int, size: int) -> None:
+    pages = -(-count // size)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="center"):
+        key = f"page:{pages}:{st.session_state.get('page', 1)}"
+        st.pagination(pages, default=page + 1, key=key, on_change=_turn, args=(key,))
+        st.selectbox(
+            here.t("page_size"),
+            PAGE_SIZES,
+            key="page_size",
+            width=150,
+            on_change=_first_page,
+            format_func=lambda n: here.t("page_size.n", n=n),
+            label_visibility="collapsed",
+        )
+
+
+def _turn(key: str) -> None:
+    st.session_state["page"] = st.session_state[key]

@@ -1,0 +1,133 @@
+"""The images a run is about: those of the open run, and those just dropped or named by a path."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import streamlit as st
+
+from lychee_app import pipeline
+from lychee_app.errors import LycheeError, UsageError
+from lychee_app.records import Source
+from lychee_app.ui import state
+from lychee_app.ui.choice import one_of
+from lychee_app.ui.shown import faint, notice
+from lychee_app.ui.state import Here, Standing
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+Way = Literal["files", "folder", "path"]
+
+
+@dataclass(frozen=True)
+class Pile:
+    """`of_run` are the images of the open run, `new` those that came since."""
+
+    of_run: tuple[Source, ...] = ()
+    new: tuple[Source, ...] = field(default=())
+
+    @property
+    def count(self) -> int:
+        return len(self.of_run) + len(self.new)
+
+    def sources(self) -> list[Source]:
+        return [*self.of_run, *self.new]
+
+
+def draw(here: Here, standing: Standing | None) -> Pile:
+    t = here.t
+    of_run = tuple(standing.order.sources.values()) if standing else ()
+    ways: list[Way] = ["files", "folder", "path"] if on_loopback() else ["files", "folder"]
+    way = one_of(t("images"), ways, lambda way: t(f"way.{way}"), key="way", show_label=True, width="stretch")
+    new = _named(here) if way == "path" else _dropped(here, way)
+    pile = Pile(of_run, tuple(new))
+    if pile.count:
+        faint(t("pile.both" if pile.of_run and pile.new else "pile", n=pile.count, new=len(pile.new)))
+    if of_run:
+        st.button(
+            t("pile.other"), key="other", on_click=_other, type="tertiary", icon=":material/restart_alt:"
+        )
+    return pile
+
+
+def on_loopback() -> bool:
+    """Paths of this machine are offered only to somebody who sits at it."""
+    return st.get_option("server.address") in LOOPBACK
+
+
+def taken(run_id: str) -> None:
+    """What lies in the uploader now belongs to the run; only what comes later is new."""
+    ids = {upload.file_id for upload in _uploads()}
+    paths = {st.session_state.get("path", "")}
+    st.session_state["taken"] = (run_id, ids, paths)
+
+
+def _dropped(here: Here, way: Way) -> Sequence[Source]:
+    st.file_uploader(
+        here.t(f"way.{way}.label"),
+        accept_multiple_files="directory" if way == "folder" else True,
+        key=_uploader_key(way),
+        label_visibility="collapsed",
+    )
+    already = _taken(here.run_id)[0]
+    return [
+        Source(upload.name, data=upload.getvalue()) for upload in _uploads() if upload.file_id not in already
+    ]
+
+
+def _uploads() -> list:
+    """What lies in both uploaders; switching between them loses nothing."""
+    return [
+        upload for way in ("files", "folder") for upload in st.session_state.get(_uploader_key(way)) or []
+    ]
+
+
+def _uploader_key(way: str) -> str:
+    """A new key empties the uploader."""
+    return f"uploads:{way}:{st.session_state.get('fresh', 0)}"
+
+
+def _taken(run_id: str | None) -> tuple[set[str], set[str]]:
+    run, ids, paths = st.session_state.get("taken", (None, set(), set()))
+    return (ids, paths) if run == run_id else (set(), set())
+
+
+def _named(here: Here) -> Sequence[Source]:
+    path = st.text_input(
+        here.t("path"), key="path", placeholder=here.t("path.placeholder"), help=here.t("path.help")
+    ).strip()
+    if not path or path in _taken(here.run_id)[1]:
+        return []
+    try:
+        return _found(path)
+    except UsageError as error:
+        notice(here.t.error(error), "bad")
+        return []
+
+
+@st.cache_data(ttl=20, max_entries=4, show_spinner=False)
+def _found(path: str) -> list[Source]:
+    return pipeline.sources_of([path])
+
+
+def _other() -> None:
+    """Starts afresh with other images; the query stays."""
+    st.session_state["fresh"] = st.session_state.get("fresh", 0) + 1
+    st.session_state.pop("taken", None)
+    st.session_state["path"] = ""
+    state.open_run(None)
+
+
+def demo(here: Here) -> None:
+    """The demo gallery in one click: its images, its query, the demo model."""
+    from lychee_app import demo, query
+
+    try:
+        folder = here.services.settings.data_folder / "demo-gallery"
+        demo.write_gallery(folder)
+        question = query.ask(demo.GALLERY_QUERY)
+        sources = pipeline.sources_of([folder])
+        run_id = here.services.jobs.start(question, sources, here.services.settings, model="demo")
+    except LycheeError as error:
+        return state.tell(error)
+    st.session_state["model"] = st.session_state["asked_model"] = "demo"
+    state.open_run(run_id)

@@ -1,0 +1,159 @@
+"""Model output: what the model was sent, what it said word for word, and where the score was read."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from lychee_app.errors import LycheeError
+from lychee_app.records import ImageBudget, Reply, Run, Scored
+from lychee_app.ui import pictures, style
+from lychee_app.ui.shown import escaped, faint, notice, one_decimal
+from lychee_app.ui.state import Here, Standing
+
+
+def expander(here: Here, standing: Standing, row: Scored, where: str) -> None:
+    """Drawn only once it is opened: a page of cards costs nothing for what nobody looks at."""
+    key = f"output-{where}-{row.upload_index}"
+    panel = st.expander(here.t("output"), key=key, on_change="rerun", icon=":material/terminal:")
+    if panel.open:
+        with panel:
+            draw(here, standing, row, where)
+
+
+def draw(here: Here, standing: Standing, row: Scored, where: str) -> None:
+    reply, t = row.reply, here.t
+    if reply is None:
+        notice(t.reason(row.error or "") or t("output.none"), "calm")
+        return _seen(here, standing, row, where)
+    st.html(f'<pre class="ly-reply">{marked(reply.text, row.span)}</pre>')
+    if reply.mode == "explain":
+        faint(t("output.read_at" if row.span else "output.not_read"))
+    st.html(facts(here, row, reply))
+    if row.element_replies or row.not_reply:
+        st.html(_parts(here, standing.run, row))
+    st.caption(t("output.prompt"))
+    st.code(reply.prompt, language=None, wrap_lines=True, height=180)
+    style.component("copy")(
+        key=f"copy-{where}-{row.upload_index}",
+        data={"label": t("output.copy"), "done": t("copied"), "text": record(row, reply), "small": True},
+    )
+    _seen(here, standing, row, where)
+    _explain(here, standing, row, where)
+    return None
+
+
+def marked(text: str, span: tuple[int, int] | None) -> str:
+    """The reply verbatim, escaped, with the characters of `span` marked."""
+    if span is None:
+        return escaped(text)
+    start, end = span
+    return f"{escaped(text[:start])}<mark>{escaped(text[start:end])}</mark>{escaped(text[end:])}"
+
+
+def facts(here: Here, row: Scored, reply: Reply) -> str:
+    """The numbers behind the score, unrounded enough to check it by hand."""
+    t = here.t
+    ids = f"{reply.yes_id} / {reply.no_id}"
+    pairs = [
+        (t("score"), "–" if row.score is None else f"{row.score:.4f}"),
+        ("logit yes", _number(reply.logit_yes)),
+        ("logit no", _number(reply.logit_no)),
+        (t("output.margin"), _number(reply.margin)),
+        ("p_yes", "–" if reply.p_yes is None else f"{reply.p_yes:.6f}"),
+        (t("output.ids"), ids),
+        (t("output.generated"), " ".join(map(str, reply.generated_ids[:24])) or "–"),
+        (t("output.tokens"), f"{reply.prompt_tokens} / {reply.image_tokens}"),
+        (t("output.seconds"), f"{reply.seconds:.3f} s"),
+    ]
+    items = "".join(
+        f"<div><span>{escaped(name)}</span><b>{escaped(value)}</b></div>" for name, value in pairs
+    )
+    return f'<div class="ly-facts">{items}</div>'
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _parts(here: Here, run: Run, row: Scored) -> str:
+    """Each element, and the "but not" text, with its own two logits."""
+    t = here.t
+    texts = [*run.elements[: len(row.element_replies)], *([run.sent_not] if row.not_reply else [])]
+    replies: Sequence[Reply] = [*row.element_replies, *([row.not_reply] if row.not_reply else [])]
+    names = [t("element")] * len(row.element_replies) + [t("but_not")] * bool(row.not_reply)
+    head = "".join(
+        f'<th class="n">{name}</th>' for name in ("logit yes", "logit no", "p_yes", escaped(t("score")))
+    )
+    body = "".join(
+        f"<tr><td>{escaped(name)}: {escaped(text)}</td><td class='n'>{_number(one.logit_yes)}</td>"
+        f"<td class='n'>{_number(one.logit_no)}</td><td class='n'>{_number(one.p_yes)}</td>"
+        f"<td class='n'>{one_decimal(None if one.p_yes is None else 10 * one.p_yes)}</td></tr>"
+        for name, text, one in zip(names, texts, replies, strict=True)
+    )
+    return f'<table class="ly-table"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def record(row: Scored, reply: Reply) -> str:
+    """All of it as plain text, for the clipboard."""
+    lines = [
+        f"image: {row.name}",
+        f"sha256: {row.sha256}",
+        f"score: {row.score}",
+        f"query: {reply.query}",
+        f"mode: {reply.mode}",
+        f"logit_yes: {reply.logit_yes}",
+        f"logit_no: {reply.logit_no}",
+        f"p_yes: {reply.p_yes}",
+        f"yes_id, no_id: {reply.yes_id}, {reply.no_id}",
+        f"generated_ids: {list(reply.generated_ids)}",
+        f"seconds: {reply.seconds}",
+        f"reply:\n{reply.text}",
+        f"prompt:\n{reply.prompt}",
+    ]
+    return "\n".join(lines)
+
+
+def _seen(here: Here, standing: Standing, row: Scored, where: str) -> None:
+    """The image at the size the model was given, where hidden text may show that the original hides."""
+    source = standing.order.sources.get(row.upload_index)
+    if source is None or not st.toggle(here.t("output.seen"), key=f"seen-{where}-{row.upload_index}"):
+        return
+    budget = ImageBudget(max_tokens=standing.run.max_image_tokens)
+    try:
+        picture = pictures.as_seen(source, row.sha256, budget, here.services.settings)
+    except LycheeError as error:
+        return notice(here.t.error(error), "bad")
+    st.image(picture)
+    return None
+
+
+def _explain(here: Here, standing: Standing, row: Scored, where: str) -> None:
+    """In judge mode one image can be asked for its reasons without a run of its own."""
+    if standing.run.mode != "judge":
+        return
+    kept: dict[tuple[str, int], Reply] = st.session_state.setdefault("explained", {})
+    known = (standing.run.id, row.upload_index)
+    pressed = st.button(
+        here.t("explain"),
+        key=f"explain-{where}-{row.upload_index}",
+        icon=":material/psychology:",
+        disabled=standing.live,
+        help=here.t("explain.wait") if standing.live else None,
+    )
+    if pressed:
+        with st.spinner(here.t("explain.busy")):
+            _ask(here, standing, row, kept)
+    if reply := kept.get(known):
+        st.html(f'<pre class="ly-reply">{escaped(reply.text)}</pre>')
+        faint(here.t("explain.note", seconds=f"{reply.seconds:.1f}"))
+
+
+def _ask(here: Here, standing: Standing, row: Scored, kept: dict[tuple[str, int], Reply]) -> None:
+    source = standing.order.sources[row.upload_index]
+    run, services = standing.run, here.services
+    try:
+        kept[run.id, row.upload_index] = services.jobs.explain(
+            run.model, (row.upload_index, source), run.sent_query, services.settings
+        )
+    except LycheeError as error:
+        notice(here.t.error(error), "bad")

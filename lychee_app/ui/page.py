@@ -1,0 +1,145 @@
+"""The page in reading order: a question in the sidebar; its answer, the decision, the history beside it."""
+
+import streamlit as st
+
+from lychee_app.errors import LycheeError
+from lychee_app.settings import Settings
+from lychee_app.ui import decide, history, results, run_bar, sidebar, state, style, viewer, welcome
+from lychee_app.ui.choice import one_of
+from lychee_app.ui.services import Services, opened
+from lychee_app.ui.shown import faint, forget_media, notice
+from lychee_app.ui.state import Here, Place, Standing
+
+SMALL = 64
+"""Up to this many images the results of a live run are drawn every second."""
+
+
+def main() -> None:
+    """What `streamlit run app.py` and `lychee app` show."""
+    try:
+        services = _services()
+    except LycheeError as error:
+        return refused(error)
+    render(services)
+
+
+@st.cache_resource(show_spinner=False)
+def _services() -> Services:
+    return opened(Settings.from_environment())
+
+
+def refused(error: LycheeError) -> None:
+    """The data folder cannot be used: nothing else can be shown."""
+    style.draw("Lychee")
+    notice(str(error), "bad")
+
+
+def render(services: Services) -> None:
+    """The whole page for one visitor."""
+    here = state.here(services)
+    st.session_state.pop("zoomed_now", None)
+    forget_media()
+    style.draw(here.t("brand"))
+    try:
+        standing = state.standing(here)
+    except LycheeError as error:
+        return notice(here.t.error(error), "bad")
+    # Laid out first: where this script is cut short (by a click, or a rerun of ours), every place that
+    # fragments write to stays where it was.
+    switch, messages, head, body = (st.container() for _ in range(4))
+    with st.sidebar:
+        sidebar.draw(here, standing)
+    with switch:
+        place = _place(here)
+    with messages:
+        _told(here)
+    if standing is not None and place != "history":
+        with head:
+            _header(here, standing)
+    with body:
+        _body(here, standing, place)
+    if standing is not None:
+        viewer.draw(here, standing)
+    return None
+
+
+def _body(here: Here, standing: Standing | None, place: Place) -> None:
+    if place == "history":
+        history.draw(here)
+    elif standing is None:
+        if here.run_id:
+            notice(here.t("run.gone"), "calm")
+        welcome.draw(here)
+    elif place == "decide":
+        decide.draw(here, standing)
+    else:
+        _answer(here, standing)
+
+
+def _place(here: Here) -> Place:
+    """The view switch. It stays in the session, so that other code can go somewhere."""
+    places: list[Place] = ["results", "decide", "history"]
+    icons = {"results": ":material/grid_view:", "decide": ":material/rule:", "history": ":material/history:"}
+    return one_of(
+        here.t("place"),
+        places,
+        lambda place: f"{icons[place]} {here.t(f'place.{place}')}",
+        key="place",
+    )
+
+
+def _told(here: Here) -> None:
+    """What happened since the last drawing: an error in full, anything else as a line."""
+    if (message := state.told()) is None:
+        return
+    text, kind = message
+    notice(here.t.error(text) if isinstance(text, LycheeError) else text, kind)
+
+
+def _header(here: Here, standing: Standing) -> None:
+    run_bar.title(here, standing)
+    if standing.live:
+        _live_bar(here)
+    else:
+        run_bar.over(here, standing)
+
+
+@st.fragment(run_every=0.8)
+def _live_bar(here: Here) -> None:
+    """Polls the run; when it is over the whole page is drawn again, once."""
+    view = here.services.jobs.view(here.run_id or "")
+    if view is None or view.phase == "over":
+        st.rerun()
+    with here.services.clock.drawing(here.run_id):
+        run_bar.live(here, view)
+
+
+def _answer(here: Here, standing: Standing) -> None:
+    if standing.live:
+        every = 1.0 if standing.run.total <= SMALL else 2.5
+        st.fragment(run_every=every)(_live_answer)(here)
+    elif standing.run.images:
+        _still_answer(here)
+    else:
+        faint(here.t("run.empty"))
+
+
+@st.fragment
+def _still_answer(here: Here) -> None:
+    """A click on a chart draws charts and gallery again, not the sidebar."""
+    standing = state.standing(here)
+    if standing is None or st.session_state.get("zoomed_now"):
+        st.rerun()
+    results.draw(here, standing)
+
+
+def _live_answer(here: Here) -> None:
+    """Results as they come. Dialogs belong to the whole page, so a click that opens one draws it all."""
+    with here.services.clock.drawing(here.run_id):
+        standing = state.standing(here)
+        if standing is None or st.session_state.get("zoomed_now"):
+            st.rerun()
+        if standing.run.images:
+            results.draw(here, standing)
+        else:
+            faint(here.t("run.first"))

@@ -1,0 +1,133 @@
+"""The head of a run: what was asked, how far it is, how fast, and how full the memory is."""
+
+import streamlit as st
+
+from lychee_app.errors import LycheeError
+from lychee_app.jobs import View
+from lychee_app.records import Run
+from lychee_app.ui import state
+from lychee_app.ui.shown import escaped, gigabytes, notice
+from lychee_app.ui.state import Here, Standing
+
+QUIET_SECONDS = 20.0
+"""After this long without a sign of life the bar says so: a hung model must not look like a slow one."""
+
+
+def title(here: Here, standing: Standing) -> None:
+    run, t = standing.run, here.t
+    facts = [
+        t.model(run.model),
+        t(f"mode.{run.mode}"),
+        run.precision,
+        t("images.count", n=run.total),
+        t.when(run.created),
+    ]
+    about = " · ".join(escaped(fact) for fact in facts if fact)
+    head = escaped(run.title or run.query)
+    minus = f" {escaped(t('sent.not'))} <code>{escaped(run.sent_not)}</code>" if run.sent_not else ""
+    drawing = here.services.clock.spent(run.id)
+    sent = f"{escaped(t('sent'))} <code>{escaped(run.sent_query)}</code>{minus}"
+    cost = f'data-seconds="{run.seconds:.3f}" data-drawing="{drawing:.3f}"'
+    knows = f'<div class="ly-faint">{escaped(t("model.demo.text"))}</div>' if run.model == "demo" else ""
+    st.html(
+        f'<div class="ly-head" {cost}><h1 class="ly-query">{head}</h1>'
+        f'<div class="ly-faint">{about}</div><div class="ly-sent">{sent}</div>{knows}</div>'
+    )
+
+
+def live(here: Here, view: View) -> None:
+    """`12/32 · 0.07 s/image · ETA 2 s · GPU Memory: 18.2 / 24.0 GB`, and Stop."""
+    left, right = st.columns([6, 1], vertical_alignment="center")
+    left.html(_bar(here, view))
+    right.button(
+        here.t("stop"),
+        key="stop",
+        on_click=here.services.jobs.stop,
+        args=(view.run_id,),
+        icon=":material/stop_circle:",
+        width="stretch",
+    )
+    for warning in view.warnings:
+        notice(warning, "calm")
+
+
+def _bar(here: Here, view: View) -> str:
+    share = 100 * view.done / max(view.total, 1)
+    busy = "" if view.phase == "scoring" and view.done else " busy"
+    spans = "".join(f"<span>{escaped(part)}</span>" for part in stats(here, view))
+    return (
+        f'<div class="ly-run" role="progressbar" aria-valuemin="0" aria-valuemax="{view.total}" '
+        f'aria-valuenow="{view.done}"><div class="ly-track{busy}"><i style="--p:{share:.1f}%"></i></div>'
+        f'<div class="ly-stats">{spans}</div></div>'
+    )
+
+
+def stats(here: Here, view: View) -> list[str]:
+    """The parts of the progress line."""
+    t = here.t
+    parts = [f"{view.done}/{view.total}"]
+    if view.phase in {"waiting", "loading"}:
+        parts.append(t(f"phase.{view.phase}"))
+    elif view.done:
+        parts += [
+            t("rate", seconds=f"{view.seconds_per_image:.2f}"),
+            t("eta", time=t.span(view.eta_seconds)),
+        ]
+    if view.memory:
+        used, total = gigabytes(view.memory.used_bytes), gigabytes(view.memory.total_bytes)
+        name = "RAM" if view.memory.kind == "RAM" else "GPU Memory"
+        parts.append(t("memory", name=name, used=used, total=total))
+    if view.phase == "scoring" and view.idle_seconds > QUIET_SECONDS:
+        parts.append(t("quiet", time=t.span(view.idle_seconds)))
+    return parts
+
+
+def over(here: Here, standing: Standing) -> None:
+    """What became of the run, and the way on: resume what is missing, retry what failed."""
+    run, t = standing.run, here.t
+    missing = run.total - len(run.images)
+    failed = sum(row.score is None for row in run.images)
+    if run.status == "done" and not failed:
+        return
+    text = _fate(here, run, missing, failed)
+    left, *rights = st.columns([5, 1.3, 1.3] if missing and failed else [5, 1.3], vertical_alignment="center")
+    with left:
+        notice(text, "bad" if run.status == "failed" else "calm")
+    if missing:
+        rights.pop(0).button(
+            t("resume", n=missing),
+            key="resume",
+            on_click=_resume,
+            args=(here, run.id, False),
+            type="primary",
+            icon=":material/play_circle:",
+            width="stretch",
+        )
+    if failed:
+        rights.pop(0).button(
+            t("retry", n=failed),
+            key="retry",
+            on_click=_resume,
+            args=(here, run.id, True),
+            icon=":material/refresh:",
+            width="stretch",
+        )
+
+
+def _fate(here: Here, run: Run, missing: int, failed: int) -> str:
+    t = here.t
+    parts = []
+    if run.status != "done" or missing:
+        parts.append(t(f"fate.{run.status}", done=len(run.images), total=run.total))
+    if run.error:
+        parts.append(t.reason(run.error))
+    if failed:
+        parts.append(t("fate.unscored", n=failed))
+    return " ".join(parts)
+
+
+def _resume(here: Here, run_id: str, failed_too: bool) -> None:
+    try:
+        here.services.jobs.resume(run_id, here.services.settings, failed_too=failed_too)
+    except LycheeError as error:
+        state.tell(error)

@@ -1,0 +1,236 @@
+"""The sidebar: what is asked, of which images, by which model. Ends in the one button that starts a run."""
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from lychee_app import query
+from lychee_app.errors import LycheeError, QueryError
+from lychee_app.query import Question, Steps
+from lychee_app.records import Mode, Run
+from lychee_app.settings import Settings
+from lychee_app.ui import images, models, state, style
+from lychee_app.ui.choice import one_of
+from lychee_app.ui.images import Pile
+from lychee_app.ui.shown import escaped, notice
+from lychee_app.ui.state import Here, Standing
+
+EXAMPLES = {
+    "cafe": "复古绿皮沙发 + 黄铜吊灯 + 手冲咖啡",
+    "cat": "一只black cat，趴在木质窗台上，阳光洒下",
+    "desk": "wooden desk, warm lamp, open notebook",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Everything the sidebar says. `question` is None while the query is empty or refused."""
+
+    question: Question | None
+    pile: Pile
+    model: str
+    mode: Mode
+    settings: Settings
+
+
+def draw(here: Here, standing: Standing | None) -> None:
+    run = standing.run if standing else None
+    _follow(run)
+    _brand(here)
+    steps = _steps_chosen()
+    question = _query(here, steps)
+    pile = images.draw(here, standing)
+    model = models.draw(here)
+    mode = _mode(here)
+    settings = _advanced(here, run)
+    with st.container(key="start"):
+        _start(here, Asked(question, pile, model, mode, settings), standing)
+
+
+def _brand(here: Here) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.html(
+            f'<div class="ly-brand">{style.logo()}<span>{escaped(here.t("brand"))}</span></div>',
+            width="content",
+        )
+        st.segmented_control(
+            here.t("language"),
+            ["zh", "en"],
+            default=here.t.language,
+            required=True,
+            format_func={"zh": "中文", "en": "EN"}.__getitem__,
+            key="language",
+            on_change=_speak,
+            label_visibility="collapsed",
+        )
+
+
+def _speak() -> None:
+    st.query_params["lang"] = st.session_state["language"]
+
+
+def _follow(run: Run | None) -> None:
+    """When another run is opened, its question goes into the boxes, to be changed and asked again."""
+    if run is None or st.session_state.get("followed") == run.id:
+        return
+    st.session_state["followed"] = run.id
+    st.session_state["query"] = run.query
+    st.session_state["but_not"] = run.not_text
+    st.session_state["mode"] = run.mode
+    st.session_state[_parts_key(run.sent_query)] = list(run.elements)
+
+
+def _query(here: Here, steps: Steps) -> Question | None:
+    t = here.t
+    typed = st.text_area(
+        t("query"), key="query", placeholder=t("query.placeholder"), height=92, max_chars=query.MAX_CHARACTERS
+    )
+    st.pills(
+        t("examples"),
+        list(EXAMPLES),
+        format_func=lambda name: t(f"example.{name}"),
+        key="example",
+        on_change=_use_example,
+        label_visibility="collapsed",
+    )
+    typed_not = st.text_input(t("but_not"), key="but_not", placeholder=t("but_not.placeholder"))
+    if not typed.strip():
+        return None
+    try:
+        found = query.ask(typed, typed_not, steps=steps)
+        parts = _parts(here, found)
+        question = query.ask(typed, typed_not, steps=steps, parts=parts)
+    except QueryError as error:
+        notice(t.error(error), "bad")
+        return None
+    _sent(here, question)
+    return question
+
+
+def _use_example() -> None:
+    if name := st.session_state.get("example"):
+        st.session_state["query"] = EXAMPLES[name]
+        st.session_state["example"] = None
+
+
+def _parts(here: Here, found: Question) -> list[str]:
+    """The elements as chips: each can be taken off, others typed in."""
+    wanted = list(st.session_state.get(_parts_key(found.sent), found.elements))
+    return st.multiselect(
+        here.t("elements"),
+        list(dict.fromkeys([*found.elements, *wanted])),
+        wanted,
+        key=f"chips:{found.sent}",
+        accept_new_options=True,
+        max_selections=query.MAX_ELEMENTS,
+        placeholder=here.t("elements.placeholder"),
+        help=here.t("elements.help"),
+    )
+
+
+def _parts_key(sent: str) -> str:
+    """Where the elements of a run that was opened are kept, for its query."""
+    return f"parts:{sent}"
+
+
+def _sent(here: Here, question: Question) -> None:
+    line = f"{escaped(here.t('sent'))} <code>{escaped(question.sent)}</code>"
+    if question.sent_not:
+        line += f" {escaped(here.t('sent.not'))} <code>{escaped(question.sent_not)}</code>"
+    st.html(f'<div class="ly-sent">{line}</div>')
+
+
+def _mode(here: Here) -> Mode:
+    modes: list[Mode] = ["judge", "explain"]
+    return one_of(
+        here.t("mode"),
+        modes,
+        lambda mode: here.t(f"mode.{mode}"),
+        key="mode",
+        help_text=here.t("mode.help"),
+        show_label=True,
+        width="stretch",
+    )
+
+
+def _steps_chosen() -> Steps:
+    """The steps as they stand; their switches are drawn further down."""
+    chosen = {name: st.session_state.get(f"step:{name}", True) for name in vars(Steps())}
+    return Steps(**chosen)
+
+
+def _advanced(here: Here, run: Run | None) -> Settings:
+    t, settings = here.t, here.services.settings
+    with st.expander(t("advanced")):
+        instruction = st.text_area(
+            t("instruction"), run.instruction if run else settings.instruction, key="instruction", height=80
+        )
+        tokens = st.number_input(
+            t("tokens"), 4, 16384, settings.max_image_tokens, step=64, key="tokens", help=t("tokens.help")
+        )
+        for name in vars(Steps()):
+            st.toggle(t(f"step.{name}"), True, key=f"step:{name}")
+    instruction = instruction.strip() or settings.instruction
+    return replace(settings, instruction=instruction, max_image_tokens=int(tokens), steps=_steps_chosen())
+
+
+def _start(here: Here, asked: Asked, standing: Standing | None) -> None:
+    """One button whose words say what it will do."""
+    label, ready = _what(here, asked, standing)
+    again = standing is not None and not asked.pile.new and _same(asked, standing.run)
+    kind = "secondary" if again else "primary"
+    pressed = st.button(label, type=kind, width="stretch", disabled=not ready, key="rank")
+    if pressed and asked.question is not None:
+        _begin(here, asked, standing)
+
+
+def _what(here: Here, asked: Asked, standing: Standing | None) -> tuple[str, bool]:
+    t, pile = here.t, asked.pile
+    if standing and standing.live:
+        return t("start.running"), False
+    if asked.question is None:
+        return t("start.no_query"), False
+    if not pile.count:
+        return t("start.no_images"), False
+    if _only_adds(asked, standing):
+        return t("start.add", n=len(pile.new)), True
+    if standing and not pile.new and _same(asked, standing.run):
+        return t("start.again", n=pile.count), True
+    return t("start.rank", n=pile.count), True
+
+
+def _same(asked: Asked, run: Run) -> bool:
+    """Whether the run already answers what is asked."""
+    question = asked.question
+    chosen = st.session_state.get("asked_model")
+    return question is not None and (
+        (question.sent, question.sent_not, question.elements) == (run.sent_query, run.sent_not, run.elements)
+        and (asked.mode, asked.settings.instruction) == (run.mode, run.instruction)
+        and (chosen in (None, asked.model) or asked.model == run.model)
+    )
+
+
+def _only_adds(asked: Asked, standing: Standing | None) -> bool:
+    """The same question with more images: only those are scored."""
+    return bool(standing and asked.pile.of_run and asked.pile.new and _same(asked, standing.run))
+
+
+def _begin(here: Here, asked: Asked, standing: Standing | None) -> None:
+    jobs = here.services.jobs
+    assert asked.question is not None
+    try:
+        if standing and _only_adds(asked, standing):
+            run_id = standing.run.id
+            jobs.add(run_id, asked.pile.new, asked.settings)
+        else:
+            run_id = jobs.start(
+                asked.question, asked.pile.sources(), asked.settings, model=asked.model, mode=asked.mode
+            )
+    except LycheeError as error:
+        state.tell(error)
+        st.rerun()
+    st.session_state["asked_model"] = asked.model
+    images.taken(run_id)
+    st.session_state["followed"] = run_id
+    state.open_run(run_id)
+    st.rerun()

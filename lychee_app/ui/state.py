@@ -1,0 +1,145 @@
+"""Where somebody is on the page: language, view, run. Lives in the address and in the session.
+
+The address holds what a refresh must bring back; the session holds what may be lost.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import streamlit as st
+
+from lychee_app.errors import LycheeError, StoreError
+from lychee_app.jobs import View
+from lychee_app.ranking import Ranked, best_axis, ranked
+from lychee_app.records import Axis, Cutoff, Decision, Run, Scored, Source
+from lychee_app.ui.services import Services
+from lychee_app.ui.words import Words, language_of
+
+Place = Literal["results", "decide", "history"]
+
+
+@dataclass(frozen=True)
+class Here:
+    """Who draws: the services, the words of the chosen language, and the open run's id, if any."""
+
+    services: Services
+    t: Words
+    run_id: str | None
+
+
+@dataclass(frozen=True)
+class Order:
+    """What follows from the rows of a run alone; computed once per version of the run."""
+
+    run: Run
+    ranked: tuple[Ranked, ...]
+    by_index: dict[int, Ranked]
+    axis: Axis
+    sources: dict[int, Source]
+
+    @property
+    def scored(self) -> tuple[Scored, ...]:
+        return tuple(place.scored for place in self.ranked if place.rank is not None)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The open run as it stands now."""
+
+    order: Order
+    view: View | None
+    version: int
+    decisions: dict[int, Decision]
+    cutoff: Cutoff | None
+
+    @property
+    def run(self) -> Run:
+        return self.order.run
+
+    @property
+    def live(self) -> bool:
+        return self.view is not None and self.view.phase != "over"
+
+    def above(self) -> list[int]:
+        """Upload indices of the images at or above the cut-off, best first."""
+        if self.cutoff is None:
+            return []
+        axis, value = self.cutoff.axis, self.cutoff.value
+        rows = self.order.scored
+        return [row.upload_index for row in rows if (on(row, axis) or float("-inf")) >= value]
+
+    def decided(self, decision: Decision) -> list[int]:
+        """Upload indices, best first."""
+        ranked_indices = [place.scored.upload_index for place in self.order.ranked]
+        return [index for index in ranked_indices if self.decisions.get(index) == decision]
+
+
+def on(row: Scored, axis: Axis) -> float | None:
+    return row.margin if axis == "margin" else row.score
+
+
+def here(services: Services) -> Here:
+    """Reads the address and the browser's language."""
+    params = st.query_params
+    language = language_of(params.get("lang") or st.context.locale or "en")
+    return Here(services, Words(language), params.get("run"))
+
+
+def standing(here: Here) -> Standing | None:
+    """The open run, or None when there is none of that id. Raises StoreError: unreadable."""
+    if here.run_id is None:
+        return None
+    view = here.services.jobs.view(here.run_id)
+    version = view.version if view else -1
+    try:
+        order = _order(here.services, here.run_id, version)
+    except StoreError as error:
+        if error.code == "store-no-run":
+            return None
+        raise
+    store = here.services.store
+    return Standing(order, view, version, store.decisions(here.run_id), store.cutoff(here.run_id))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _order(_services: Services, run_id: str, version: int) -> Order:
+    run = _services.jobs.run(run_id)
+    places = tuple(ranked(run.images))
+    by_index = {place.scored.upload_index: place for place in places}
+    sources = dict(_services.store.sources(run_id))
+    return Order(run, places, by_index, best_axis(run.images), sources)
+
+
+def forget_orders() -> None:
+    """After a run was renamed or its files moved: what is cached about it no longer holds."""
+    _order.clear()
+
+
+def open_run(run_id: str | None, place: Place = "results") -> None:
+    """Goes to a run (None: to a fresh start). Call it in a callback, or rerun after it."""
+    for key in ("zoomed", "bin", "page", "shown", "focus", "pinned"):
+        st.session_state.pop(key, None)
+    if run_id is None:
+        st.query_params.pop("run", None)
+    else:
+        st.query_params["run"] = run_id
+    go(place)
+
+
+def go(place: Place) -> None:
+    st.session_state["place"] = place
+
+
+def tell(error: LycheeError | str, kind: str = "bad") -> None:
+    """Leaves a message for the next drawing of the page."""
+    st.session_state["told"] = (error, kind)
+
+
+def told() -> tuple[LycheeError | str, str] | None:
+    return st.session_state.pop("told", None)
+
+
+def zoom(index: int) -> None:
+    """Opens one image in large. `zoomed_now` tells a fragment that the whole page must be drawn for that."""
+    st.session_state["zoomed"] = index
+    st.session_state["zoomed_now"] = True

@@ -1,0 +1,37 @@
+"""How the page looks: its title, its style sheet, and our own components with theirs."""
+
+import base64
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+from streamlit.components import v2 as components
+
+ASSETS = Path(__file__).with_name("assets")
+
+
+def draw(title: str) -> None:
+    st.set_page_config(page_title=title, page_icon=_icon(), layout="wide", initial_sidebar_state="auto")
+    st.html(f"<style>{asset('page.css')}</style>")
+
+
+@cache
+def asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def component(name: str):
+    """One of our components; its script is assets/<name>.js. All share one style sheet."""
+    return components.component(f"lychee_{name}", js=asset(f"{name}.js"), css=asset("charts.css"))
+
+
+@cache
+def logo() -> str:
+    """An <img>: inline SVG does not survive the cleaning of `st.html`."""
+    data = base64.b64encode(asset("logo.svg").encode()).decode()
+    return f'<img src="data:image/svg+xml;base64,{data}" alt="">'
+
+
+def _icon() -> str:
+    """A file of ours. Streamlit would fetch the icon of a `:material/...:` name from the web."""
+    return str(ASSETS / "logo.svg")

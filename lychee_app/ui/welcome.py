@@ -1,0 +1,57 @@
+"""The first visit: what this does, the demo gallery in one click, and what the demo model is."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from lychee_app import demo
+from lychee_app.ui import images
+from lychee_app.ui.shown import escaped, faint, media_url
+from lychee_app.ui.state import Here
+
+SCENES = 16
+
+
+def draw(here: Here) -> None:
+    t = here.t
+    st.html(
+        f'<div class="ly-hero"><h1>{escaped(t("hero"))}</h1><p>{escaped(t("hero.text"))}</p></div>{_scenes()}'
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            t("demo.start"),
+            key="demo",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=images.demo,
+            args=(here,),
+        )
+        faint(f"{t('demo.query')} “{_query()}”")
+    st.html(f'<div class="ly-steps">{_step(here, 1)}{_step(here, 2)}{_step(here, 3)}</div>')
+    st.html(
+        f'<div class="ly-model"><b>{escaped(t("demo.model"))}</b> {escaped(t("demo.model.text"))}<br>'
+        f'{escaped(t("demo.photos"))} <code class="ly-mono">lychee download</code> '
+        f"{escaped(t('demo.card'))}</div>"
+    )
+
+
+def _step(here: Here, number: int) -> str:
+    title, text = here.t(f"step.{number}"), here.t(f"step.{number}.text")
+    return f"<div><b>{escaped(title)}</b>{escaped(text)}</div>"
+
+
+def _query() -> str:
+    return getattr(demo, "GALLERY_QUERY", "")
+
+
+def _scenes() -> str:
+    """Pictures of the demo gallery, where the package carries them."""
+    tags = "".join(
+        f'<img src="{escaped(url)}" alt="">' for path in _gallery() if (url := media_url(path.read_bytes()))
+    )
+    return f'<div class="ly-scenes">{tags}</div>' if tags else ""
+
+
+def _gallery() -> list[Path]:
+    folder = Path(demo.__file__).with_name("gallery")
+    return sorted(folder.glob("*.webp"))[:SCENES]

@@ -1,0 +1,156 @@
+"""A running page and a real browser. Every request and every console message of every tab is looked at."""
+
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+
+from lychee_app.ui import launch
+
+DEBIAN = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+FAKE = Path(__file__).with_name("fake_app.py")
+REPOSITORY = Path(__file__).parents[2]
+PATIENCE_MS = 60_000
+
+
+@dataclass
+class Server:
+    """A running page: its address and its data folder."""
+
+    address: str
+    home: Path
+
+
+@dataclass
+class Watched:
+    """What tabs did that they must not do."""
+
+    outside: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = str(DEBIAN) if DEBIAN.exists() else None
+        try:
+            started = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        except Error as error:
+            pytest.fail(f"No Chromium: install the package chromium, or run playwright install. {error}")
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The page over a scorer that believes in colours; one for all tests."""
+    with served(tmp_path_factory.mktemp("served"), FAKE) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The page as it is shipped, with the embedded model."""
+    with served(tmp_path_factory.mktemp("real"), REPOSITORY / "app.py") as started:
+        yield started
+
+
+@contextmanager
+def served(folder: Path, script: Path) -> Iterator[Server]:
+    """Starts the page on a port and a data folder of its own; at the end its log may hold no traceback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home = folder / "home"
+    env = {**os.environ, "LYCHEE_HOME": str(home), "PYTHONPATH": str(REPOSITORY), "HF_HUB_OFFLINE": "1"}
+    command = launch.command(port, headless=True, script=script)
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)
+        try:
+            _wait_for(port)
+            yield Server(f"http://127.0.0.1:{port}", home)
+        finally:
+            process.terminate()
+            process.wait(15)
+    text = (folder / "server.log").read_text("utf-8", "replace")
+    assert "Traceback" not in text, text[-3000:]
+
+
+@pytest.fixture
+def open_tab(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """A tab in a browser of its own. Afterwards nothing may have left this machine, or been complained of."""
+    watched = Watched()
+    contexts: list[BrowserContext] = []
+
+    def start(server: Server, path: str = "/?lang=en", **options) -> Page:
+        options = {"locale": "en-US", "viewport": {"width": 1366, "height": 900}, **options}
+        contexts.append(browser.new_context(**options))
+        contexts[-1].set_default_timeout(PATIENCE_MS)
+        tab = contexts[-1].new_page()
+        _watch(tab, server.address, watched)
+        tab.goto(server.address + path)
+        tab.locator(".st-key-place button").first.wait_for()
+        return tab
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert watched.outside == []
+    assert watched.complaints == []
+
+
+def _watch(tab: Page, address: str, watched: Watched) -> None:
+    own = (address, address.replace("http", "ws"), "blob:", "data:")
+
+    def request(url: str) -> None:
+        if not url.startswith(own):
+            watched.outside.append(url)
+
+    tab.on("request", lambda one: request(one.url))
+    tab.on("websocket", lambda one: request(one.url))
+    tab.on("console", lambda one: watched.complaints.append(one.text) if one.type == "error" else None)
+    tab.on("pageerror", lambda one: watched.complaints.append(str(one)))
+    tab.on("dialog", lambda one: watched.complaints.append(f"dialog: {one.message}"))
+
+
+def _wait_for(port: int) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError("the page did not start")
+
+
+def upload_and_rank(tab: Page, paths: list[Path], query: str) -> None:
+    tab.locator('[data-testid="stFileUploader"] input[type=file]').first.set_input_files(
+        [str(path) for path in paths]
+    )
+    tab.get_by_text(re.compile(rf"^{len(paths)} images ready")).wait_for()
+    tab.locator(".st-key-query textarea").fill(query)
+    tab.keyboard.press("Control+Enter")
+    tab.locator(".st-key-rank button:enabled").click()
+
+
+def wait_until_over(tab: Page, count: int) -> None:
+    tab.get_by_text(f"of {count}", exact=False).first.wait_for()
+    tab.locator(".st-key-stop").wait_for(state="detached")

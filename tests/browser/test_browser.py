@@ -1,0 +1,274 @@
+"""The whole way through in a real browser: upload, rank, look, decide, export; and what must not happen."""
+
+import csv
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from lychee_app.model.checkpoints import DEMO_FOLDER
+from tests.browser.conftest import PATIENCE_MS, Server, upload_and_rank, wait_until_over
+from tests.fakes import picture
+
+HOSTILE = "<img src=x onerror=alert(1)> **bold** $x$ [a](b) :material-x: `c`"
+expect.set_options(timeout=PATIENCE_MS)
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    """32 files from very red to not red at all."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    paths = [folder / f"image_{number:02d}.png" for number in range(32)]
+    for number, path in enumerate(paths):
+        path.write_bytes(picture(("red", "green", "blue")[number % 3], seed=number))
+    return paths
+
+
+def test_the_whole_way_from_upload_to_export(server: Server, open_tab: Open, pictures: list[Path]) -> None:
+    tab = open_tab(server)
+    upload_and_rank(tab, pictures, "red sofa + lamp")
+    line = tab.locator(".ly-stats")
+    expect(line).to_contain_text(
+        re.compile(r"\d+/32 ?·? ?[\d.]+ s/image ?·? ?ETA \d+ s.*RAM: [\d.]+ / [\d.]+ GB")
+    )
+    wait_until_over(tab, 32)
+    _raw_output(tab)
+    _bar_filters(tab)
+    _heat_grid_opens(tab, "image_05.png")
+    _cut_is_dragged(tab)
+    _picked_by_keyboard(tab)
+    _exported(tab, {path.name: path.read_bytes() for path in pictures})
+
+
+def _raw_output(tab: Page) -> None:
+    tab.locator(".st-key-podium details summary").first.click()
+    panel = tab.locator(".st-key-podium details").first
+    expect(panel.locator("pre.ly-reply")).to_have_text(re.compile("yes|no"))
+    expect(panel).to_contain_text("logit yes")
+    expect(panel).to_contain_text("p_yes")
+    panel.locator("summary").click()
+
+
+def _bar_filters(tab: Page) -> None:
+    bar = tab.locator("button.slot[data-bin='0']")
+    count = int(re.search(r": (\d+)$", bar.get_attribute("aria-label") or "")[1])  # type: ignore[index]
+    assert 0 < count < 32
+    bar.click()
+    expect(tab.locator(".st-key-gallery")).to_contain_text(f"of {count}")
+    tab.locator(".st-key-unbin button").click()
+    expect(tab.locator(".st-key-gallery")).to_contain_text("of 32")
+
+
+def _heat_grid_opens(tab: Page, name: str) -> None:
+    cell = tab.locator("button.cell[data-index='5']")
+    cell.hover()
+    thumbnail = tab.locator(".tip img")
+    expect(thumbnail).to_be_visible()
+    assert thumbnail.evaluate("async e => { await e.decode(); return e.naturalWidth }") > 0
+    cell.click()
+    dialog = tab.get_by_role("dialog")
+    expect(dialog).to_contain_text(name)
+    assert (
+        dialog.locator(".ly-stage img").evaluate("async e => { await e.decode(); return e.naturalWidth }") > 0
+    )
+    tab.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def _cut_is_dragged(tab: Page) -> None:
+    handle = tab.locator(".cut")
+    handle.scroll_into_view_if_needed()
+    plot, start = tab.locator(".plot").bounding_box(), handle.bounding_box()
+    assert plot
+    assert start
+    y = start["y"] + 80
+    tab.mouse.move(start["x"] + start["width"] / 2, y)
+    tab.mouse.down()
+    tab.mouse.move(plot["x"] + plot["width"] / 12, y, steps=8)
+    tab.mouse.up()
+    expect(tab.locator(".st-key-distribution")).to_contain_text(re.compile(r"\d+ of 32 are at or above"))
+    expect(handle).to_have_attribute("aria-valuenow", "3.0")
+
+
+def _picked_by_keyboard(tab: Page) -> None:
+    tab.locator(".st-key-place button").nth(1).click()
+    stage = tab.locator(".ly-decide.focus")
+    first = stage.get_attribute("data-index")
+    tab.keyboard.press("p")
+    expect(stage).not_to_have_attribute("data-index", first or "")
+    expect(tab.locator("body")).to_contain_text("1 picked")
+    tab.keyboard.press("p")
+    expect(tab.locator("body")).to_contain_text("2 picked")
+    tab.keyboard.press("x")
+    expect(tab.locator("body")).to_contain_text("1 rejected")
+    tab.keyboard.press("u")
+    expect(tab.locator("body")).to_contain_text("0 rejected")
+    tab.keyboard.press("b")
+    expect(tab.locator(".ly-decide.pinned")).to_be_visible()
+    tab.keyboard.press("ArrowRight")
+    expect(tab.locator(".ly-decide.focus")).not_to_have_attribute(
+        "data-index", tab.locator(".ly-decide.pinned").get_attribute("data-index") or ""
+    )
+
+
+def _exported(tab: Page, originals: dict[str, bytes]) -> None:
+    rows = list(csv.reader(io.StringIO(_download(tab, "csv").decode("utf-8-sig"))))
+    assert len(rows) == 33
+    assert [int(row[0]) for row in rows[1:]] == list(range(1, 33))
+    document = json.loads(_download(tab, "json"))
+    assert document["query"] == "red sofa + lamp"
+    assert [image["name"] for image in document["images"]] == [row[2] for row in rows[1:]]
+    assert {image["name"] for image in document["images"]} == set(originals)
+    report = _download(tab, "html").decode()
+    assert report.startswith("<!doctype html>")
+    assert "http://" not in report.replace("http://www.w3.org", "")
+    with zipfile.ZipFile(io.BytesIO(_download(tab, "zip"))) as archive:
+        members = archive.namelist()
+        assert len(members) == 2
+        assert members[0].startswith("01_")
+        for member in members:
+            name = re.sub(r"^\d+_[\d.]+_", "", member)
+            assert archive.read(member) == originals[name]
+
+
+def _download(tab: Page, kind: str) -> bytes:
+    with tab.expect_download() as coming:
+        tab.locator(f".st-key-export-{kind} button").click()
+    return Path(coming.value.path()).read_bytes()
+
+
+def test_a_refresh_finds_the_run_and_stop_and_resume_lose_nothing(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server)
+    upload_and_rank(tab, pictures[:16], "red slowly")
+    expect(tab.locator(".ly-stats")).to_contain_text("s/image")
+    tab.reload()
+    expect(tab.locator(".ly-stats")).to_contain_text("/16")
+    tab.locator(".st-key-stop button").click()
+    told = tab.get_by_text(re.compile(r"Stopped\. \d+ of 16 are done and kept\."))
+    expect(told).to_be_visible()
+    kept = int(re.search(r"(\d+) of 16", told.inner_text())[1])  # type: ignore[index]
+    assert 0 < kept < 16
+    (server.home / "hurry").touch()
+    tab.locator(".st-key-resume button").click()
+    wait_until_over(tab, 16)
+    expect(tab.locator(".st-key-gallery")).to_contain_text("1–12 of 16")
+    expect(told).to_be_hidden()
+    (server.home / "hurry").unlink()
+
+
+def test_a_second_tab_follows_and_stops_the_same_run(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    first = open_tab(server)
+    upload_and_rank(first, pictures, "red slowly")
+    first.wait_for_url(re.compile("run="))
+    run = re.search(r"run=\w+", first.url)
+    assert run
+    second = open_tab(server, f"/?{run[0]}&lang=zh")
+    expect(second.locator(".ly-stats")).to_contain_text("/32")
+    second.locator(".st-key-stop button").click()
+    for tab, words in ((first, "are done and kept"), (second, "张的结果已保留")):
+        expect(tab.get_by_text(words)).to_be_visible()
+        expect(tab.locator(".ly-card").first).to_be_visible()
+
+
+def test_hostile_names_and_queries_are_shown_as_text(server: Server, open_tab: Open, tmp_path: Path) -> None:
+    hostile = tmp_path / f"{HOSTILE}.png"
+    hostile.write_bytes(picture("red"))
+    broken = tmp_path / "notes.png"
+    broken.write_bytes(b"these are notes")
+    tab = open_tab(server)
+    upload_and_rank(tab, [hostile, broken], f"{HOSTILE} + red | x")
+    wait_until_over(tab, 2)
+    expect(tab.locator(".ly-head h1")).to_have_text(f"{HOSTILE} + red | x")
+    expect(tab.locator(".ly-card .ly-name").first).to_have_text(f"{HOSTILE}.png")
+    expect(tab.locator(".ly-reason")).to_contain_text("not an image")
+    tab.locator(".st-key-podium details summary").first.click()
+    expect(tab.locator("pre.ly-reply")).to_be_visible()
+    tab.locator(".st-key-overview_kind button").nth(1).click()
+    expect(tab.locator(".st-key-overview thead th").nth(2)).to_have_text(re.compile("<img src=x onerror="))
+    for place in (1, 2):
+        tab.locator(".st-key-place button").nth(place).click()
+        expect(tab.locator("body")).to_contain_text("<img src=x onerror=")
+    assert tab.locator("img[src='x'], img[onerror], strong:text('bold'), a[href='b']").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("locale", "query"), [("zh-CN", "查询词"), ("en-GB", "Query")])
+def test_the_page_speaks_and_looks_as_the_browser_asks(
+    server: Server, open_tab: Open, scheme: str, locale: str, query: str
+) -> None:
+    tab = open_tab(server, "/", locale=locale, color_scheme=scheme)
+    expect(tab.get_by_label(query, exact=True)).to_be_visible()
+    ground = tab.locator(".stApp").evaluate("e => getComputedStyle(e).backgroundColor")
+    lightness = sum(int(part) for part in re.findall(r"\d+", ground)[:3]) / 3
+    assert (lightness > 128) == (scheme == "light")
+    other = "en" if locale == "zh-CN" else "zh"
+    tab.locator(".st-key-language button").nth(["zh", "en"].index(other)).click()
+    expect(tab.get_by_label({"zh": "查询词", "en": "Query"}[other], exact=True)).to_be_visible()
+    assert f"lang={other}" in tab.url
+
+
+def test_nothing_is_cut_off_on_a_phone(server: Server, open_tab: Open, pictures: list[Path]) -> None:
+    tab = open_tab(server)
+    upload_and_rank(tab, pictures[:8], "red + green")
+    wait_until_over(tab, 8)
+    phone = open_tab(
+        server, tab.url.removeprefix(server.address), viewport={"width": 390, "height": 844}, has_touch=True
+    )
+    for place in (0, 1, 2):
+        phone.locator(".st-key-place button").nth(place).click()
+        phone.wait_for_timeout(1500)
+        wide = phone.locator('[data-testid="stMain"]').evaluate("e => e.scrollWidth - e.clientWidth")
+        assert wide <= 1
+
+
+needs_checkpoint = pytest.mark.skipif(
+    not DEMO_FOLDER.is_dir(), reason="the embedded checkpoint is not here yet"
+)
+
+
+@needs_checkpoint
+def test_the_demo_gallery_is_ranked_in_one_click_by_the_embedded_model(
+    real_server: Server, open_tab: Open
+) -> None:
+    tab = open_tab(real_server)
+    tab.locator(".st-key-demo button").click()
+    tab.locator(".st-key-stop").wait_for(state="attached")
+    tab.locator(".st-key-stop").wait_for(state="detached", timeout=5 * PATIENCE_MS)
+    expect(tab.locator(".st-key-gallery")).to_contain_text("1–12 of 32")
+    _raw_output(tab)
+    _cut_is_dragged(tab)
+    _picked_by_keyboard(tab)
+    rows = list(csv.reader(io.StringIO(_download(tab, "csv").decode("utf-8-sig"))))
+    assert len(rows) == 33
+    assert len({row[1] for row in rows[1:]}) > 10
+
+
+@needs_checkpoint
+def test_32_uploaded_files_are_ranked_by_the_embedded_model(real_server: Server, open_tab: Open) -> None:
+    paths = sorted((DEMO_FOLDER.parent / "gallery").glob("scene-*.webp"))
+    tab = open_tab(real_server)
+    upload_and_rank(
+        tab, paths, "coffee"
+    )  # its scores fall on both sides of 6, so a bar has something to filter
+    wait_until_over(tab, len(paths))
+    _bar_filters(tab)
+    _heat_grid_opens(tab, "scene-06.webp")
+    tab.locator(".st-key-place button").nth(1).click()
+    tab.locator(".ly-decide.focus").wait_for()
+    tab.keyboard.press("p")
+    expect(tab.locator("body")).to_contain_text("1 picked")
+    with zipfile.ZipFile(io.BytesIO(_download(tab, "zip"))) as archive:
+        (member,) = archive.namelist()
+        name = re.sub(r"^\d+_[\d.]+_", "", member)
+        assert archive.read(member) == (DEMO_FOLDER.parent / "gallery" / name).read_bytes()

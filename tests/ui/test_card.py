@@ -1,0 +1,80 @@
+"""Whatever a file, a query or a reply is called, the page shows it as text."""
+
+import pytest
+
+from lychee_app.ranking import Ranked
+from lychee_app.records import Reply, Run, Scored
+from lychee_app.settings import Settings
+from lychee_app.ui import card, findings, output, shown
+from lychee_app.ui.services import Services, opened
+from lychee_app.ui.state import Here, Order, Standing
+from lychee_app.ui.words import Words
+from tests.fakes import picture
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    '"><script>alert(1)</script>',
+    "' onmouseover='alert(1)",
+    "**bold** :material/star: $x$ [a](javascript:alert(1)) | `code`",
+    "&lt;b&gt; {count} %s \\",
+]
+
+
+@pytest.fixture
+def here(settings: Settings) -> Here:
+    services: Services = opened(settings, lambda name, chosen: None)  # type: ignore[arg-type, return-value]
+    return Here(services, Words("en"), "r")
+
+
+def row(name: str, **changes) -> Scored:
+    reply = Reply(name, "judge", name, 1.0, -1.0, 1, 0, (1,), name, 9, 4, 0.1)
+    return Scored(0, name, "0" * 64, 8.8, 2.0, 0.88, (9.0,), reply=reply, thumbnail=b"", **changes)
+
+
+def standing(scored: Scored, elements: tuple[str, ...]) -> Standing:
+    run = Run("r", "", "q", "q", "fake", "", "judge", 1, elements=elements, images=(scored,))
+    place = Ranked(1, scored)
+    return Standing(Order(run, (place,), {0: place}, "margin", {}), None, -1, {}, None)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_card_shows_any_name_as_text(here: Here, name: str) -> None:
+    scored = row(name, error=name, notes=(name,))
+    markup = card.markup(here, standing(scored, (name,)), Ranked(1, scored))
+    assert shown.escaped(name) in markup
+    assert name not in markup or not set(name) & set("<>&\"'")
+    assert "<img" not in markup
+    assert "<script" not in markup
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_reply_is_shown_verbatim_and_as_text(text: str) -> None:
+    marked = output.marked(f"{text}Score: 9{text}", (len(text), len(text) + 8))
+    assert marked == f"{shown.escaped(text)}<mark>Score: 9</mark>{shown.escaped(text)}"
+
+
+def test_what_is_copied_is_the_reply_itself(here: Here) -> None:
+    scored = row("a\n```b```")
+    assert scored.reply is not None
+    assert scored.reply.text in output.record(scored, scored.reply)
+
+
+def test_a_score_is_rounded_on_the_card_only(here: Here) -> None:
+    scored = row("a.png")
+    markup = card.markup(here, standing(scored, ("x",)), Ranked(1, scored))
+    assert ">8.8<" in markup
+    assert "8.8000" in output.facts(here, scored, scored.reply)  # type: ignore[arg-type]
+
+
+def test_a_finding_with_braces_in_an_element_is_worded() -> None:
+    finding = findings.Finding("element_nowhere", total=3, value=1.25, element=1, text="{a} {0}")
+    assert findings.sentence(Words("en"), finding) == "Element 2, “{a} {0}”, is found nowhere (best 1.2)"
+    assert "“{a} {0}”" in findings.sentence(Words("zh"), finding)
+
+
+def test_a_picture_that_is_there_is_shown_in_large(here: Here) -> None:
+    from lychee_app.records import Source
+    from lychee_app.ui import pictures
+
+    data = pictures.large(Source("a.png", data=picture(size=(640, 480))), "1" * 64, here.services.settings)
+    assert data[:4] == b"RIFF"

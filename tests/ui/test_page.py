@@ -1,0 +1,352 @@
+"""The page as somebody clicks through it: Streamlit's own test driver, a scorer that believes in colours."""
+
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lychee_app.records import Cutoff, Run, Status
+from lychee_app.settings import Settings
+from lychee_app.store import Store
+from tests.fakes import picture
+
+APP = str(Path(__file__).with_name("colour_app.py"))
+COLOURS = ["blue", "red", "green", "red"]
+HOSTILE = "<img src=x onerror=alert(1)> **b** $x$ [a](b) :material/x: |.png"
+
+
+@pytest.fixture
+def page(settings: Settings) -> AppTest:
+    at = AppTest.from_file(APP, default_timeout=30)
+    at.query_params["lang"] = "en"
+    return at.run()
+
+
+@pytest.fixture
+def store(settings: Settings) -> Store:
+    return Store.open(settings.data_folder)
+
+
+def files(*colours: str, first: int = 0) -> list[tuple[str, bytes, str]]:
+    return [
+        (f"{first + n}-{colour}.png", picture(colour, seed=first + n), "image/png")
+        for n, colour in enumerate(colours)
+    ]
+
+
+def upload(at: AppTest, *more: tuple[str, bytes, str]) -> AppTest:
+    return at.file_uploader[0].set_value([*more]).run()
+
+
+def rank(at: AppTest, store: Store, query: str = "red + green", images=None) -> tuple[AppTest, Run]:
+    upload(at, *(files(*COLOURS) if images is None else images))
+    at.text_area(key="query").set_value(query).run()
+    at.button(key="rank").click().run()
+    return finished(at, store)
+
+
+def finished(at: AppTest, store: Store, status: Status = "done") -> tuple[AppTest, Run]:
+    """Waits for the newest run and draws the page again."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        runs = store.runs(limit=1)
+        if runs and runs[0].status != "running":
+            break
+        time.sleep(0.05)
+    run = store.load(store.runs(limit=1)[0].id)
+    assert run.status == status
+    time.sleep(0.1)
+    at.run()
+    assert not at.exception
+    return at, run
+
+
+def html(at: AppTest) -> str:
+    bodies = (element.proto.body for element in at.get("html"))
+    return "\n".join(body for body in bodies if not body.startswith("<style>"))
+
+
+def cards(at: AppTest) -> list[int]:
+    """Upload indices of the cards, as they come."""
+    keys = [button.key or "" for button in at.button]
+    return [int(key.removeprefix("zoom-")) for key in keys if key.startswith("zoom-")]
+
+
+def test_a_first_visit_says_what_to_do_and_starts_nothing(page: AppTest) -> None:
+    assert not page.exception
+    assert page.button(key="rank").disabled
+    assert "drop in your images" in html(page)
+    assert "drawn objects and colours, not photographs" in html(page)
+
+
+def test_the_language_follows_the_address_and_the_switch(page: AppTest) -> None:
+    page.segmented_control(key="language").set_value("zh").run()
+    assert page.query_params["lang"] == "zh"
+    assert page.text_area(key="query").label == "查询词"
+    assert not page.exception
+
+
+def test_the_page_says_what_is_really_sent_and_which_elements_there_are(page: AppTest) -> None:
+    page.text_area(key="query").set_value("Please find me a photo of a RED  sofa + Lamp").run()
+    assert "<code>red sofa + lamp</code>" in html(page)
+    assert page.multiselect[0].value == ["red sofa", "lamp"]
+
+
+def test_a_query_that_says_nothing_is_refused_in_words(page: AppTest) -> None:
+    page.text_area(key="query").set_value("???").run()
+    assert "The query is empty" in html(page)
+    assert page.button(key="rank").disabled
+
+
+def test_images_are_ranked_and_the_best_come_first(page: AppTest, store: Store) -> None:
+    at, run = rank(page, store, "red")
+    best = sorted(run.images, key=lambda row: -(row.margin or 0))
+    assert cards(at) == [row.upload_index for row in best]
+    assert at.query_params["run"] == run.id
+    assert "1–4 of 4" in html(at)
+
+
+def test_model_output_is_drawn_only_once_it_is_opened(page: AppTest, store: Store) -> None:
+    at, run = rank(page, store, "red")
+    assert "ly-reply" not in html(at)
+    key = f"output-card-{run.images[1].upload_index}"
+    at.session_state[key] = True
+    at.run()
+    body = html(at)
+    assert '<pre class="ly-reply">yes</pre>' in body
+    for fact in ("logit yes", "logit no", "p_yes", "Token ids", "1 / 0"):
+        assert fact in body
+    assert [code.value for code in at.code] == ["prompt"]
+
+
+def test_one_image_can_be_asked_for_its_reasons(page: AppTest, store: Store) -> None:
+    at, _ = rank(page, store, "red")
+    at.session_state["output-card-1"] = True
+    at.run()
+    at.button(key="explain-card-1").click().run()
+    assert "It is red. Score: " in html(at)
+    assert not at.exception
+
+
+def test_explain_mode_marks_where_the_score_was_read(page: AppTest, store: Store) -> None:
+    page.segmented_control(key="mode").set_value("explain").run()
+    at, run = rank(page, store, "red")
+    assert run.mode == "explain"
+    at.session_state["output-card-1"] = True
+    at.run()
+    assert "<mark>" in html(at)
+
+
+def test_a_file_that_is_no_image_is_a_card_with_a_reason_and_comes_last(page: AppTest, store: Store) -> None:
+    broken = ("notes.png", b"these are notes", "image/png")
+    at, _ = rank(page, store, "red", [broken, *files("red", "blue")])
+    assert cards(at)[-1] == 0
+    assert "not an image" in html(at)
+    assert at.button(key="retry").label == "Retry 1"
+
+
+def test_hostile_names_and_queries_are_shown_as_text(page: AppTest, store: Store) -> None:
+    image = (HOSTILE, picture("red"), "image/png")
+    at, run = rank(page, store, HOSTILE, [image, *files("blue")])
+    assert run.query == HOSTILE
+    body = html(at)
+    assert "&lt;img src=x onerror=alert(1)&gt;" in body
+    assert "<img src=x" not in body
+    labels = [getattr(block, "label", "") for block in [*at.button, *at.expander]]
+    assert not [label for label in labels if "onerror" in label]
+    assert not [element for element in at.markdown if "onerror" in element.value]
+
+
+def test_new_images_are_added_to_the_run_and_only_they_are_scored(page: AppTest, store: Store) -> None:
+    uploader = page.file_uploader[0].set_value(files(*COLOURS))
+    lying_there = uploader._files
+    assert isinstance(lying_there, list)
+    page.run()
+    page.text_area(key="query").set_value("red").run()
+    page.button(key="rank").click().run()
+    at, first = finished(page, store)
+    at.file_uploader[0]._files = [*lying_there, *(("new", *one) for one in files("red", first=9))]
+    at.run()
+    assert at.button(key="rank").label == "Score the 1 new images"
+    at.button(key="rank").click().run()
+    _, again = finished(at, store)
+    assert again.id == first.id
+    assert len(again.images) == 5
+    assert again.images[:4] == first.images
+
+
+def test_another_query_needs_no_new_upload(page: AppTest, store: Store) -> None:
+    at, first = rank(page, store, "red")
+    upload(at)
+    at.text_area(key="query").set_value("blue").run()
+    at.button(key="rank").click().run()
+    at, second = finished(at, store)
+    assert second.id != first.id
+    assert second.query == "blue"
+    assert len(second.images) == 4
+    assert cards(at)[0] == 0
+
+
+def test_a_stopped_run_offers_to_go_on(page: AppTest, store: Store, settings: Settings) -> None:
+    at, run = rank(page, store, "red")
+    half = Run("half", run.created, "red", "red", run.model, run.checkpoint_hash, "judge", 2, images=())
+    store.create(half, [source for _, source in store.sources(run.id)][:2])
+    store.add("half", run.images[0])
+    store.finish("half", "stopped", 1.0, 0)
+    at.query_params["run"] = "half"
+    at.run()
+    assert "Stopped. 1 of 2 are done and kept." in html(at)
+    at.button(key="resume").click().run()
+    end = time.monotonic() + 20
+    while store.load("half").status == "running" and time.monotonic() < end:
+        time.sleep(0.05)
+    whole = store.load("half")
+    assert (whole.status, len(whole.images)) == ("done", 2)
+    assert whole.images[0] == run.images[0]
+
+
+def test_a_run_that_is_gone_is_said_to_be_gone(page: AppTest) -> None:
+    page.query_params["run"] = "nowhere"
+    page.run()
+    assert "This run is not here" in html(page)
+    assert not page.exception
+
+
+def test_a_refresh_finds_the_run_again_with_its_question(page: AppTest, store: Store) -> None:
+    at, run = rank(page, store, "red + green")
+    again = AppTest.from_file(APP, default_timeout=30)
+    again.query_params["run"] = run.id
+    again.run()
+    assert cards(again) == cards(at)
+    assert again.text_area(key="query").value == "red + green"
+    assert again.button(key="rank").label == "Rank 4 images again"
+
+
+def test_the_cut_off_is_typed_or_taken_as_suggested_and_kept(page: AppTest, store: Store) -> None:
+    at, run = rank(page, store, "red")
+    at.button(key="suggest").click().run()
+    cutoff = store.cutoff(run.id)
+    assert cutoff is not None
+    assert "2 of 4 are at or above the cut-off" in html(at)
+    box = next(one for one in at.number_input if (one.key or "").startswith("cut:"))
+    box.set_value(0.0).run()
+    assert store.cutoff(run.id) == Cutoff(0.0, "score")
+    assert "4 of 4 are at or above" in html(at)
+    at.segmented_control(key="shown").set_value("above").run()
+    assert len(cards(at)) == 4
+
+
+def test_a_chosen_bar_filters_the_gallery_and_is_taken_off_again(page: AppTest, store: Store) -> None:
+    at, run = rank(page, store, "red")
+    at.session_state["bin"] = 0
+    at.run()
+    low = {row.upload_index for row in run.images if (row.score or 0) < 6}
+    assert set(cards(at)) == low
+    assert low != set(range(4))
+    at.button(key="unbin").click().run()
+    assert len(cards(at)) == 4
+
+
+def test_images_are_picked_rejected_and_undone_one_by_one(page: AppTest, store: Store) -> None:
+    at, run = rank(page, store, "red")
+    order = cards(at)
+    at.segmented_control(key="place").set_value("decide").run()
+    at.button(key="key-pick").click().run()
+    at.button(key="key-reject").click().run()
+    assert store.decisions(run.id) == {order[0]: "pick", order[1]: "reject"}
+    at.button(key="key-undo").click().run()
+    assert store.decisions(run.id) == {order[0]: "pick"}
+    assert at.session_state["focus"] == order[1]
+    assert "1 picked · 0 rejected · 3 to go" in html(at)
+
+
+def test_everything_above_the_cut_off_is_picked_in_one_step(page: AppTest, store: Store) -> None:
+    at, run = rank(page, store, "red")
+    at.button(key="suggest").click().run()
+    at.segmented_control(key="place").set_value("decide").run()
+    at.button(key="pick-above").click().run()
+    assert sorted(store.decisions(run.id)) == [1, 3]
+    at.button(key="key-undo").click().run()
+    assert store.decisions(run.id) == {}
+
+
+def test_the_history_opens_renames_and_deletes(page: AppTest, store: Store) -> None:
+    at, run = rank(page, store, "red")
+    at.button(key="other").click().run()
+    assert "run" not in at.query_params
+    at.segmented_control(key="place").set_value("history").run()
+    at.text_input(key=f"title-{run.id}").set_value("**Reds**").run()
+    at.button(key=f"save-{run.id}").click().run()
+    assert store.load(run.id).title == "**Reds**"
+    at.button(key=f"open-{run.id}").click().run()
+    assert at.query_params["run"] == run.id
+    assert "**Reds**" in html(at)
+    at.segmented_control(key="place").set_value("history").run()
+    at.button(key=f"delete-{run.id}").click().run()
+    assert store.runs() == []
+    assert "No runs yet" in html(at)
+    assert not at.exception
+
+
+def test_two_queries_over_the_same_images_are_compared(page: AppTest, store: Store) -> None:
+    at, first = rank(page, store, "red")
+    at.text_area(key="query").set_value("blue").run()
+    at.button(key="rank").click().run()
+    at, second = finished(at, store)
+    at.segmented_control(key="place").set_value("history").run()
+    for run in (first, second):
+        at.checkbox(key=f"mark:{run.id}").check().run()
+    at.button(key="compare").click().run()
+    assert "4 images in both" in html(at)
+    assert not at.exception
+
+
+def test_a_folder_of_this_machine_is_ranked_where_it_lies(
+    page: AppTest, store: Store, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, data, _ in files("red", "blue"):
+        (folder / name).write_bytes(data)
+    page.segmented_control(key="way").set_value("path").run()
+    page.text_input(key="path").set_value(str(folder)).run()
+    page.text_area(key="query").set_value("red").run()
+    page.button(key="rank").click().run()
+    at, run = finished(page, store)
+    assert [Path(row.path or "").name for row in run.images] == ["0-red.png", "1-blue.png"]
+    at.segmented_control(key="place").set_value("decide").run()
+    at.button(key="key-pick").click().run()
+    target = tmp_path / "best"
+    at.segmented_control(key="carry-how").set_value("move").run()
+    at.text_input(key="carry-to").set_value(str(target)).run()
+    at.button(key="carry-plan").click().run()
+    assert (folder / "0-red.png").exists(), "nothing is touched before it is confirmed"
+    at.button(key="carry-do").click().run()
+    assert (target / "0-red.png").exists()
+    assert not (folder / "0-red.png").exists()
+    at.button(key="take-back-0").click().run()
+    assert (folder / "0-red.png").exists()
+    assert not at.exception
+
+
+def test_a_path_that_is_not_there_is_told(page: AppTest, tmp_path: Path) -> None:
+    page.segmented_control(key="way").set_value("path").run()
+    page.text_input(key="path").set_value(str(tmp_path / "nowhere")).run()
+    assert "There is no" in html(page)
+
+
+def test_the_rows_of_a_live_run_are_not_lost_by_a_click_elsewhere(page: AppTest, store: Store) -> None:
+    upload(page, *files(*COLOURS))
+    page.text_area(key="query").set_value("red").run()
+    page.button(key="rank").click().run()
+    page.segmented_control(key="place").set_value("history").run()
+    _, run = finished(page, store)
+    assert len(run.images) == 4
+
+
+def test_equal_images_keep_their_own_cards(page: AppTest, store: Store) -> None:
+    twice = [("a.png", picture("red"), "image/png"), ("a.png", picture("red"), "image/png")]
+    at, _ = rank(page, store, "red", twice)
+    assert cards(at) == [0, 1]
+    assert "copies of another image" in html(at)
