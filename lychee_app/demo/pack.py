@@ -107,7 +107,7 @@ def _visible(image: Image.Image) -> Image.Image:
 
 def _open(path: Path, width_px: int) -> Image.Image:
     if path.suffix == ".svg":
-        import resvg_py  # only the held-out art needs it
+        import resvg_py  # pyright: ignore[reportMissingImports]  - the extra "recipe"
 
         data = bytes(resvg_py.svg_to_bytes(svg_string=path.read_text(encoding="utf-8"), width=width_px))
         return Image.open(BytesIO(data)).convert("RGBA")
