@@ -5,6 +5,7 @@ computation even where nothing is stored.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +18,8 @@ class CacheKey:
 
     `width_px` and `height_px` are those of the image as the model sees it: they follow from the token
     budget, and differ where an image was made smaller to fit into memory. `instruction` is "" and
-    `max_new_tokens` 0 where the mode has none.
+    `max_new_tokens` 0 where the mode has none. `pixels_version` is that of the intake, which makes pixels of
+    the bytes that `sha256` names.
     """
 
     sha256: str
@@ -30,6 +32,7 @@ class CacheKey:
     height_px: int
     instruction: str
     max_new_tokens: int
+    pixels_version: int
 
 
 class ReplyCache(Protocol):
@@ -37,7 +40,12 @@ class ReplyCache(Protocol):
 
     def cached(self, key: CacheKey) -> Reply | None: ...
 
-    def remember(self, key: CacheKey, reply: Reply) -> None: ...
+    def remember(self, replies: Mapping[CacheKey, Reply]) -> None:
+        """All of them or none: what an image is asked again after a crash must not depend on the moment.
+
+        A model's last bits depend on which queries it is asked together.
+        """
+        ...
 
 
 class RecentReplies:
@@ -50,7 +58,7 @@ class RecentReplies:
     def cached(self, key: CacheKey) -> Reply | None:
         return self._replies.get(key)
 
-    def remember(self, key: CacheKey, reply: Reply) -> None:
-        self._replies[key] = reply
+    def remember(self, replies: Mapping[CacheKey, Reply]) -> None:
+        self._replies.update(replies)
         while len(self._replies) > self._bound:
             self._replies.popitem(last=False)

@@ -6,6 +6,7 @@
 neither threads nor storage: those are in jobs.py and store.py.
 """
 
+import math
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from lychee_app import intake, verdict
 from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
-from lychee_app.errors import ImageError, OutOfMemory, ScoringError, UsageError
+from lychee_app.errors import ImageError, ModelLost, OutOfMemory, ScoringError, UsageError
 from lychee_app.prompt import PROMPT_VERSION
 from lychee_app.query import Question
 from lychee_app.records import (
@@ -204,9 +205,9 @@ class _Judge:
         if missing:
             texts = [key.query for key in missing]
             answers = self.scorer.judge(candidate, texts, self.settings.instruction)
-            for key, reply in zip(missing, answers, strict=True):
-                self.cache.remember(key, reply)
-                known[key] = reply
+            told = dict(zip(missing, map(_finite, answers), strict=True))
+            self.cache.remember(told)
+            known |= told
         return [known[key] for key in keys]
 
     def explained(self, candidate: Candidate) -> Reply:
@@ -214,7 +215,7 @@ class _Judge:
         reply = self.cache.cached(key)
         if reply is None:
             reply = self.scorer.explain(candidate, self.question.sent, self.settings.explain_max_tokens)
-            self.cache.remember(key, reply)
+            self.cache.remember({key: reply})
         return reply
 
     def _key(self, candidate: Candidate, mode: Mode, query: str) -> CacheKey:
@@ -230,6 +231,7 @@ class _Judge:
             height_px=candidate.image.height,
             instruction=self.settings.instruction if mode == "judge" else "",
             max_new_tokens=self.settings.explain_max_tokens if mode == "explain" else 0,
+            pixels_version=intake.PIXELS_VERSION,
         )
 
     def _scored(self, candidate: Candidate, replies: list[Reply]) -> Scored:
@@ -249,6 +251,15 @@ class _Judge:
             span=given.span,
             error=given.reason,
         )
+
+
+def _finite(reply: Reply) -> Reply:
+    """The reply, unless its numbers mean nothing: then no other row of this model can be trusted either."""
+    if reply.margin is not None and not math.isfinite(reply.margin):
+        message = f"The model's numbers are not finite ({reply.logit_yes}, {reply.logit_no}); nothing it says "
+        step = "can be trusted. Start again, and fetch the checkpoint again if it stays."
+        raise ModelLost(message + step, code="not-finite")
+    return reply
 
 
 def _smaller(candidate: Candidate, share: int, budget: ImageBudget) -> Candidate:

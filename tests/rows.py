@@ -95,7 +95,7 @@ def run_of(images: Sequence[Scored] = (), **more) -> Run:
 
 
 def key(sha256: str = "a" * 64, query: str = "a cat") -> CacheKey:
-    return CacheKey(sha256, query, "judge", "c" * 64, 1, "float32", 280, 196, "Retrieve.", 0)
+    return CacheKey(sha256, query, "judge", "c" * 64, 1, "float32", 280, 196, "Retrieve.", 0, 1)
 
 
 def finite() -> st.SearchStrategy[float]:

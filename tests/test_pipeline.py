@@ -1,11 +1,13 @@
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from lychee_app import pipeline, query
-from lychee_app.cache import RecentReplies
+from lychee_app.cache import CacheKey, RecentReplies
 from lychee_app.errors import ModelLost, OutOfMemory, ScoringError, UsageError
-from lychee_app.records import Candidate, ImageBudget, Run, ScorerInfo, Source
+from lychee_app.records import Candidate, ImageBudget, Reply, Run, ScorerInfo, Source
 from lychee_app.settings import Settings
 from tests.fakes import FakeScorer, picture, raising, sources
 
@@ -149,3 +151,81 @@ def test_memory_is_given_back_after_each_image(settings: Settings) -> None:
 def test_no_images_is_wrong_usage(settings: Settings) -> None:
     with pytest.raises(UsageError, match="no images"):
         pipeline.rank(query.ask("red"), [], FakeScorer(), settings)
+
+
+def test_replies_about_one_image_are_remembered_all_at_once(settings: Settings) -> None:
+    cache = Watched()
+    pipeline.rank(query.ask("red + blue", "green"), sources("red"), FakeScorer(), settings, cache=cache)
+    (told,) = cache.told
+    assert sorted(key.query for key in told) == ["blue", "green", "red", "red + blue"]
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_ends_the_run_and_is_not_remembered(
+    settings: Settings, number: float
+) -> None:
+    cache = Watched()
+    scorer = Broken("1-red.png", number)
+    steps = pipeline.score_each(
+        query.ask("red"), list(enumerate(sources("red", "red", "red"))), scorer, settings, cache=cache
+    )
+    assert next(steps).scored.score is not None
+    with pytest.raises(ModelLost, match="not finite") as caught:
+        next(steps)
+    assert caught.value.code == "not-finite"
+    assert [len(told) for told in cache.told] == [1]
+
+
+def test_the_row_that_ran_out_of_memory_says_how_many_tokens_were_left(settings: Settings) -> None:
+    def before(candidate: Candidate) -> None:
+        if candidate.tokens() > 32:
+            raise OutOfMemory("too large")
+
+    info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(max_tokens=64))
+    scorer = FakeScorer(before=before, info=info)
+    run = pipeline.rank(query.ask("red"), [Source("a", picture("red", (224, 224)))], scorer, settings)
+    (note,) = run.images[0].notes
+    assert "Memory ran out" in note
+    assert "instead of 64" in note
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"checkpoint_hash": "another"},
+        {"precision": "bfloat16"},
+        {"budget": ImageBudget(max_tokens=9)},
+    ],
+)
+def test_no_reply_of_another_model_is_taken_for_this_one(settings: Settings, change: dict) -> None:
+    cache, first = RecentReplies(), FakeScorer()
+    other = FakeScorer(info=replace(first.info, **change))
+    for scorer in (first, other):
+        pipeline.rank(query.ask("red"), sources("red"), scorer, settings, cache=cache)
+    assert len(first.seen) == len(other.seen) == 1
+
+
+class Watched(RecentReplies):
+    """A cache that notes what it was told together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[list[CacheKey]] = []
+
+    def remember(self, replies: Mapping[CacheKey, Reply]) -> None:
+        self.told.append(list(replies))
+        super().remember(replies)
+
+
+class Broken(FakeScorer):
+    """Says a number that means nothing about one image."""
+
+    def __init__(self, name: str, number: float) -> None:
+        super().__init__()
+        self.name, self.number = name, number
+
+    def judge(self, candidate: Candidate, queries: Sequence[str], instruction: str = "") -> list[Reply]:
+        replies = super().judge(candidate, queries, instruction)
+        if candidate.name != self.name:
+            return replies
+        return [replace(reply, logit_yes=self.number) for reply in replies]

@@ -17,12 +17,13 @@ from itertools import islice
 from PIL import Image
 
 from lychee_app.intake import workers
+from lychee_app.intake.decode import PIXELS_VERSION
 from lychee_app.intake.fitting import fit
 from lychee_app.intake.sources import find, same_name_safe
 from lychee_app.records import Candidate, ImageBudget, Refused, Source
 from lychee_app.settings import Settings
 
-__all__ = ["find", "fit", "prepare", "refit", "same_name_safe"]
+__all__ = ["PIXELS_VERSION", "find", "fit", "prepare", "refit", "same_name_safe"]
 
 MAX_FILE_BYTES = 400_000_000
 """Larger files are not read at all."""

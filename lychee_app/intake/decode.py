@@ -17,6 +17,8 @@ from lychee_app.intake.fitting import fit
 from lychee_app.intake.sniff import HEAD_BYTES, sniff
 from lychee_app.records import ImageBudget
 
+PIXELS_VERSION = 1
+"""Part of the cache key. Raise it whenever a file may come out as other pixels than before."""
 THUMBNAIL_PX = 320
 BAND_PX = 8_000_000
 """Larger images are flattened and shrunk in bands of this many pixels: no second copy of the whole exists."""

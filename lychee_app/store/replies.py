@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 from lychee_app.cache import CacheKey
 from lychee_app.records import Reply
@@ -24,11 +25,11 @@ class Replies:
             row = db.execute("SELECT record FROM replies WHERE key = ?", (_digest(key),)).fetchone()
             return None if row is None else unpack_reply(row[0])
 
-    def remember(self, key: CacheKey, reply: Reply) -> None:
+    def remember(self, replies: Mapping[CacheKey, Reply]) -> None:
         """A reply known already keeps its place in the line."""
+        records = [(_digest(key), pack_reply(reply)) for key, reply in replies.items()]
         with self._database.writing() as db:
-            record = (_digest(key), pack_reply(reply))
-            db.execute("INSERT OR IGNORE INTO replies (key, record) VALUES (?, ?)", record)
+            db.executemany("INSERT OR IGNORE INTO replies (key, record) VALUES (?, ?)", records)
             db.execute("DELETE FROM replies WHERE id <= (SELECT max(id) FROM replies) - ?", (self._bound,))
 
 

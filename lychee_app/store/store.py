@@ -163,9 +163,9 @@ class Store:
     def cached(self, key: CacheKey) -> Reply | None:
         return self._replies.cached(key)
 
-    def remember(self, key: CacheKey, reply: Reply) -> None:
-        """The newest `replies_kept` replies stay."""
-        self._replies.remember(key, reply)
+    def remember(self, replies: Mapping[CacheKey, Reply]) -> None:
+        """All of them or none. The newest `replies_kept` replies stay."""
+        self._replies.remember(replies)
 
     def keep(self, data: bytes) -> str:
         """Keeps uploaded bytes as a private file; returns their SHA-256. StoreError over the cap."""

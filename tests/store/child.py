@@ -39,7 +39,7 @@ def score(folder: str, run_id: str, total: str) -> None:
         done = {image.upload_index for image in store.load(run_id).images}
         for index in range(int(total)):
             if index not in done:
-                store.remember(key(query=f"query {index}"), reply(margin=float(index)))
+                store.remember({key(query=f"query {index}"): reply(margin=float(index))})
                 store.add(run_id, child_row(index))
                 say(index)
         store.finish(run_id, "done", 1.0, 10)

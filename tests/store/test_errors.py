@@ -147,7 +147,7 @@ def test_a_database_of_every_older_schema_opens_with_its_runs(tmp_path: Path, ve
         assert store.mark_interrupted() == ["old"]
         store.add("old", row(0, 1.0))
         store.decide("old", 0, "pick")
-        store.remember(key(), reply())
+        store.remember({key(): reply()})
         assert store.create(run_of([]), [Source("a", data=b"a")])[0][1].read() == b"a"
     with Store.open(tmp_path) as store:
         assert [run.id for run in store.runs()] == ["run-1", "old"]
@@ -173,7 +173,7 @@ def test_a_migration_that_was_cut_off_is_as_if_it_had_not_begun(tmp_path: Path) 
     connection.execute(MIGRATIONS[1][0])
     connection.close()
     with Store.open(tmp_path) as store:
-        store.remember(key(), reply())
+        store.remember({key(): reply()})
 
 
 def test_released_migrations_are_never_edited() -> None:
@@ -193,7 +193,7 @@ def filled(folder: Path) -> None:
         store.create(run_of([], total=60), [Source("a", data=b"a")])
         for image in images:
             store.add("run-1", image)
-            store.remember(key(query=str(image.upload_index)), reply())
+            store.remember({key(query=str(image.upload_index)): reply()})
         store.finish("run-1", "done", 1, 1)
         store.decide("run-1", 0, "pick")
 
@@ -211,7 +211,7 @@ def read_all(folder: Path) -> str:
             for index in range(60):
                 store.cached(key(query=str(index)))
             store.add("run-1", row(61, 1.0))
-            store.remember(key(query="new"), reply())
+            store.remember({key(query="new"): reply()})
     except StoreError as error:
         return f"{error.code} {error}"
     return ""

@@ -220,21 +220,21 @@ def test_decisions_and_cut_offs_belong_to_one_run_and_survive_a_restart(home: Pa
 
 def test_a_reply_is_found_by_all_that_it_depends_on(store: Store) -> None:
     said = reply(text="yes\ud800", margin=-0.0)
-    store.remember(key(), said)
+    store.remember({key(): said})
     assert repr(store.cached(key())) == repr(said)
     assert [store.cached(other) for other in changed(key())] == [None] * len(vars(key()))
 
 
 def test_a_reply_given_again_is_not_replaced(store: Store) -> None:
-    store.remember(key(), reply(margin=1.0))
-    store.remember(key(), reply(margin=2.0))
+    store.remember({key(): reply(margin=1.0)})
+    store.remember({key(): reply(margin=2.0)})
     assert store.cached(key()) == reply(margin=1.0)
 
 
 def test_the_oldest_replies_go_when_there_are_too_many(home: Path) -> None:
     with Store.open(home, replies_kept=3) as store:
         for index in range(5):
-            store.remember(key(query=str(index)), reply())
+            store.remember({key(query=str(index)): reply()})
         assert [store.cached(key(query=str(index))) is not None for index in range(5)] == [False] * 2 + [
             True
         ] * 3
@@ -249,7 +249,7 @@ def test_threads_share_a_store_and_lose_nothing(store: Store) -> None:
     def work(first: int) -> None:
         for index in range(first, 200, 8):
             store.add("run-1", row(index, 1.0))
-            store.remember(key(query=str(index)), reply(margin=float(index)))
+            store.remember({key(query=str(index)): reply(margin=float(index))})
             store.decide("run-1", index, "pick")
             assert store.runs()[0].done > 0
 
