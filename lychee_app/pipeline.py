@@ -256,9 +256,12 @@ class _Judge:
 def _finite(reply: Reply) -> Reply:
     """The reply, unless its numbers mean nothing: then no other row of this model can be trusted either."""
     if reply.margin is not None and not math.isfinite(reply.margin):
-        message = f"The model's numbers are not finite ({reply.logit_yes}, {reply.logit_no}); nothing it says "
-        step = "can be trusted. Start again, and fetch the checkpoint again if it stays."
-        raise ModelLost(message + step, code="not-finite")
+        numbers = f"{reply.logit_yes}, {reply.logit_no}"
+        message = (
+            f"The model's numbers are not finite ({numbers}); nothing it says can be trusted. Start again, "
+            "and fetch the checkpoint again if it stays."
+        )
+        raise ModelLost(message, code="not-finite")
     return reply
 
 

@@ -331,6 +331,26 @@ def test_a_file_on_which_decoders_die_costs_its_own_row(pool: workers.Pool, sett
     assert isinstance(pool.submit(good_job(settings)).result(60), Candidate)
 
 
+def test_a_second_attempt_has_only_the_time_that_the_first_one_left(
+    pool: workers.Pool, settings: Settings
+) -> None:
+    started = time.perf_counter()
+    future = pool.submit(slow_job(replace(settings, decode_seconds=2.5)))
+    [first] = pool.processes()
+    os.kill(first, signal.SIGSTOP)
+    time.sleep(2)
+    os.kill(first, signal.SIGKILL)
+    while not future.done():
+        for pid in pool.processes():
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.01)
+    item = future.result()
+    assert isinstance(item, Refused)
+    assert item.code == "timeout"
+    assert "2.5 s" in item.reason
+    assert time.perf_counter() - started < 4
+
+
 def test_a_decoder_that_dies_while_idle_is_replaced(pool: workers.Pool, settings: Settings) -> None:
     [before] = pool.processes()
     os.kill(before, 9)

@@ -15,6 +15,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ T = TypeVar("T")
 LIGHT_SHARE = 4
 """An image that takes more than a quarter of the allowance waits for its turn."""
 START_SECONDS = 60.0
+LEAST_SECONDS = 0.05
+"""A second attempt gets that much, however long the first one took."""
 _PIPE_BYTES = 1 << 20
 _START = "import sys; sys.path.append(sys.argv[1]); from lychee_app.intake.child import main; main()"
 
@@ -108,14 +111,24 @@ class Pool:
             del item, job, future
 
     def _done(self, decoder: "_Decoder", job: Job[T]) -> T:
-        """A crash may have come from outside, or from too little memory: once more, alone."""
+        """A crash may have come from outside, or from too little memory: once more, alone.
+
+        All attempts together have the time of one; waiting for other large images is not counted.
+        """
         light = replace(job, head=job.head | {"light_bytes": job.memory_bytes // LIGHT_SHARE})
-        answer = decoder.run(light)
+        answer, left = _timed(decoder, light)
         for code in ("heavy", "crash"):
             if answer.head.get("code") == code:
                 with self._heavy:
-                    answer = decoder.run(job)
+                    answer, left = _timed(decoder, replace(job, seconds=left))
         return job.take(answer)
+
+
+def _timed(decoder: "_Decoder", job: Job[Any]) -> tuple[Answer, float]:
+    """The answer, and how much of the job's time is left."""
+    started = time.monotonic()
+    answer = decoder.run(job)
+    return answer, max(LEAST_SECONDS, job.seconds - (time.monotonic() - started))
 
 
 class _Decoder:
@@ -257,7 +270,7 @@ def _out(process: subprocess.Popen[bytes]) -> BinaryIO:
 
 
 def _timeout(job: Job[Any]) -> dict[str, Any]:
-    reason = f"Decoding took longer than {job.seconds:g} s and was ended. Save the image anew as PNG or JPEG."
+    reason = f"Decoding took longer than {job.head['seconds']:g} s and was ended. Save the image anew as PNG or JPEG."
     return {"code": "timeout", "reason": reason}
 
 

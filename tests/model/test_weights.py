@@ -1,5 +1,6 @@
 """Folders broken in every way, each refused with what is wrong and what to do; and who a checkpoint is."""
 
+import itertools
 import json
 import shutil
 import struct
@@ -160,6 +161,7 @@ def test_identity_is_stable_and_does_not_depend_on_the_place(whole: Path, folder
         edit("preprocessor_config.json", lambda values: values.update(image_mean=[0, 0, 0])),
         lambda folder: flip(folder / SHARD, -1),
         lambda folder: flip(folder / SHARD, 2000),
+        lambda folder: flip(folder / SHARD, (folder / SHARD).stat().st_size // 3),
     ],
 )
 def test_identity_changes_with_anything_a_score_depends_on(
@@ -167,6 +169,29 @@ def test_identity_changes_with_anything_a_score_depends_on(
 ) -> None:
     change(folder)
     assert weights.identity(weights.inspect(folder)) != weights.identity(weights.inspect(whole))
+
+
+def test_identity_of_a_large_shard_sees_one_small_tensor_trained(tmp_path: Path) -> None:
+    sizes = {"a": 200_000_000, "b": 8192, "c": 100_000_000}
+    identities = []
+    for value in (0, 1):
+        shard = sparse(tmp_path / f"{value}.safetensors", sizes, {"b": bytes([value]) * 8192})
+        identities.append(weights.identity(weights.Checkpoint(tmp_path, {}, (shard,), 0, "BF16")))
+    assert identities[0] != identities[1]
+
+
+def sparse(file: Path, sizes: dict[str, int], values: dict[str, bytes]) -> weights.Shard:
+    """A file of zeros, which takes no room, but for some tensors. Named alike, as its name counts too."""
+    ends = dict(zip(sizes, itertools.accumulate(sizes.values()), strict=True))
+    offsets = {name: [ends[name] - size, ends[name]] for name, size in sizes.items()}
+    header = json.dumps({name: {"data_offsets": span} for name, span in offsets.items()}).encode()
+    with file.open("wb") as stream:
+        stream.truncate(8 + len(header) + sum(sizes.values()))
+        for name, value in values.items():
+            stream.seek(8 + len(header) + offsets[name][0])
+            stream.write(value)
+    here = file.rename(file.with_name("model.safetensors"))
+    return weights.Shard(here, here.stat().st_size, header, frozenset(sizes))
 
 
 def flip(file: Path, place: int) -> None:
