@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from lychee_app.demo.phrases import VALUES, Element, Phrases, Seen, explanation
-from lychee_app.demo.scenes import MAX_TOKENS, Look, Scenes, random_grid, random_scenes
-from lychee_app.demo.seeing import ViewMaker, Views
+from lychee_app.demo.scenes import Look, Scenes, random_grid, random_scenes
 from lychee_app.demo.tokens import CHAT_TEMPLATE
 from lychee_app.prompt import Message, explain_messages, judge_messages
 from lychee_app.query import language
@@ -31,12 +30,12 @@ Asked = tuple[str, tuple[Element, ...]]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is made of one scene. few: how many image tokens are shown (0: all)."""
+    """How many scenes, and how many queries about each: the second that is judged says the first in other
+    words."""
 
     scenes: int
     judged: int
     explained: int
-    few: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,17 +51,16 @@ class Words:
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's worth of b scenes. chosen (b, t): which image tokens are shown.
+    """One step's worth of b scenes.
 
     judge (b * judged, w): the changing part before the image, left-padded; judge_count its length; truth 0
-    to 1.
-    met (b * judged, t): what each shown token is to the query.
+    to 1. met (b * judged, slots + 1): what each slot of the scene, and last the ground, is to the query, as a
+    place in `VALUES`.
     head (b * explained, h): explain's part before the image, left-padded; tail: what follows the image,
     answer included, right-padded; answer_at: places in `tail` whose next token is `answer`, -1 for none.
     """
 
-    views: Views
-    chosen: NDArray[np.int64]
+    scenes: Scenes
     judge: NDArray[np.int64]
     judge_count: NDArray[np.int64]
     truth: NDArray[np.float32]
@@ -87,12 +85,11 @@ class BatchMaker:
     """Makes batches without end from one seed."""
 
     def __init__(
-        self, tokenizer: Tokenizer, phrases: Phrases, look: Look, views: ViewMaker, seed: int
+        self, tokenizer: Tokenizer, phrases: Phrases, look: Look, seed: int
     ) -> None:
         self._tokenizer = tokenizer
         self._phrases = phrases
         self._look = look
-        self._views = views
         self._random = np.random.default_rng(seed)
         before, after = rendered(judge_messages(_QUERY)).split(IMAGE)
         self.judge_prefix = tuple(self.ids(before.split(_CUT)[0] + _CUT))
@@ -110,16 +107,18 @@ class BatchMaker:
         crowd = bool(self._random.random() < CROWDED)
         scenes = random_scenes(self._random, sizes.scenes, grid, self._look, crowd=crowd)
         seen = [seen_in(scenes, index, self._look) for index in range(sizes.scenes)]
-        asked = [
-            [self._phrases.query(self._random, one) for _ in range(sizes.judged + sizes.explained)]
-            for one in seen
-        ]
+        asked = [self._asked(one, sizes.judged + sizes.explained) for one in seen]
         return self.about(scenes, seen, asked, sizes)
+
+    def _asked(self, seen: Seen, count: int) -> list[Asked]:
+        """So many queries, the second of them the first in other words."""
+        first, *others = (self._phrases.query(self._random, seen) for _ in range(max(1, count - 1)))
+        again = self._phrases.reworded(self._random, seen, first[1])
+        return [first, again, *others][:count]
 
     def about(self, scenes: Scenes, seen: list[Seen], asked: list[list[Asked]], sizes: Sizes) -> Batch:
         """The batch of these scenes and queries: the first `judged` of each scene are judged, the rest
         explained."""
-        views = self._views.of(scenes)
         judged = [one for queries in asked for one in queries[: sizes.judged]]
         explained = [
             (one, s) for queries, s in zip(asked, seen, strict=True) for one in queries[sizes.judged :]
@@ -129,9 +128,8 @@ class BatchMaker:
         judge, count = _left([row.ids for row in rows])
         lead = self._judge_shape.index(_QUERY)
         words = self._words(rows, judged, lead, judge.shape[1] - count)
-        chosen = self._chosen(views, sizes.few)
-        met = self._met(views, chosen, seen, [queries[: sizes.judged] for queries in asked])
-        return Batch(views, chosen, judge, count, truth, words, met, *self._explain(explained))
+        met = self._met(seen, [queries[: sizes.judged] for queries in asked], scenes.objects.shape[1])
+        return Batch(scenes, judge, count, truth, words, met, *self._explain(explained))
 
     def _explain(self, asked: list[tuple[Asked, Seen]]) -> tuple[Any, ...]:
         shapes = [self._explain_shape[language(query)] for (query, _), _ in asked]
@@ -164,34 +162,19 @@ class BatchMaker:
                 values[i, j] = VALUES.index(element.value)
         return Words(at, objects, tints, values)
 
-    def _met(
-        self, views: Views, chosen: NDArray[np.int64], seen: list[Seen], asked: list[list[Asked]]
-    ) -> NDArray[np.int64]:
-        """(rows, t): what each shown image token is to the query, as a place in `VALUES`; -1 for none."""
+    def _met(self, seen: list[Seen], asked: list[list[Asked]], slots: int) -> NDArray[np.int64]:
+        """(rows, slots + 1), the last is the ground: a full match of one element outweighs a half of
+        another."""
         rows = []
-        for index, one in enumerate(seen):
-            slots, shown = list(one.slots), views.slots[index, chosen[index]]
-            for _, elements in asked[index]:
-                best = np.zeros(max(slots, default=0) + 2, np.int64)  # the last is the ground, slot -1
+        for one, queries in zip(seen, asked, strict=True):
+            for _, elements in queries:
+                best = [0] * (slots + 1)
                 for element in elements:
-                    met = np.array(self._phrases.met(element, one), np.int64)
-                    best[slots] = np.where((met == 1) | (best[slots] == 0), met, best[slots])
-                rows.append(np.where(views.objects[index, chosen[index]] < 0, -1, best[shown]))
-        return np.stack(rows)
-
-    def _chosen(self, views: Views, few: int) -> NDArray[np.int64]:
-        """All tokens; or the fullest token of each object, then random ones of objects, then ground."""
-        count, tokens = len(views.objects), views.grid[0] * views.grid[1]
-        if not few:
-            return np.broadcast_to(np.arange(MAX_TOKENS), (count, MAX_TOKENS)).copy()
-        rank = self._random.random((count, MAX_TOKENS)) + 2 * (views.slots >= 0) * self._random.random(
-            (count, 1)
-        )
-        for slot in range(int(views.slots.max()) + 1):
-            fullest = np.where(views.slots == slot, views.shares, -1).argmax(1)
-            rank[np.arange(count), fullest] += 4 * (views.slots == slot).any(1)
-        rank[:, tokens:] = -1
-        return np.sort(np.argsort(-rank, axis=1)[:, : min(few, tokens)], axis=1)
+                    for slot, met in zip(one.slots, self._phrases.met(element, one), strict=True):
+                        if met == 1 or best[slot] == 0:
+                            best[slot] = met
+                rows.append(best)
+        return np.array(rows, np.int64)
 
     def _encode(self, texts: list[str]) -> list[Encoding]:
         return self._tokenizer.encode_batch(texts, add_special_tokens=False)

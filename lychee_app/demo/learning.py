@@ -1,4 +1,4 @@
-"""Second and third lesson: yes or no, and the explanation, about what the vision tower sees.
+"""The last lessons: yes or no, and the explanation, about what the vision tower sees.
 
 A helper teaches each word of a query to know its object in the vision tower's own terms; it is thrown away
 afterwards. Knows losses and masks. Does not know where batches come from or when training ends.
@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lychee_app.demo.batches import Batch, BatchMaker, Words
-from lychee_app.demo.network import Canvas, look, normalised, read
+from lychee_app.demo.network import Canvas, Step, layer_step, look, normalised, read
 from lychee_app.demo.phrases import VALUES
-from lychee_app.demo.seeing import Namer
+from lychee_app.demo.seeing import Namer, Views
 
 
 @dataclass(frozen=True)
@@ -62,38 +62,51 @@ class Pupil(nn.Module):
         self.namer = namer
         self.constants = constants
         self.look: Callable[..., Tensor] = look
-        """The vision tower's walk; a lesson may put its compiled twin here."""
+        self.step: Step = layer_step
+        """The two walks; on a card, their compiled twins."""
         self.gain = nn.Parameter(torch.tensor(0.2))
         self.match_seen = nn.Linear(namer.objects.in_features, len(VALUES))
         self.match_word = nn.Linear(namer.objects.in_features, len(VALUES))
 
-    def losses(self, batch: Batch, canvas: Canvas, *, apart: bool) -> Tensor:
-        """(7,): judge, explain, words of both (objects, tints), matches, image tokens (objects, tints).
+    def losses(self, batch: Batch, views: Views, canvas: Canvas, *, apart: bool) -> Tensor:
+        """(8,): judge, wording, explain, words of both (objects, tints), matches, image tokens (objects,
+        tints).
 
         apart: the vision tower learns to name only, and what is said teaches it nothing.
         """
-        tokens = self.look(self.model, normalised(self._to(batch.views.patches)), canvas)
-        named = self.namer.losses(tokens, self._to(batch.views.objects), self._to(batch.views.tints))
-        shown = self.show(tokens.detach() if apart else tokens, self._to(batch.chosen), canvas)
+        tokens = self.look(self.model, normalised(views.patches), canvas)
+        named = self.namer.losses(tokens, views.objects, views.tints)
+        shown = self.show(tokens.detach() if apart else tokens, canvas)
         judged, judge_early, seen = self.judge(shown, batch)
         told, told_early, told_middle = self.explain(shown, batch)
         explain = _cross_entropy(told, self._to(batch.answer))
         words = self._words(judge_early, batch.judge_words) + self._words(told_early, batch.tail_words)
         value = self.match_word(_normal(_at(told_middle, self._to(batch.tail_words.at))))
         matches = _cross_entropy(value, self._to(batch.tail_words.values))
-        matches = matches + _cross_entropy(self.match_seen(_normal(seen)), self._to(batch.met))
-        judge = self._judge_loss(judged, self._to(batch.truth))
-        return torch.cat([torch.stack([judge, explain]), words, matches[None], named])
+        matches = matches + _cross_entropy(self.match_seen(_normal(seen)), self._met(batch, views))
+        judge = self._judge_losses(judged, self._to(batch.truth), len(views.patches))
+        return torch.cat([judge, explain[None], words, matches[None], named])
 
-    def _judge_loss(self, judged: Tensor, truth: Tensor) -> Tensor:
-        """Cross-entropy against the share that is met, less its own entropy: zero at best."""
+    def _judge_losses(self, judged: Tensor, truth: Tensor, scenes: int) -> Tensor:
+        """(2,): cross-entropy against the share that is met, less its own entropy: zero at best; and how far
+        apart the two wordings of each scene's first query are."""
         logs = F.log_softmax(judged.float(), dim=-1)
         cross = -(truth * logs[:, self.constants.yes] + (1 - truth) * logs[:, self.constants.no])
-        return (cross + torch.xlogy(truth, truth) + torch.xlogy(1 - truth, 1 - truth)).mean()
+        cross = cross + torch.xlogy(truth, truth) + torch.xlogy(1 - truth, 1 - truth)
+        margins = (logs[:, self.constants.yes] - logs[:, self.constants.no]).view(scenes, -1)
+        first, again = margins.sigmoid()[:, :2].T
+        return torch.stack([cross.mean(), (first - again).square().mean()])
 
-    def show(self, tokens: Tensor, chosen: Tensor, canvas: Canvas) -> Shown:
-        kept = tokens.gather(1, chosen[:, :, None].expand(-1, -1, tokens.shape[2]))
-        return Shown(kept, canvas.tokens[chosen], canvas.real[chosen], canvas.side)
+    def _met(self, batch: Batch, views: Views) -> Tensor:
+        """(rows, t): what each image token is to the query, as a place in `VALUES`; -1 for padding."""
+        met, judged = self._to(batch.met), len(batch.met) // len(views.slots)
+        slots = torch.where(views.slots < 0, met.shape[1] - 1, views.slots).repeat_interleave(judged, 0)
+        padding = (views.objects < 0).repeat_interleave(judged, 0)
+        return met.gather(1, slots).masked_fill(padding, -1)
+
+    def show(self, tokens: Tensor, canvas: Canvas) -> Shown:
+        spots, real = (part.expand(len(tokens), *part.shape) for part in (canvas.tokens, canvas.real))
+        return Shown(tokens, spots, real, canvas.side)
 
     def judge(self, shown: Shown, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Logits of the next token (r, vocabulary); early states of the changing part (r, w, hidden); middle
@@ -109,7 +122,8 @@ class Pupil(nn.Module):
         real = torch.cat([changing >= before, shown.real, _ones(x, suffix.shape[1])], dim=1)
         mask = torch.cat([_ones(x, before), real], dim=1)[:, None, None] & _causal(x, before)
         place = _place(changing, start, shown, suffix.shape[1])
-        states, early, middle = read(self.model, x, place, mask, embed(self.constants.prefix)[None])
+        prefix = embed(self.constants.prefix)[None]
+        states, early, middle = read(self.model, x, place, mask, prefix, step=self.step)
         width = rows.shape[1]
         seen = middle[:, width : width + shown.tokens.shape[1]]
         return F.linear(states[:, -1], embed.weight), early[:, :width], seen
@@ -124,7 +138,8 @@ class Pupil(nn.Module):
         changing = torch.arange(head.shape[1], device=x.device)[None] - head.shape[1] + start
         real = torch.cat([changing >= 0, shown.real, _ones(x, tail.shape[1])], dim=1)
         mask = real[:, None, None] & _causal(x, 0) | torch.eye(x.shape[1], dtype=torch.bool, device=x.device)
-        states, early, middle = read(self.model, x, _place(changing, start, shown, tail.shape[1]), mask)
+        place = _place(changing, start, shown, tail.shape[1])
+        states, early, middle = read(self.model, x, place, mask, step=self.step)
         lead = x.shape[1] - tail.shape[1]
         at = self._to(batch.answer_at)[:, :, None].expand(-1, -1, states.shape[2]) + lead
         return F.linear(states.gather(1, at), embed.weight), early[:, lead:], middle[:, lead:]

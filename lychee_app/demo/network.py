@@ -6,13 +6,12 @@ images of one canvas passes the vision tower at once and the judge prompt's comm
 A test compares the result with the plain forward pass.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
@@ -30,8 +29,8 @@ def new_model(
     vocabulary: int, special: dict[str, int], small: bool = False
 ) -> Qwen2_5_VLForConditionalGeneration:
     """A model of the demo's size (or, for trials of the recipe, far smaller) with fresh weights."""
-    depth, hidden, inner = (2, 64, 96) if small else (4, 192, 512)
-    layers, text_inner, head = (2, 96, 32) if small else (5, 384, 32)
+    depth, hidden, inner = (2, 64, 96) if small else (5, 256, 688)
+    layers, text_inner, head = (2, 96, 32) if small else (6, 640, 32)
     vision = {
         "depth": depth, "hidden_size": hidden, "intermediate_size": inner, "num_heads": hidden // 64,
         "out_hidden_size": hidden, "fullatt_block_indexes": [depth // 2, depth - 1], "window_size": 112,
@@ -94,18 +93,17 @@ def make_canvas(grid: tuple[int, int], device: str = "cpu", places: int = MAX_TO
     return Canvas(*(part.to(device) for part in parts))
 
 
-def to_patches(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(height, width, 3) -> (places, 588): patches in the order of Qwen2-VL's image processor, the
+def patches_of(rgb: Tensor) -> Tensor:
+    """(b, 3, height, width) -> (b, places, 588): patches in the order of Qwen2-VL's image processor, the
     doubled time axis left out, unused places zero."""
-    rows, columns = rgb.shape[0] // TOKEN_PX, rgb.shape[1] // TOKEN_PX
-    cells = rgb.reshape(rows, 2, PATCH_PX, columns, 2, PATCH_PX, 3).transpose(0, 3, 1, 4, 6, 2, 5)
-    out = np.zeros((PATCHES, 3 * PATCH_PX**2), np.uint8)
-    out[: rows * columns * 4] = cells.reshape(rows * columns * 4, -1)
-    return out
+    rows, columns = rgb.shape[2] // TOKEN_PX, rgb.shape[3] // TOKEN_PX
+    cells = rgb.unflatten(2, (rows, 2, PATCH_PX)).unflatten(5, (columns, 2, PATCH_PX))
+    patches = cells.permute(0, 2, 5, 3, 6, 1, 4, 7).flatten(1, 4).flatten(2)
+    return F.pad(patches, (0, 0, 0, PATCHES - patches.shape[1]))
 
 
 def normalised(patches: Tensor) -> Tensor:
-    """uint8 patches (b, places, 588) -> what the vision tower is given."""
+    """patches (b, places, 588), 0 to 255 -> what the vision tower is given."""
     mean, std = (
         torch.tensor(v, device=patches.device).repeat_interleave(PATCH_PX**2) for v in (IMAGE_MEAN, IMAGE_STD)
     )
@@ -131,11 +129,13 @@ def look(model: Qwen2_5_VLForConditionalGeneration, patches: Tensor, canvas: Can
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    """Plain attention, (..., heads, l, size); mask True where seen. On a CPU, training through short
-    sequences this way takes half the time of the fused kernels."""
+    """Attention, (..., heads, l, size); mask True where seen. On a CPU, training through short sequences the
+    plain way takes half the time of the fused kernels."""
     groups = q.shape[-3] // k.shape[-3]
     if groups > 1:
         k, v = k.repeat_interleave(groups, -3), v.repeat_interleave(groups, -3)
+    if q.is_cuda:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     unseen = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, float("-inf"))
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2) + unseen
     return scores.softmax(-1).to(v.dtype) @ v
@@ -153,39 +153,55 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos.to(x.dtype) + torch.cat([-second, first], dim=-1) * sin.to(x.dtype)
 
 
+def layer_step(
+    layer: Any, x: Tensor, turns: tuple[Tensor, Tensor], mask: Tensor, before: tuple[Tensor, Tensor] | None
+) -> Tensor:
+    """One layer of the language model. `before`: keys and values of what all rows begin with."""
+    q, k, v = _heads(layer, x)
+    q, k = _rotate(q, *turns), _rotate(k, *turns)
+    if before is not None:
+        k = torch.cat([before[0].expand(len(x), -1, -1, -1), k], dim=2)
+        v = torch.cat([before[1].expand(len(x), -1, -1, -1), v], dim=2)
+    return _after(layer, x, attend(q, k, v, mask))
+
+
+Step = Callable[..., Tensor]
+
+
 def read(
     model: Qwen2_5_VLForConditionalGeneration,
     x: Tensor,
     place: Tensor,
     mask: Tensor,
     prefix: Tensor | None = None,
+    *,
+    step: Step = layer_step,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The language model: rows (r, l, hidden) at places (3, r, l) -> last hidden states and those after
     layers WORD_LAYER and MATCH_LAYER, each (r, l, hidden).
 
     prefix (1, p, hidden): the same beginning of all rows, at places 0 to p - 1. mask (r, 1, l, p + l).
+    step: `layer_step` or its compiled twin.
     """
-    early, middle, first = x, x, None
+    early, middle = x, x
     text: Any = model.model.language_model
-    cos, sin = _text_rotary(text, place)
-    if prefix is not None:
-        count = torch.arange(prefix.shape[1], device=x.device).expand(3, 1, -1)
-        first = _text_rotary(text, count)
+    turns, before = _text_rotary(text, place), None
     for number, layer in enumerate(text.layers):
-        q, k, v = _heads(layer, x)
-        q, k = _rotate(q, cos, sin), _rotate(k, cos, sin)
-        if prefix is not None and first is not None:
-            q0, k0, v0 = _heads(layer, prefix)
-            q0, k0 = _rotate(q0, *first), _rotate(k0, *first)
-            k = torch.cat([k0.expand(len(x), -1, -1, -1), k], dim=2)
-            v = torch.cat([v0.expand(len(x), -1, -1, -1), v], dim=2)
-            prefix = _after(
-                layer, prefix, F.scaled_dot_product_attention(q0, k0, v0, is_causal=True, enable_gqa=True)
-            )
-        x = _after(layer, x, attend(q, k, v, mask))
+        if prefix is not None:
+            prefix, before = _first(text, layer, prefix)
+        x = step(layer, x, turns, mask, before)
         early = x if number == WORD_LAYER else early
         middle = x if number == MATCH_LAYER else middle
     return text.norm(x), early, middle
+
+
+def _first(text: Any, layer: Any, prefix: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """The common beginning through one layer, and the keys and values that it leaves."""
+    turns = _text_rotary(text, torch.arange(prefix.shape[1], device=prefix.device).expand(3, 1, -1))
+    q, k, v = _heads(layer, prefix)
+    q, k = _rotate(q, *turns), _rotate(k, *turns)
+    seen = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    return _after(layer, prefix, seen), (k, v)
 
 
 def _text_rotary(text: Any, place: Tensor) -> tuple[Tensor, Tensor]:

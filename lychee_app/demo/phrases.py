@@ -96,6 +96,21 @@ class Phrases:
         elements = list({element.core: element for element in elements}.values())
         return self.join(random, elements), tuple(elements)
 
+    def reworded(
+        self, random: np.random.Generator, seen: Seen, elements: tuple[Element, ...]
+    ) -> tuple[str, tuple[Element, ...]]:
+        """The same elements in other words or another language, each as true as it was."""
+        lang = str(random.choice(["en", "zh", "mixed"]))
+        said: list[Element] = []
+        for element in elements:
+            spoken = str(random.choice(["en", "zh"])) if lang == "mixed" else lang
+            again = element.number >= 0 and self.element(random, seen, element.number, spoken, element.tint)
+            said.append(again if again and again.value == element.value else element)
+        said = list({element.core: element for element in said}.values())
+        if len(said) < len(elements):  # two synonyms fell together
+            said = list(elements)
+        return self.join(random, said), tuple(said)
+
     def join(self, random: np.random.Generator, elements: list[Element]) -> str:
         text = elements[0].text
         zh = language("".join(element.text for element in elements)) == "zh"

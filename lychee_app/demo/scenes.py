@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 OBJECT_SLOTS, CROWD_SLOTS, TEXT_SLOTS, SHAPE_SLOTS, GROUNDS = 5, 9, 4, 3, 7
-MIN_TOKENS, MAX_TOKENS, TOKEN_PX = 16, 36, 28
+MIN_TOKENS, MAX_TOKENS, TOKEN_PX = 16, 49, 28
+SQUARE = (7, 7)
 _TRIES = 8
 
 
@@ -69,12 +70,12 @@ def grid_for(width_px: float, height_px: float) -> tuple[int, int]:
 def random_grid(random: np.random.Generator) -> tuple[int, int]:
     """The grid of an image of random shape: mostly 1:2 to 2:1, now and then up to 1:6."""
     if random.random() < 0.15:
-        return 6, 6
+        return SQUARE
     limit = np.log(2.2) if random.random() < 0.9 else np.log(6)
     aspect = np.exp(random.uniform(-limit, limit))
     area = 800.0**2 if random.random() < 0.85 else random.uniform(100, 230) ** 2
     rows, columns = grid_for(np.sqrt(area * aspect), np.sqrt(area / aspect))
-    return (rows, columns) if rows * columns <= MAX_TOKENS else (6, 6)
+    return (rows, columns) if rows * columns <= MAX_TOKENS else SQUARE
 
 
 def random_scenes(

@@ -10,61 +10,69 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lychee_app.demo.drawing import Painter
-from lychee_app.demo.network import PATCH_PX, PATCHES, Canvas, look, normalised, to_patches
-from lychee_app.demo.scenes import MAX_TOKENS, Look, Scenes, random_grid, random_scenes
+from lychee_app.demo.network import Canvas, look, normalised, patches_of
+from lychee_app.demo.painting import Painted, TensorPainter
+from lychee_app.demo.scenes import MAX_TOKENS, TOKEN_PX, Look, Scenes, random_grid, random_scenes
 
 LEAST_SHARE = 0.2
 """A token shows an object that covers at least this much of it; under that it shows the ground."""
+FINE = 0.5
+"""How often scenes are drawn at twice the size and brought down, as a photo is."""
 
 
 @dataclass(frozen=True)
 class Views:
-    """Drawn scenes: patches (b, places, 588) uint8; per token the object (objects: the ground), -1 for
-    padding;
-    the tint (0: none), -1 where there is no object; and the share of the token that the object covers."""
+    """Drawn scenes: patches (b, places, 588), 0 to 255; per token (b, tokens) the object (the last number is
+    the ground) and -1 for padding; the tint (0: none), -1 where there is no object; and the object's slot, -1
+    for none."""
 
     grid: tuple[int, int]
-    patches: NDArray[np.uint8]
-    objects: NDArray[np.int64]
-    tints: NDArray[np.int64]
-    shares: NDArray[np.float32]
-    slots: NDArray[np.int64]
+    patches: Tensor
+    objects: Tensor
+    tints: Tensor
+    slots: Tensor
 
 
-class ViewMaker:
-    """Draws batches without end from one seed."""
+class SceneMaker:
+    """Makes scenes without end from one seed."""
 
-    def __init__(self, painter: Painter, look: Look, seed: int) -> None:
-        self._painter, self._look = painter, look
+    def __init__(self, look: Look, seed: int, crowded: float = 0.75) -> None:
+        self._look, self._crowded = look, crowded
         self._random = np.random.default_rng(seed)
 
-    def make(self, count: int) -> Views:
-        grid = random_grid(self._random)
-        crowd = bool(self._random.random() < 0.75)
-        return self.of(random_scenes(self._random, count, grid, self._look, crowd=crowd))
+    def make(self, count: int) -> Scenes:
+        crowd = bool(self._random.random() < self._crowded)
+        return random_scenes(self._random, count, random_grid(self._random), self._look, crowd=crowd)
 
-    def of(self, scenes: Scenes) -> Views:
-        count, slots = scenes.objects.shape
-        tokens = scenes.grid[0] * scenes.grid[1]
-        patches = np.zeros((count, PATCHES, 3 * PATCH_PX**2), np.uint8)
-        objects = np.full((count, MAX_TOKENS), -1)
-        tints, share, owner = objects.copy(), np.zeros((count, MAX_TOKENS), np.float32), objects.copy()
-        for index in range(count):
-            drawn = self._painter.draw(scenes, index)
-            patches[index] = to_patches(drawn.rgb)
-            shares = drawn.shares(slots)
-            slot, most = shares.argmax(0), shares.max(0)
-            shown = most > LEAST_SHARE
-            objects[index, :tokens] = np.where(
-                shown, scenes.objects[index, slot], self._look.present.shape[1]
-            )
-            tints[index, :tokens] = np.where(shown, scenes.tints[index, slot] + 1, -1)
-            share[index, :tokens], owner[index, :tokens] = most, np.where(shown, slot, -1)
-        return Views(scenes.grid, patches, objects, tints, share, owner)
+
+class Viewer:
+    """Scenes -> views, on the painter's device."""
+
+    def __init__(self, painter: TensorPainter, objects: int) -> None:
+        """objects: how many there are; the ground has this number."""
+        self._painter, self._ground = painter, objects
+
+    @torch.no_grad()
+    def __call__(self, scenes: Scenes) -> Views:
+        finer = 2 if torch.rand(()) < FINE else 1
+        return views_of(self._painter.draw(scenes, finer), scenes, self._ground)
+
+
+def views_of(painted: Painted, scenes: Scenes, ground: int) -> Views:
+    owner = painted.owner[:, None]
+    covered = torch.cat([(owner == slot).float() for slot in range(scenes.objects.shape[1])], dim=1)
+    most, slot = F.avg_pool2d(covered, TOKEN_PX).flatten(2).max(dim=1)  # (b, tokens)
+    shown = most > LEAST_SHARE
+    objects, tints = (torch.from_numpy(a).to(owner.device) for a in (scenes.objects, scenes.tints))
+    labels = (
+        torch.where(shown, objects.gather(1, slot), ground),
+        torch.where(shown, tints.gather(1, slot) + 1, -1),
+        torch.where(shown, slot, -1),
+    )
+    room = MAX_TOKENS - slot.shape[1]
+    return Views(scenes.grid, patches_of(painted.rgb), *(F.pad(each, (0, room), value=-1) for each in labels))
 
 
 class Namer(nn.Module):

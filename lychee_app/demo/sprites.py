@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lychee_app.demo.drawing import TINTS
-from lychee_app.demo.network import Canvas, look, make_canvas, normalised
+from lychee_app.demo.network import Canvas, look, make_canvas, normalised, patches_of
 from lychee_app.demo.pack import Art
+from lychee_app.demo.painting import dressed, restyled
 from lychee_app.demo.seeing import LEAST_SHARE, Namer
 
 SIDE_TOKENS = 3
@@ -39,7 +39,6 @@ class SpriteMaker:
         straight = torch.from_numpy(art.sprites).float() / 255
         self._rgba = straight.permute(0, 1, 4, 2, 3).to(device)
         self._shades = torch.from_numpy(art.shades).to(device)
-        self._tints = torch.from_numpy(TINTS).to(device)
         self._choices = torch.from_numpy(art.present).nonzero().to(device)  # (sprites, 2): style, object
         self._device = device
 
@@ -54,20 +53,12 @@ class SpriteMaker:
         contrast = gain * self._uniform(count, low=0.75, high=1.15)[:, None, None, None]
         noisy = 0.02 * (self._uniform(count) < 0.5)[:, None, None, None] * torch.randn_like(picture)
         picture = ((picture - 0.5) * contrast + 0.5 * gain + noisy).clamp(0, 1) * 255
-        return Singles(_patches(picture), number, tint, F.avg_pool2d(drawn[:, 3:], 28).flatten(1))
+        patches, shares = patches_of(picture)[:, : 4 * SIDE_TOKENS**2], F.avg_pool2d(drawn[:, 3:], 28)
+        return Singles(patches, number, tint, shares.flatten(1))
 
     def _dressed(self, style: Tensor, number: Tensor, tint: Tensor) -> Tensor:
-        """Premultiplied, tinted sprites (b, 4, 64, 64)."""
-        rgba, (low, high) = self._rgba[style, number], self._shades[style, number].T[:, :, None, None, None]
-        rgb, alpha = rgba[:, :3], rgba[:, 3:]
-        grey = (rgb * torch.tensor([0.299, 0.587, 0.114], device=self._device)[:, None, None]).sum(
-            1, keepdim=True
-        )
-        light = ((grey - low) / (high - low)).clamp(0, 1)
-        ends = self._tints[(tint - 1).clamp(min=0)][..., None, None]  # (b, 2, 3, 1, 1)
-        coloured = ends[:, 0] * (1 - light) + ends[:, 1] * light
-        rgb = torch.where((tint > 0)[:, None, None, None], coloured, rgb)
-        return torch.cat([rgb * alpha, alpha], dim=1)
+        """Premultiplied, tinted sprites in many hands: (b, 4, 64, 64). tint (b,): 0 for none."""
+        return dressed(restyled(self._rgba[style, number]), self._shades[style, number], tint - 1)
 
     def _pose(self, count: int) -> Tensor:
         """(b, 2, 3): where each output position is taken from, in the sprite's own coordinates."""
@@ -122,9 +113,3 @@ def sprite_losses(model: Any, namer: Namer, singles: Singles, canvas: Canvas) ->
 
 def sprite_canvas(device: str) -> Canvas:
     return make_canvas((SIDE_TOKENS, SIDE_TOKENS), device, places=SIDE_TOKENS**2)
-
-
-def _patches(picture: Tensor) -> Tensor:
-    """(b, 3, 84, 84) -> (b, 36, 588), in the order of `network.to_patches`."""
-    cells = picture.unflatten(2, (SIDE_TOKENS, 2, 14)).unflatten(5, (SIDE_TOKENS, 2, 14))
-    return cells.permute(0, 2, 5, 3, 6, 1, 4, 7).flatten(1, 4).flatten(2)

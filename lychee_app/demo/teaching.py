@@ -14,9 +14,10 @@ from torch import Tensor
 
 from lychee_app.demo.batches import Batch, Sizes
 from lychee_app.demo.learning import Pupil
-from lychee_app.demo.network import look, make_canvas
-from lychee_app.demo.seeing import Views, seeing_losses
-from lychee_app.demo.sprites import Singles, sprite_canvas, sprite_losses
+from lychee_app.demo.network import layer_step, look, make_canvas
+from lychee_app.demo.scenes import Scenes
+from lychee_app.demo.seeing import Viewer, seeing_losses
+from lychee_app.demo.sprites import sprite_canvas, sprite_losses
 
 WARM_UP, KEEP_EVERY, SHOW_EVERY = 100, 300, 50
 Losses = Callable[[Any], Tensor]
@@ -25,7 +26,7 @@ Losses = Callable[[Any], Tensor]
 @dataclass(frozen=True)
 class Lesson:
     """rate: the highest learning rate, reached after WARM_UP steps, then falling as a cosine to `last` of it.
-    weights: of judge, explain, words (objects, tints), matches, image tokens (objects, tints)."""
+    weights: of judge, wording, explain, words (objects, tints), matches, image tokens (objects, tints)."""
 
     name: str
     minutes: float
@@ -37,51 +38,47 @@ class Lesson:
 
 def lessons(minutes: float, scale: int) -> tuple[Lesson, ...]:
     """The four lessons in `minutes` altogether. scale: 1 for a CPU core; larger batches for a GPU."""
-    few = Sizes(24 * scale, judged=8, explained=1, few=16)
-    whole = Sizes(24 * scale, judged=4, explained=1)
-    named = (0, 0, 0, 0, 0, 1.0, 0.5)
+    asked = Sizes(24 * scale, judged=4, explained=1)
+    named = (0, 0, 0, 0, 0, 0, 1.0, 0.5)
     return (
-        Lesson("sprites", 0.23 * minutes, 2e-3, 0.05, Sizes(64 * scale, 0, 0), named),
-        Lesson("see", 0.20 * minutes, 1e-3, 0.1, Sizes(32 * scale, 0, 0), named),
-        Lesson("tell", 0.43 * minutes, 8e-4, 0.2, few, (1.0, 0.5, 0.3, 0.15, 0.5, 1.0, 0.5)),
-        Lesson("whole", 0.14 * minutes, 4e-4, 0.0, whole, (1.0, 0.5, 0.1, 0.05, 0.2, 0.5, 0.25)),
+        Lesson("sprites", 0.10 * minutes, 2e-3, 0.1, Sizes(64 * scale, 0, 0), named),
+        Lesson("see", 0.20 * minutes, 1.5e-3, 0.2, Sizes(32 * scale, 0, 0), named),
+        Lesson("tell", 0.25 * minutes, 1e-3, 0.5, asked, (1.0, 1.0, 0.5, 0.3, 0.15, 0.5, 1.0, 0.5)),
+        Lesson("whole", 0.45 * minutes, 7e-4, 0.0, asked, (2.0, 2.0, 0.5, 0.1, 0.05, 0.2, 0.5, 0.25)),
     )
 
 
-def losses_of(lesson: Lesson, pupil: Pupil) -> Losses:
-    """Batch -> the seven losses of `Lesson.weights`; those that the lesson does not have are zero."""
+def losses_of(lesson: Lesson, pupil: Pupil, viewer: Viewer) -> Losses:
+    """What the feeder hands out -> the eight losses of `Lesson.weights`; those it does not have are zero."""
     device = pupil.gain.device.type
     if lesson.name == "sprites":
         canvas = sprite_canvas(device)
         named = torch.compile(sprite_losses)
-
-        def of_sprites(batch: Singles) -> Tensor:
-            return _last_two(named(pupil.model, pupil.namer, batch, canvas))
-
-        return of_sprites
+        return lambda singles: _last_two(named(pupil.model, pupil.namer, singles, canvas))
     if lesson.name == "see":
         named = torch.compile(seeing_losses)  # every canvas is padded to one shape: compiled once
 
-        def of_views(batch: Views) -> Tensor:
-            arrays = (batch.patches, batch.objects, batch.tints)
-            patches, objects, tints = (torch.from_numpy(array).to(device) for array in arrays)
-            return _last_two(
-                named(pupil.model, pupil.namer, make_canvas(batch.grid, device), patches, (objects, tints))
-            )
+        def of_scenes(scenes: Scenes) -> Tensor:
+            views, canvas = viewer(scenes), make_canvas(scenes.grid, device)
+            labels = (views.objects, views.tints)
+            return _last_two(named(pupil.model, pupil.namer, canvas, views.patches, labels))
 
-        return of_views
+        return of_scenes
 
-    pupil.look = torch.compile(look)
+    pupil.look, pupil.step = torch.compile(look), torch.compile(layer_step, dynamic=True)
 
     def of_batch(batch: Batch) -> Tensor:
-        return pupil.losses(batch, make_canvas(batch.views.grid, device), apart=lesson.name == "tell")
+        canvas = make_canvas(batch.scenes.grid, device)
+        return pupil.losses(batch, viewer(batch.scenes), canvas, apart=lesson.name == "tell")
 
     return of_batch
 
 
-def teach(lesson: Lesson, pupil: Pupil, following: Callable[[], Any], keep: Callable[[], None]) -> None:
+def teach(
+    lesson: Lesson, pupil: Pupil, viewer: Viewer, following: Callable[[], Any], keep: Callable[[], None]
+) -> None:
     """Learns from `following` batches until the lesson's time is over; calls `keep` now and then."""
-    device, losses_of_batch = pupil.gain.device.type, losses_of(lesson, pupil)
+    device, losses_of_batch = pupil.gain.device.type, losses_of(lesson, pupil, viewer)
     kept = torch.tensor(lesson.weights, device=device)
     optimizer = torch.optim.AdamW(_groups(pupil), lr=0, betas=(0.9, 0.98), fused=True)
     started, step = time.monotonic(), 0
@@ -104,7 +101,7 @@ def teach(lesson: Lesson, pupil: Pupil, following: Callable[[], Any], keep: Call
 
 
 def _last_two(named: Tensor) -> Tensor:
-    return torch.cat([named.new_zeros(5), named])
+    return torch.cat([named.new_zeros(6), named])
 
 
 def _share(lesson: Lesson, step: int, done: float) -> float:

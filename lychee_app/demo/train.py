@@ -16,14 +16,14 @@ import torch
 
 from lychee_app.demo.batches import BatchMaker
 from lychee_app.demo.checkpoint import CHECKPOINT, save_checkpoint
-from lychee_app.demo.drawing import Painter
 from lychee_app.demo.feeding import feeder, keep_freed_memory
 from lychee_app.demo.fetch import BUILD_FOLDER
 from lychee_app.demo.learning import Pupil, make_constants
 from lychee_app.demo.material import Material, load_material
 from lychee_app.demo.network import new_model
+from lychee_app.demo.painting import TensorPainter
 from lychee_app.demo.scenes import grid_for
-from lychee_app.demo.seeing import Namer, ViewMaker
+from lychee_app.demo.seeing import Namer, SceneMaker, Viewer
 from lychee_app.demo.sprites import SpriteMaker
 from lychee_app.demo.teaching import Lesson, lessons, teach
 from lychee_app.demo.tokens import SPECIAL
@@ -71,33 +71,31 @@ def _new_pupil(material: Material, options: argparse.Namespace) -> Pupil:
     return Pupil(model, namer, constants).to(options.device)
 
 
-def _view_maker(material: Material, seed: int) -> ViewMaker:
-    return ViewMaker(Painter(material.art, material.glyphs), material.look, seed)
-
-
 def _batch_maker(material: Material, seed: int) -> BatchMaker:
-    return BatchMaker(material.tokenizer, material.phrases, material.look, _view_maker(material, seed), seed)
+    return BatchMaker(material.tokenizer, material.phrases, material.look, seed)
 
 
 def _teach(
     lesson: Lesson, pupil: Pupil, material: Material, options: argparse.Namespace, keep: Callable[[], None]
 ) -> None:
+    painter = TensorPainter(material.art, material.glyphs, options.device)
+    viewer = Viewer(painter, material.art.sprites.shape[1])
     if lesson.name == "sprites":
         sprites = SpriteMaker(material.art, options.device)
-        teach(lesson, pupil, lambda: sprites.make(lesson.sizes.scenes), keep)
+        teach(lesson, pupil, viewer, lambda: sprites.make(lesson.sizes.scenes), keep)
         return
 
     def make(number: int) -> Callable[[], Any]:
         seed = options.seed * 1000 + 100 * len(lesson.name) + number
         if lesson.name == "see":
-            views = _view_maker(material, seed)
-            return lambda: views.make(lesson.sizes.scenes)
+            scenes = SceneMaker(material.look, seed)
+            return lambda: scenes.make(lesson.sizes.scenes)
         batches = _batch_maker(material, seed)
         return lambda: batches.make(lesson.sizes)
 
     grid_for(100, 100)  # imports what the workers would each import
     with feeder(make, options.workers) as following:
-        teach(lesson, pupil, following, keep)
+        teach(lesson, pupil, viewer, following, keep)
 
 
 if __name__ == "__main__":

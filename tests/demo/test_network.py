@@ -13,10 +13,10 @@ from lychee_app.demo.batches import BatchMaker, Sizes, seen_in
 from lychee_app.demo.checkpoint import CHECKPOINT
 from lychee_app.demo.drawing import Painter
 from lychee_app.demo.learning import Pupil, make_constants
-from lychee_app.demo.network import look, make_canvas, normalised, to_patches
+from lychee_app.demo.network import look, make_canvas, normalised, patches_of
 from lychee_app.demo.phrases import Phrases
 from lychee_app.demo.scenes import Look, random_scenes
-from lychee_app.demo.seeing import Namer, ViewMaker
+from lychee_app.demo.seeing import Namer
 from lychee_app.demo.specimens import load_glyph_specimens, load_specimens
 from lychee_app.prompt import explain_messages, judge_messages
 from lychee_app.query import language
@@ -50,19 +50,20 @@ class Desk:
         known = Look(art.present, art.natural, art.shades, glyphs.objects, glyphs.widths)
         painter, phrases = Painter(art, glyphs), Phrases.known()
         tokenizer = Tokenizer.from_file(str(CHECKPOINT / "tokenizer.json"))
-        maker = BatchMaker(tokenizer, phrases, known, ViewMaker(painter, known, 0), 0)
+        maker = BatchMaker(tokenizer, phrases, known, 0)
         scenes = random_scenes(random, 2, grid, known)
         seen = [seen_in(scenes, index, known) for index in range(2)]
         self.asked = [[phrases.query(random, one) for _ in range(3)] for one in seen]
         self.batch = maker.about(scenes, seen, self.asked, Sizes(2, judged=2, explained=1))
         self.pictures = [painter.picture(scenes, index) for index in range(2)]
-        self.pupil = Pupil(model, Namer(192, art.present.shape[1]), make_constants(maker, "cpu")).eval()
+        width = model.config.text_config.hidden_size
+        self.pupil = Pupil(model, Namer(width, art.present.shape[1]), make_constants(maker, "cpu")).eval()
         self.canvas = make_canvas(grid)
 
     def shown(self) -> Any:
-        patches = torch.from_numpy(self.batch.views.patches)
-        tokens = look(self.pupil.model, normalised(patches), self.canvas)
-        return self.pupil.show(tokens, torch.from_numpy(self.batch.chosen), self.canvas)
+        pictures = torch.stack([torch.from_numpy(np.array(one)) for one in self.pictures])
+        tokens = look(self.pupil.model, normalised(patches_of(pictures.permute(0, 3, 1, 2))), self.canvas)
+        return self.pupil.show(tokens, self.canvas)
 
 
 def sent(processor: Any, messages: Any, picture: Any) -> Any:
@@ -76,7 +77,7 @@ def test_patches_are_those_of_the_published_processor(grid: tuple[int, int], pro
     theirs = processor.image_processor(torch.from_numpy(rgb).permute(2, 0, 1), return_tensors="pt")
     count = grid[0] * grid[1] * 4
     assert theirs["image_grid_thw"].tolist() == [[1, grid[0] * 2, grid[1] * 2]]
-    ours = normalised(torch.from_numpy(to_patches(rgb))[None])[0, :count]
+    ours = normalised(patches_of(torch.from_numpy(rgb).permute(2, 0, 1)[None]))[0, :count]
     frames = theirs["pixel_values"].reshape(count, 3, 2, 196)
     for frame in range(2):
         torch.testing.assert_close(frames[:, :, frame].flatten(1), ours, atol=1e-4, rtol=0)

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from lychee_app.demo.drawing import Painter
 from lychee_app.demo.pack import Art
+from lychee_app.demo.painting import TensorPainter, restyled
 from lychee_app.demo.scenes import MAX_TOKENS, MIN_TOKENS, Look, Scenes, grid_for, random_grid, random_scenes
-from lychee_app.demo.seeing import ViewMaker
+from lychee_app.demo.seeing import views_of
 from lychee_app.demo.specimens import load_glyph_specimens, load_specimens
 
 
@@ -80,19 +82,40 @@ def test_grids_vary_in_shape() -> None:
     assert any(rows < columns for rows, columns in grids)
 
 
-def test_labels_name_the_object_that_covers_a_token(look: Look, painter: Painter) -> None:
+def test_a_batch_is_drawn_as_its_scenes_are_one_by_one(art: Art, look: Look, painter: Painter) -> None:
+    scenes = some(look, 24)
+    scenes.post[:, 2] = 0
+    painted = TensorPainter(art, load_glyph_specimens(), "cpu", restyle=False).draw(scenes)
+    for index in range(24):
+        drawn = painter.draw(scenes, index)
+        apart = np.abs(painted.rgb[index].permute(1, 2, 0).numpy() - drawn.rgb).mean()
+        assert apart < 3, (index, scenes.ground[index, 0])
+        assert (painted.owner[index].numpy() == drawn.owner).mean() > 0.99
+
+
+def test_restyled_sprites_keep_their_hue(art: Art) -> None:
+    torch.manual_seed(0)
+    rgba = torch.from_numpy(art.sprites[0, :40]).permute(0, 3, 1, 2).float() / 255
+    before, after = rgba, restyled(rgba)
+    spread = before[:, :3].amax(1) - before[:, :3].amin(1)
+    vivid = (spread > 0.4) & (before[:, 3] > 0.9)
+    same = (before[:, :3].argmax(1) == after[:, :3].argmax(1))[vivid]
+    assert same.float().mean() > 0.93
+
+
+def test_labels_name_the_object_that_covers_a_token(art: Art, look: Look) -> None:
     scenes = some(look, 8)
-    views = ViewMaker(painter, look, 0).of(scenes)
+    painted = TensorPainter(art, load_glyph_specimens(), "cpu").draw(scenes)
+    views = views_of(painted, scenes, look.present.shape[1])
     for index in range(8):
-        owner = painter.draw(scenes, index).owner
         for token in range(36):
-            cell = owner[token // 6 * 28 :, token % 6 * 28 :][:28, :28]
+            cell = painted.owner[index, token // 6 * 28 :, token % 6 * 28 :][:28, :28]
             slot = int(views.slots[index, token])
             if slot >= 0:
                 assert views.objects[index, token] == scenes.objects[index, slot]
-                assert (cell == slot).mean() > 0.2
+                assert (cell == slot).float().mean() > 0.2
             else:
-                assert all((cell == other).mean() <= 0.2 for other in range(5))
+                assert all((cell == other).float().mean() <= 0.2 for other in range(5))
 
 
 def test_drawing_twice_as_fine_shows_the_same(look: Look, painter: Painter) -> None:
