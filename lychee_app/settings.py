@@ -6,7 +6,7 @@
 | LYCHEE_MODEL | default model |
 | LYCHEE_IMAGE_TOKENS | image token budget |
 | LYCHEE_UPLOAD_CAP_GB | how much disk uploads may take in all |
-| LYCHEE_KERNELS | 1: Triton kernels on a CUDA card; off by default, not yet measured on a card |
+| LYCHEE_KERNELS | 0: no Triton kernels on a CUDA card, torch's own operations instead |
 | HF_HUB_OFFLINE, HF_ENDPOINT, HF_HOME | as the hub library defines them |
 """
 
@@ -22,6 +22,7 @@ from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.query import Steps
 
 _YES = {"1", "true", "yes", "on"}
+_NO = {"0", "false", "no", "off"}
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Settings:
     decode_memory_bytes: int = 1 << 30
     max_image_px: int = 120_000_000
     upload_cap_bytes: int = 4 << 30
-    kernels: bool = False
-    """Whether the fast pass may use its Triton kernels. They are tried and compared before use."""
+    kernels: bool = True
+    """Whether the fast passes may use Triton kernels on a CUDA card. They are tried and compared first."""
     hub_offline: bool = False
     hub_endpoint: str | None = None
 
@@ -55,7 +56,7 @@ class Settings:
             model=env.get("LYCHEE_MODEL", "auto"),
             max_image_tokens=_whole(env, "LYCHEE_IMAGE_TOKENS", 1280, low=4, high=16384),
             upload_cap_bytes=_whole(env, "LYCHEE_UPLOAD_CAP_GB", 4, low=1, high=4096) << 30,
-            kernels=env.get("LYCHEE_KERNELS", "").lower() in _YES,
+            kernels=env.get("LYCHEE_KERNELS", "").lower() not in _NO,
             hub_offline=env.get("HF_HUB_OFFLINE", "").lower() in _YES,
             hub_endpoint=env.get("HF_ENDPOINT") or None,
         )

@@ -38,6 +38,14 @@ class Decoder(Protocol):
         """At most `max_tokens` ids, the first of equals; a stop id that ended it is the last one."""
         ...
 
+    def forget(self) -> None:
+        """Gives back memory that is only held for speed."""
+        ...
+
+    def launch_singly(self) -> None:
+        """Records nothing from now on."""
+        ...
+
 
 class PlainDecoder:
     """Steps in torch."""
@@ -52,6 +60,12 @@ class PlainDecoder:
 
     def generate(self, prompt: Prefilled, max_tokens: int, stop_ids: frozenset[int]) -> list[int]:
         return read(self._tokens(prompt, max_tokens), stop_ids)
+
+    def forget(self) -> None:
+        """Nothing is kept."""
+
+    def launch_singly(self) -> None:
+        """A step sees one slot more than the one before, so none can be recorded."""
 
     def _tokens(self, prompt: Prefilled, count: int) -> Iterator[Tensor]:
         """Each (1,) on the device; the step to the next one starts when that is asked for."""

@@ -1,7 +1,8 @@
-"""Greedy generation in which a step launches seven kernels a layer, and what is left is reading the weights.
+"""Greedy generation in which a step launches seven kernels a layer; what is left is reading the weights.
 
-Same signature as `decode.PlainDecoder`, which the tests compare it with. Needs Triton (decode_kernels.py).
-Not yet measured on a card.
+On a card a step is recorded (graphs.py), so that Python launches once a token. For that the buffer of keys
+and values stays where it is from call to call, and so do the angles of its slots. Same signature as
+`decode.PlainDecoder`, which the tests compare it with. Needs Triton (decode_kernels.py).
 """
 
 from collections.abc import Iterator
@@ -12,43 +13,75 @@ from torch import Tensor
 from lychee_app.model.decode import Prefilled, read
 from lychee_app.model.decode_kernels import SLOT_BLOCK, add_product, attend_one, product
 from lychee_app.model.fused import Turns
+from lychee_app.model.graphs import Capture, Recordings
 from lychee_app.model.projections import Projection
 from lychee_app.model.text import TextDecoder
 
+_ROUNDED = 4 * SLOT_BLOCK
+"""Slots are handed out in such numbers, so that prompts of about one length share a buffer."""
+
 
 class FusedDecoder:
-    """See `decode.Decoder`."""
+    """See `decode.Decoder`. One prompt at a time: the next one's buffer may be the same."""
 
-    def __init__(self, text: TextDecoder, head: Tensor) -> None:
+    def __init__(self, text: TextDecoder, head: Tensor, capture: Capture | None = None) -> None:
         """head: (vocabulary, hidden)."""
         self._text = text
         self._head = Projection(head)
+        self._recordings = Recordings(capture, most=1)
+        self._kept: Tensor | None = None
+        self._turns: Turns | None = None
 
     def buffer(self, slots: int) -> Tensor:
-        return self._text.buffer(-(-slots // SLOT_BLOCK) * SLOT_BLOCK)
+        if self._kept is None or self._kept.shape[1] < slots:
+            self.forget()
+            self._kept = self._text.buffer(-(-slots // _ROUNDED) * _ROUNDED)
+        return self._kept
 
     def generate(self, prompt: Prefilled, max_tokens: int, stop_ids: frozenset[int]) -> list[int]:
         return read(self._tokens(prompt, max_tokens), stop_ids)
 
+    def forget(self) -> None:
+        self._recordings.forget()
+        self._kept = self._turns = None
+
+    def launch_singly(self) -> None:
+        self._recordings.stop()
+
     def _tokens(self, prompt: Prefilled, count: int) -> Iterator[Tensor]:
         """Each (1,) on the device; the step to the next one starts when that is asked for."""
         token = (prompt.hidden @ self._head.weight.t()).argmax(-1)
-        slots = torch.arange(count)
-        turns = self._text.turns((slots + prompt.position).expand(3, -1))
-        slots = (slots + prompt.slot).to(token.device)
+        turns, kept = self._turned(prompt), prompt.kept
+        slots = (torch.arange(count) + prompt.slot).to(token.device)
+        places = tuple(each.data_ptr() for each in (kept, turns.cos, turns.sin))
+
+        def step(token: Tensor, slot: Tensor) -> Tensor:
+            return self._step(token, slot, turns, kept)
+
         yield token
         for index in range(count - 1):
-            at = slice(index, index + 1)
-            token = self._step(token, slots[at], Turns(turns.cos[at], turns.sin[at]), prompt.kept)
+            token = self._recordings(places, step, token, slots[index : index + 1])
             yield token
+
+    def _turned(self, prompt: Prefilled) -> Turns:
+        """The angles of every slot of the prompt's buffer, always in the same place for the same buffer."""
+        slots = prompt.kept.shape[1]
+        positions = torch.arange(slots) + (prompt.position - prompt.slot)
+        turns = self._text.turns(positions.expand(3, -1))
+        if self._turns is None or len(self._turns.cos) != slots:
+            self._turns = turns
+        else:
+            self._turns.cos.copy_(turns.cos)
+            self._turns.sin.copy_(turns.sin)
+        return self._turns
 
     def _step(self, token: Tensor, slot: Tensor, turns: Turns, kept: Tensor) -> Tensor:
         """token, slot: (1,) on the device -> the next token. Fills the slot of `kept`."""
         text = self._text
-        x = text.embed(token)
+        x, at = text.embed(token), Turns(*(part.index_select(0, slot) for part in (turns.cos, turns.sin)))
         for layer, slots in zip(text.layers, kept, strict=True):
             heads = product(x, layer.qkv, layer.before_attention).unflatten(-1, (-1, text.width))
-            query = text.steps.rotate_and_keep(heads, text.heads, turns, slots, slot)
+            query = text.steps.rotate_and_keep(heads, text.heads, at, slots, slot)
             add_product(attend_one(query, slots, slot), layer.out, x)
             add_product(product(x, layer.mlp.gate_up, layer.before_mlp, swiglu=True), layer.mlp.down, x)
         return product(x, self._head, text.final_norm).argmax(-1)

@@ -5,7 +5,9 @@ text, scores, or why a pass is made. `PlainForward` is what every faster impleme
 it also runs a model whose layers accelerate has spilled to RAM or disk.
 """
 
+import inspect
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
@@ -93,9 +95,15 @@ class PlainForward:
         embeds = self._model.get_input_embeddings()(torch.tensor([[token]], device=device))
         positions = torch.full((3, 1, 1), position, device=embeds.device)
         output = self._model.model.language_model(
-            inputs_embeds=embeds, position_ids=positions, past_key_values=cache, use_cache=True
+            inputs_embeds=embeds, position_ids=positions, use_cache=True, **{self._cache_name: cache}
         )
         return output.last_hidden_state
+
+    @cached_property
+    def _cache_name(self) -> str:
+        """transformers renamed the argument: `past_key_values` before 5.24, `cache` now."""
+        parameters = inspect.signature(self._model.model.language_model.forward).parameters
+        return "cache" if "cache" in parameters else "past_key_values"
 
 
 def image_start(ids: Tensor, image_id: int, tokens: int) -> int:

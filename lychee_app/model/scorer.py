@@ -104,8 +104,10 @@ class QwenScorer:
         if not self._parts.device.startswith("cuda"):
             return
         device = self._parts.device
-        if torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device) > _WORTH_RELEASING_BYTES:
-            torch.cuda.empty_cache()
+        with self._one_at_a_time:  # memory must not be given back while a pass is being recorded
+            held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+            if held > _WORTH_RELEASING_BYTES:
+                torch.cuda.empty_cache()
 
     @contextmanager
     def _a_pass(self, candidate: Candidate, tokens: int) -> Iterator[None]:
@@ -219,7 +221,7 @@ def _empty_cache() -> None:
         torch.cuda.empty_cache()
 
 
-def choose_forward(model: Any, fast: bool, kernels: bool = False) -> Forward:
+def choose_forward(model: Any, fast: bool, kernels: bool = True) -> Forward:
     """The fast passes where they are wanted, can run this model, and have the memory to be prepared."""
     if not fast:
         return PlainForward(model)

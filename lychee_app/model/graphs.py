@@ -1,0 +1,146 @@
+"""Passes recorded once and replayed after that: one launch in place of hundreds from Python.
+
+`Recordings` keeps the books: what comes a second time is recorded, because most galleries repeat few image
+sizes, and only so many recordings are kept. `CudaCapture` records, as a CUDA graph. All recordings of one
+capture share their working memory: inputs are copied in before a replay, and the result out after it.
+Knows functions of tensors. Does not know what they compute.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+KEPT = 16
+REMEMBERED = 64
+"""Keys that came once and are waited for."""
+
+Work = Callable[..., Tensor]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """`run` repeats the work on what its inputs hold by then; the result is in `out` until another runs."""
+
+    run: Callable[[], None]
+    out: Tensor
+
+
+class Capture(Protocol):
+    def __call__(self, work: Callable[[], Tensor]) -> Recorded:
+        """May run `work` on the way. What it allocates and launches must be the same every time."""
+        ...
+
+    def renew(self) -> None:
+        """Called when nothing that was recorded is held any more."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """`work` is held because the tensors it brought along are read by every replay."""
+
+    work: Work
+    inputs: tuple[Tensor, ...]
+    recorded: Recorded
+
+    def __call__(self, inputs: Sequence[Tensor]) -> Tensor:
+        for place, tensor in zip(self.inputs, inputs, strict=True):
+            place.copy_(tensor)
+        self.recorded.run()
+        return self.recorded.out.clone()
+
+
+class Recordings:
+    """Without a capture everything is run as it comes. Not for two threads at once."""
+
+    def __init__(self, capture: Capture | None, most: int = KEPT) -> None:
+        self._capture, self._most = capture, most
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._seen: OrderedDict[Hashable, None] = OrderedDict()
+
+    def __call__(self, key: Hashable, work: Work, *inputs: Tensor) -> Tensor:
+        """work(*inputs). Equal keys mean equal work on inputs of equal shapes; `work` changes none of them.
+
+        Tensors that `work` brings along besides its inputs must stay where they are in memory.
+        """
+        if self._capture is None:
+            return work(*inputs)
+        if key not in self._kept and not self._record(key, work, inputs, self._capture):
+            return work(*inputs)
+        self._kept.move_to_end(key)
+        return self._kept[key](inputs)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def forget(self) -> None:
+        """Gives the memory of all recordings back; each key has to come twice again."""
+        self._kept.clear()
+        self._seen.clear()
+        if self._capture is not None:
+            self._capture.renew()
+
+    def stop(self) -> None:
+        """Records nothing from now on."""
+        self.forget()
+        self._capture = None
+
+    def _record(self, key: Hashable, work: Work, inputs: Sequence[Tensor], capture: Capture) -> bool:
+        """Whether there is a recording now."""
+        if not self._came_before(key):
+            return False
+        places = tuple(tensor.clone() for tensor in inputs)
+        try:
+            recorded = capture(lambda: work(*places))
+        except Exception as error:  # an operation that cannot be recorded, a card too full: run as it comes
+            log.warning("Passes are not recorded here, each kernel is launched by itself: %s", error)
+            self.stop()
+            return False
+        self._kept[key] = _Kept(work, places, recorded)
+        if len(self._kept) > self._most:  # after the new one: working memory lives as long as any does
+            self._kept.popitem(last=False)
+        return True
+
+    def _came_before(self, key: Hashable) -> bool:
+        """Each key counts once: one whose recording was dropped has to come twice again."""
+        if key in self._seen:
+            del self._seen[key]
+            return True
+        self._seen[key] = None
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return False
+
+
+class CudaCapture:
+    """`Capture` as CUDA graphs, from any thread, on a stream of its own and in one pool of memory."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream = torch.cuda.Stream(device)
+        self.renew()
+
+    def __call__(self, work: Callable[[], Tensor]) -> Recorded:
+        here = torch.cuda.current_stream(self._stream.device)
+        self._stream.wait_stream(here)
+        with torch.cuda.stream(self._stream):
+            work()  # handles and workspaces that a thread makes at its first launch cannot be recorded
+        here.wait_stream(self._stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
+            out = work()
+        return Recorded(graph.replay, out)
+
+    def renew(self) -> None:
+        """A pool whose last graph is gone cannot be recorded into again."""
+        self._pool = torch.cuda.graph_pool_handle()
+
+
+def capture_for(device: torch.device) -> Capture | None:
+    return CudaCapture(device) if device.type == "cuda" else None
