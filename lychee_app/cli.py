@@ -1,21 +1,28 @@
 """The `lychee` command. The only module that decides exit codes.
 
 0: the run finished, even where some images have no score. 1: no image could be scored, or the run could not
-be done; stderr says why. 2: wrong usage.
+be done; stderr says why. 2: wrong usage: what is wrong can be told from the command line alone.
 """
 
 import argparse
+import contextlib
 import importlib
+import io
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from lychee_app import __version__
-from lychee_app.errors import LycheeError, UsageError
+from lychee_app.cache import Forgiving, RecentReplies, ReplyCache
+from lychee_app.errors import LycheeError, ModelLost, UsageError
 from lychee_app.settings import Settings
+
+_OF_THIS_MACHINE = {"path", "no-images"}
+"""Codes of what is rightly written, but is not there: no wrong usage."""
 
 BENCHES = {
     "demo": "how well the embedded model ranks, on scenes it never saw",
@@ -30,19 +37,22 @@ BENCHES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
-    arguments = build_parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    _write_any_character()
+    arguments = build_parser(given).parse_args(given)
     try:
         return arguments.run(arguments)
-    except UsageError as error:
-        return _complain(error, 2)
     except LycheeError as error:
-        return _complain(error, 1)
+        return _complain(error)
+    except BrokenPipeError:
+        return _nobody_reads()
     except KeyboardInterrupt:
         print("lychee: stopped", file=sys.stderr)
         return 130
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(given: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """`given`: the words of the command line. Only the bench they name is loaded, as benches load torch."""
     parser = argparse.ArgumentParser(prog="lychee", description="Rank images by a sentence, offline.")
     parser.add_argument("--version", action="version", version=f"lychee {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -51,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_app(commands)
     _add_download(commands)
     _add_doctor(commands)
-    _add_bench(commands)
+    _add_bench(commands, given[1:2] if given[:1] == ["bench"] else ())
     return parser
 
 
@@ -66,6 +76,7 @@ def _add_rank(commands) -> None:
     parser.add_argument("--engine", choices=("local",), default="local", help="where the work is done")
     parser.add_argument("--limit", type=_positive, metavar="N", help="list the best N images only")
     parser.add_argument("--image-tokens", type=_positive, metavar="N", help="largest image (default 1280)")
+    parser.add_argument("--fresh", action="store_true", help="ask the model anew, whatever it said before")
     parser.add_argument("--json", metavar="FILE", help="write JSON there; - writes it to stdout, alone")
     parser.add_argument("--csv", metavar="FILE", help="write CSV there; - writes it to stdout, alone")
     parser.set_defaults(run=_rank)
@@ -80,7 +91,7 @@ def _add_demo(commands) -> None:
 
 def _add_app(commands) -> None:
     parser = commands.add_parser("app", help="start the page")
-    parser.add_argument("--port", type=_positive, default=8501)
+    parser.add_argument("--port", type=_port, default=8501)
     parser.set_defaults(run=_app)
 
 
@@ -96,10 +107,9 @@ def _add_doctor(commands) -> None:
     parser.set_defaults(run=_doctor)
 
 
-def _add_bench(commands) -> None:
+def _add_bench(commands, chosen: Sequence[str]) -> None:
     parser = commands.add_parser("bench", help="measure; the last line on stdout is JSON")
     benches = parser.add_subparsers(required=True, metavar="NAME")
-    chosen = sys.argv[2:3] if sys.argv[1:2] == ["bench"] else []
     for name, text in BENCHES.items():
         bench = benches.add_parser(name, help=text)
         if name in chosen:
@@ -111,23 +121,69 @@ def _add_bench(commands) -> None:
 def _rank(arguments: argparse.Namespace) -> int:
     from lychee_app import export, pipeline, query, terminal
 
-    if arguments.json == "-" and arguments.csv == "-":
-        raise UsageError("--json - and --csv - cannot both have stdout. Give one of them a file.")
+    _check_goals(arguments.json, arguments.csv)
     settings = _settings(arguments)
     parts = None if arguments.elements else ()
     question = query.ask(arguments.query, arguments.typed_not, steps=settings.steps, parts=parts)
     sources = pipeline.sources_of(arguments.paths)
-    with terminal.progress_line(len(sources)) as show:
+    with _replies(settings, arguments.fresh) as cache, terminal.progress_line(len(sources)) as show:
         scorer = _open(settings)
-        run = pipeline.rank(question, sources, scorer, settings, mode=arguments.mode, on_progress=show)
+        run = pipeline.rank(
+            question, sources, scorer, settings, mode=arguments.mode, cache=cache, on_progress=show
+        )
     shown = replace(run, images=export.best(run, arguments.limit))
-    if arguments.json:
+    if arguments.json is not None:
         _write(arguments.json, export.to_json(shown))
-    if arguments.csv:
+    if arguments.csv is not None:
         _write(arguments.csv, export.to_csv(shown))
     if "-" not in (arguments.json, arguments.csv):
         _print(terminal.table(shown))
     return _status(run)
+
+
+def _check_goals(*goals: str | None) -> None:
+    """What would be refused after an hour of scoring is refused before it."""
+    if goals.count("-") > 1:
+        raise UsageError("--json - and --csv - cannot both have stdout. Give one of them a file.")
+    for goal in goals:
+        if goal is None or goal == "-":
+            continue
+        path = Path(goal)
+        if path.is_dir():
+            raise LycheeError(f"{goal or 'The name of a file to write'} is a folder, or empty. Name a file.")
+        if not path.exists() and not os.access(path.absolute().parent, os.W_OK):
+            folder = path.absolute().parent
+            raise LycheeError(
+                f"{goal} cannot be written: {folder} is missing or closed. Choose another place."
+            )
+
+
+@contextlib.contextmanager
+def _replies(settings: Settings, fresh: bool) -> Iterator[ReplyCache]:
+    """What the model said before, and a place for what it says now: a run that is cut off goes on there."""
+    with contextlib.ExitStack() as until_done:
+        kept = None if fresh else _kept_replies(settings, until_done)
+        try:
+            yield kept or RecentReplies()
+        except (KeyboardInterrupt, ModelLost):
+            if kept and kept.works:
+                print("lychee: what is scored is kept; the same command goes on from there.", file=sys.stderr)
+            raise
+
+
+def _kept_replies(settings: Settings, until_done: contextlib.ExitStack) -> Forgiving | None:
+    """None where the data folder cannot be used."""
+    from lychee_app.errors import StoreError
+    from lychee_app.store import Store
+
+    try:
+        return Forgiving(until_done.enter_context(Store.open(settings.data_folder)), _not_kept)
+    except StoreError as error:
+        return _not_kept(error)
+
+
+def _not_kept(error: LycheeError) -> None:
+    print(f"lychee: replies are not kept from here on. {error}", file=sys.stderr)
 
 
 def _status(run) -> int:
@@ -148,7 +204,11 @@ def _demo(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "Say where the gallery goes: lychee demo FOLDER. Or list the words: lychee demo --words."
         )
-    demo.write_gallery(arguments.folder)
+    try:
+        demo.write_gallery(arguments.folder)
+    except OSError as error:
+        message = f"{arguments.folder} cannot be written: {error.strerror or error}. Choose another folder."
+        raise LycheeError(message, code="gallery") from error
     print(f'Wrote {arguments.folder}. Try: lychee rank "{demo.GALLERY_QUERY}" {arguments.folder}')
     return 0
 
@@ -202,12 +262,28 @@ def _open(settings: Settings):
 
 
 def _write(target: str, text: str) -> None:
+    """In UTF-8 whatever the terminal speaks, and with the line ends of the text: it is read by programs."""
     from lychee_app.export import write_atomically
 
     if target == "-":
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
     else:
         write_atomically(Path(target), text.encode())
+
+
+def _write_any_character() -> None:
+    """A name that the terminal's encoding lacks is no reason to lose a table."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _nobody_reads() -> int:
+    """`lychee rank ... | head -1`: what is left in the buffer goes nowhere, and quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def _print(renderable) -> None:
@@ -222,6 +298,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _complain(error: LycheeError, status: int) -> int:
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, a whole number from 1 to 65535")
+    return int(text)
+
+
+def _complain(error: LycheeError) -> int:
     print(f"lychee: {error}", file=sys.stderr)
-    return status
+    return 2 if isinstance(error, UsageError) and error.code not in _OF_THIS_MACHINE else 1

@@ -1,5 +1,6 @@
 """What this machine can run, and a self-test: a known match must score above a known mismatch."""
 
+import os
 import platform
 import shutil
 from collections.abc import Iterator
@@ -31,8 +32,9 @@ def _machine() -> Iterator[str]:
 
 def _data_folder(folder: Path) -> str:
     there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free / 1e9
-    return f"data folder: {folder} ({free:.0f} GB free)"
+    free = f"{shutil.disk_usage(there).free / 1e9:.0f} GB free"
+    closed = "" if os.access(there, os.W_OK) else "; it cannot be written to: nothing will be kept"
+    return f"data folder: {folder} ({free}{closed})"
 
 
 def _models(settings: Settings) -> Iterator[str]:
@@ -62,4 +64,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "not installed"
-

@@ -9,6 +9,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TransferSpeedColumn,
 )
@@ -24,7 +25,7 @@ from lychee_app.records import MemoryReading, Run
 def progress_line(total: int) -> Iterator[Callable[[Step], None]]:
     """A line on stderr that follows a run: 12/32, seconds per image, time left, memory."""
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with _line(*columns) as progress:
         task = progress.add_task("", total=total, note="loading the model")
 
         def show(step: Step) -> None:
@@ -40,9 +41,15 @@ def progress_line(total: int) -> Iterator[Callable[[Step], None]]:
 def download_line() -> Iterator[Callable[[int, int], None]]:
     """A line on stderr that follows (done bytes, total bytes)."""
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with _line(*columns) as progress:
         task = progress.add_task("", total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total or None)
+
+
+def _line(*columns: ProgressColumn) -> Progress:
+    """Drawn for a person only: in a file of complaints it would be a line of nothing."""
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def gauge(memory: MemoryReading) -> str:
@@ -64,7 +71,7 @@ def table(run: Run, limit: int | None = None) -> Table:
         row = place.scored
         reply = row.error or (row.reply.text if row.reply else "")
         parts = [_number(score) for score in row.elements] or ["–"] * len(run.elements)
-        view.add_row(_whole(place.rank), _number(row.score), *parts, Text(row.name), Text(reply.strip()))
+        view.add_row(_whole(place.rank), _number(row.score), *parts, Text(row.name), Text(_tame(reply)))
     return view
 
 
@@ -72,6 +79,11 @@ def _caption(run: Run) -> Text:
     unscored = sum(row.score is None for row in run.images)
     count = f"{len(run.images)} images" + (f", {unscored} without a score" if unscored else "")
     return Text("  ·  ".join((run.sent_query, f"{run.model}, {run.mode}", count, f"{run.seconds:.1f} s")))
+
+
+def _tame(reply: str) -> str:
+    """Without what would move the cursor or change the terminal."""
+    return "".join(char if char.isprintable() else " " for char in reply).strip()
 
 
 def _number(score: float | None) -> str:

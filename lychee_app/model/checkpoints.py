@@ -9,6 +9,7 @@
 Knows where things lie. Does not import torch unless asked about the machine; never runs a checkpoint's code.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ def locate(name: str | Path, settings: Settings, cache: Path | None = None) -> P
     if name == "demo":
         return _demo()
     if isinstance(name, Path) or _is_path(name):
-        return Path(name).expanduser()
+        return Path(os.path.expanduser(name))
     repo = repository(name)
     own = own_folder(repo, settings)
     found = own if (own / "config.json").is_file() else _hub_folder(repo, cache)
@@ -62,8 +63,8 @@ def _is_path(name: str) -> bool:
     """A name we know is a name, also where a folder of that name lies about."""
     if not name or name in ALIASES:
         return False
-    folder = Path(name).expanduser()
-    return name.startswith((".", "~")) or folder.is_absolute() or folder.is_dir()
+    folder = os.path.expanduser(name)  # unlike pathlib's, these never raise, however odd a name is
+    return name.startswith((".", "~")) or os.path.isabs(folder) or os.path.isdir(folder)
 
 
 def own_folder(repo: str, settings: Settings) -> Path:
@@ -142,5 +143,12 @@ def _cached(cache: Path | None) -> list[str]:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     found = sorted(Path(cache or HF_HUB_CACHE).glob("models--*--*/snapshots/*/config.json"))
-    right = [file for file in found if f'"{weights.ARCHITECTURE}"' in file.read_text("utf-8", "replace")]
+    right = [file for file in found if _is_ours(file)]
     return ["/".join(file.parents[2].name.split("--")[1:3]) for file in right]
+
+
+def _is_ours(config: Path) -> bool:
+    try:
+        return f'"{weights.ARCHITECTURE}"' in config.read_text("utf-8", "replace")
+    except OSError:  # a link of the cache whose file is gone
+        return False

@@ -6,6 +6,7 @@ Does not know torch, and opens no other format: a pickle is never read.
 
 import hashlib
 import json
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -53,8 +54,16 @@ class Checkpoint:
 
 def inspect(folder: Path) -> Checkpoint:
     """Raises CheckpointError, saying what is missing or wrong and what to do."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise _error(f"{folder} is not a folder.", "Name a folder that holds a checkpoint.", "folder")
+    try:
+        return _inspected(folder)
+    except OSError as error:
+        what = f"{error.filename or folder} cannot be read: {error.strerror or error}."
+        raise _error(what, "Make the folder readable, or choose another one.", "unreadable") from error
+
+
+def _inspected(folder: Path) -> Checkpoint:
     config = config_of(folder)
     if not (folder / "tokenizer.json").is_file():
         raise _error(f"{folder} has no tokenizer.json.", _AGAIN, "tokenizer-missing")
