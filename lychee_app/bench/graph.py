@@ -2,23 +2,30 @@
 
 On a processor both run on copies of the same weights and take turns, so that what else the machine does falls
 on both. On a card the published path is measured first, because joining its matrices would change it.
+
+Memory is told twice, each over the weights: the most that was allocated at once, and what the allocator held
+of the card after the pass. Recorded passes keep their working memory, which only the second shows.
+With `--exact` both sides are also compared with the plain modules in a higher precision, since the published
+path has rounding of its own.
 """
 
 import argparse
 import copy
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lychee_app.bench import floors, sides
+from lychee_app.bench import floors, profiling, sides
 from lychee_app.bench.sides import Case, Ours, Published, Side
 from lychee_app.model import fast
 
+WARM = 2
+"""Runs of a case that do not count. What comes a second time may be recorded then."""
 TOKENS = {"7b": (1260, 676, 324), "tiny": (64, 16)}
 
 
@@ -30,21 +37,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", type=int, default=64, metavar="N", help="tokens to generate; 0: none")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--device", help="cuda, cpu ... (default: the best there is)")
-    parser.add_argument("--kernels", action="store_true", help="with Triton kernels (on a card)")
+    parser.add_argument("--exact", action="store_true", help="also compare with a higher precision")
+    parser.add_argument("--profile", action="store_true", help="also say what the device does in a pass")
+    parser.add_argument("--no-kernels", action="store_true", help="without Triton kernels")
+    parser.add_argument("--no-graphs", action="store_true", help="without recorded passes")
 
 
 @dataclass
 class Measured:
-    """What one side did in one case. `peak_bytes` is over all weights; None where it cannot be read."""
+    """What one side did in one case. Bytes include the weights; 0 where they cannot be read."""
 
-    first_ms: float = 0.0
+    first_ms: list[float] = field(default_factory=list)
     times_ms: list[float] = field(default_factory=list)
-    peak_bytes: int | None = None
+    peak_bytes: int = 0
+    held_bytes: int = 0
     result: Any = None
 
     @property
     def ms(self) -> float:
         return statistics.median(self.times_ms)
+
+    def over(self, weights: int) -> dict[str, int] | None:
+        """The most allocated at once, and what the allocator held after the pass, over the weights."""
+        if not self.held_bytes:
+            return None
+        return {"allocated": self.peak_bytes - weights, "held": self.held_bytes - weights}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Published and ours for each job; `exact` are the logits of the judged cases in a higher precision."""
+
+    pairs: list[tuple[Measured, Measured]]
+    ours: Ours
+    exact: list[Tensor]
+
+    @property
+    def passes(self) -> str:
+        """FastForward, or the plain passes where it is not trusted; and whether with Triton kernels."""
+        steps = getattr(self.ours.forward, "steps", None)
+        return " + ".join(type(each).__name__ for each in (self.ours.forward, steps) if each is not None)
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -55,21 +87,26 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     cases = [sides.new_case(model, count, rows) for count in tokens for rows in arguments.rows]
     ceilings = floors.ceilings(device, dtype)
     jobs = _jobs(cases, arguments.explain)
-    found, passes = (_in_turns if device.type == "cpu" else _apart)(model, jobs, arguments)
-    judged = [_judged(model, case, ceilings, *pair) for case, pair in zip(cases, found, strict=False)]
+    compared = (_in_turns if device.type == "cpu" else _apart)(model, jobs, cases, arguments)
+    judged = [
+        _judged(model, case, ceilings, *pair) for case, pair in zip(cases, compared.pairs, strict=False)
+    ]
+    for record, pair, truth in zip(judged, compared.pairs, compared.exact, strict=False):
+        record["off_exact"] = _off_exact(truth, *(side.result for side in pair))
     result = {
         "bench": "graph",
         "graph": str(arguments.model or arguments.graph),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "torch": torch.__version__,
-        "passes": passes,
+        "passes": compared.passes,
         "threads": torch.get_num_threads(),
         "matmul_tflops": ceilings.flops_per_second / 1e12,
         "copy_gb_per_second": ceilings.bytes_per_second / 1e9,
         "weight_bytes": _weight_bytes(model),
         "judge": judged,
         "rows": _shared(judged),
-        "explain": _explained(model, cases[0], ceilings, arguments.explain, found[len(cases) :]),
+        "explain": _explained(model, cases[0], ceilings, arguments.explain, compared.pairs[len(cases) :]),
+        "profiles": _profiles(compared.ours, cases, arguments, device) if arguments.profile else {},
     }
     _show(result)
     return result
@@ -85,48 +122,49 @@ def _jobs(cases: Sequence[Case], explain: int) -> list[Job]:
     return jobs + [lambda side, length=length: side.explain(cases[0], length) for length in lengths]
 
 
-Found = tuple[list[tuple[Measured, Measured]], str]
-"""Published and ours for each job, and which passes ours were."""
-
-
-def _in_turns(model: Any, jobs: Sequence[Job], arguments: argparse.Namespace) -> Found:
+def _in_turns(
+    model: Any, jobs: Sequence[Job], cases: Sequence[Case], arguments: argparse.Namespace
+) -> Compared:
+    exact = _exact(model, cases, arguments)
     published, ours = Published(copy.deepcopy(model)), _ours(model, arguments)
     device = model.lm_head.weight.device
     found = [(Measured(), Measured()) for _ in jobs]
-    for _ in range(arguments.repeats + 1):
+    for _ in range(arguments.repeats + WARM):
         for job, pair in zip(jobs, found, strict=True):
             for side, measured in zip((published, ours), pair, strict=True):
                 _measure(side, job, measured, device)
-    return found, _passes(ours)
+    return Compared(found, ours, exact)
 
 
-def _apart(model: Any, jobs: Sequence[Job], arguments: argparse.Namespace) -> Found:
+def _apart(model: Any, jobs: Sequence[Job], cases: Sequence[Case], arguments: argparse.Namespace) -> Compared:
+    exact = _exact(model, cases, arguments)
     published = _column(Published(model), jobs, arguments.repeats)
     ours = _ours(model, arguments)
-    return list(zip(published, _column(ours, jobs, arguments.repeats), strict=True)), _passes(ours)
+    pairs = zip(published, _column(ours, jobs, arguments.repeats), strict=True)
+    return Compared(list(pairs), ours, exact)
+
+
+def _exact(model: Any, cases: Sequence[Case], arguments: argparse.Namespace) -> list[Tensor]:
+    return sides.exact_logits(model, cases) if arguments.exact else []
 
 
 def _column(side: Side, jobs: Sequence[Job], repeats: int) -> list[Measured]:
     column = [Measured() for _ in jobs]
     for job, measured in zip(jobs, column, strict=True):
-        for _ in range(repeats + 1):
+        torch.cuda.empty_cache()  # what the job before it left
+        for _ in range(repeats + WARM):
             _measure(side, job, measured, torch.device("cuda"))
     torch.cuda.empty_cache()
     return column
 
 
-def _passes(ours: Ours) -> str:
-    """FastForward, or the plain passes where it is not trusted; and whether with Triton kernels."""
-    steps = getattr(ours.forward, "steps", None)
-    return " + ".join(type(each).__name__ for each in (ours.forward, steps) if each is not None)
-
-
 def _ours(model: Any, arguments: argparse.Namespace) -> Ours:
-    return Ours(fast.best(model, kernels=arguments.kernels), model)
+    forward = fast.best(model, kernels=not arguments.no_kernels, recorded=not arguments.no_graphs)
+    return Ours(forward, model)
 
 
 def _measure(side: Side, job: Job, measured: Measured, device: torch.device) -> None:
-    """The first run of a case is told apart: it may compile, plan, or fill a cache."""
+    """The first WARM runs of a case do not count: they may compile, plan, record, or fill a cache."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
@@ -134,12 +172,13 @@ def _measure(side: Side, job: Job, measured: Measured, device: torch.device) -> 
         measured.result = job(side)
 
     taken = 1e3 * floors.seconds(work, device)
-    if not measured.first_ms:
-        measured.first_ms = taken
+    if len(measured.first_ms) < WARM:
+        measured.first_ms.append(taken)
         return
     measured.times_ms.append(taken)
     if device.type == "cuda":
-        measured.peak_bytes = max(measured.peak_bytes or 0, torch.cuda.max_memory_allocated(device))
+        measured.peak_bytes = max(measured.peak_bytes, torch.cuda.max_memory_allocated(device))
+        measured.held_bytes = torch.cuda.memory_reserved(device)
 
 
 def _judged(
@@ -151,7 +190,6 @@ def _judged(
     counted = floors.judge(model.config, case.image_tokens, rows, item_bytes)
     floor = ceilings.milliseconds(counted.flops, counted.weight_bytes)
     weights = _weight_bytes(model)
-    over = [None if side.peak_bytes is None else side.peak_bytes - weights for side in (published, ours)]
     logits: list[Tensor] = [published.result, ours.result]
     return {
         "image_tokens": case.image_tokens,
@@ -159,16 +197,42 @@ def _judged(
         "published_ms": published.ms,
         "ours_ms": ours.ms,
         "ratio": published.ms / ours.ms,
-        "first_ms": ours.first_ms,
+        "first_ms": ours.first_ms[0],
         "floor_ms": floor,
         "share_of_floor": floor / ours.ms,
-        "published_peak_bytes_over_weights": over[0],
-        "peak_bytes_over_weights": over[1],
+        "published_bytes_over_weights": published.over(weights),
+        "bytes_over_weights": ours.over(weights),
         "p_yes_off": sides.largest_difference([sides.p_yes(logits[0])], [sides.p_yes(logits[1])]),
         "margin_off": sides.largest_difference(
             [logits[0][:, 0] - logits[0][:, 1]], [logits[1][:, 0] - logits[1][:, 1]]
         ),
     }
+
+
+def _off_exact(truth: Tensor, published: Tensor, ours: Tensor) -> dict[str, float]:
+    """The largest errors of p_yes and of the margin, of each side."""
+
+    def margin(logits: Tensor) -> Tensor:
+        return logits[:, 0] - logits[:, 1]
+
+    found: dict[str, float] = {}
+    for name, logits in (("published", published), ("ours", ours)):
+        found[f"{name}_p_yes"] = sides.largest_difference([sides.p_yes(truth)], [sides.p_yes(logits)])
+        found[f"{name}_margin"] = sides.largest_difference([margin(truth)], [margin(logits)])
+    return found
+
+
+def _profiles(
+    ours: Ours, cases: Sequence[Case], arguments: argparse.Namespace, device: torch.device
+) -> dict[str, Any]:
+    """Of each case judged, and of eight tokens generated."""
+    works: dict[str, Callable[[], Any]] = {
+        f"judge {case.image_tokens} tokens, {len(case.rows)} rows": lambda case=case: ours.judge(case)
+        for case in cases
+    }
+    if arguments.explain:
+        works["explain, 8 tokens"] = lambda: ours.explain(cases[0], 8)
+    return {name: asdict(profiling.profiled(work, device)) for name, work in works.items()}
 
 
 def _shared(judged: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -207,7 +271,7 @@ def _explained(
         "ours_ms_per_token": each[1],
         "ratio": each[0] / each[1],
         "floor_ms_per_token": ceilings.milliseconds(counted.flops, counted.weight_bytes),
-        "startup_ms": max(0.0, one[1].first_ms - one[1].ms) + max(0.0, many[1].first_ms - many[1].ms),
+        "startup_ms": sum(max(0.0, first - ours.ms) for ours in (one[1], many[1]) for first in ours.first_ms),
         "same_tokens": same,
     }
 
@@ -239,6 +303,7 @@ def _show(result: dict[str, Any]) -> None:
             f"{each['ours_ms']:9.1f} {each['ratio']:6.2f} {each['floor_ms']:9.2f} "
             f"{each['share_of_floor']:6.2f} {each['p_yes_off']:11.1e}"
         )
+        _show_more(each)
     for each in result["rows"]:
         others = f"{each['published_times_one_row']:.2f} x, by arithmetic {each['floor_times_one_row']:.2f} x"
         head = f"{each['rows']} rows of {each['image_tokens']} tokens"
@@ -247,5 +312,22 @@ def _show(result: dict[str, Any]) -> None:
         print(
             f"explain: {explained['published_ms_per_token']:.2f} ms a token published, "
             f"{explained['ours_ms_per_token']:.2f} ours, floor {explained['floor_ms_per_token']:.2f}; "
-            f"{explained['same_tokens']} of {explained['tokens']} tokens equal"
+            f"{explained['same_tokens']} of {explained['tokens']} tokens equal, "
+            f"start-up {explained['startup_ms'] / 1e3:.2f} s"
+        )
+    for name, values in result["profiles"].items():
+        print("\n  ".join([name, *profiling.Profile(**values).lines()]))
+
+
+def _show_more(each: dict[str, Any]) -> None:
+    if off := each.get("off_exact"):
+        print(
+            f"{'':18s}off the exact: p_yes {off['ours_p_yes']:.1e} (published {off['published_p_yes']:.1e}), "
+            f"margin {off['ours_margin']:.1e} ({off['published_margin']:.1e})"
+        )
+    if each["bytes_over_weights"]:
+        (a, b), (c, d) = (each[f"{name}bytes_over_weights"].values() for name in ("published_", ""))
+        print(
+            f"{'':18s}over the weights: {c / 1e9:.3f} GB at most, {d / 1e9:.3f} held after it "
+            f"(published {a / 1e9:.3f}, {b / 1e9:.3f})"
         )

@@ -1,7 +1,8 @@
 """Opens a checkpoint of the full 7B shape as a user would, and times it: load, images, memory.
 
 The weights are random (the speed and the memory are those of real ones), written as the published release has
-them: four BF16 shards, under the older key names and under the current ones.
+them: four BF16 shards, under the older key names and under the current ones. With `--keep` they stay, for the
+other benches' `--model`.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import torch
 from PIL import Image
 
 from lychee_app.bench import random_weights
+from lychee_app.errors import UsageError
 from lychee_app.model.scorer import QwenScorer, open_scorer
 from lychee_app.records import Candidate
 from lychee_app.settings import Settings
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scratch", type=Path, help="where 16.6 GB may be written (default: a temporary folder)"
     )
+    parser.add_argument("--keep", type=Path, help="write into this new folder instead, and leave it there")
     parser.add_argument("--device", help="cuda, cuda:1, cpu ... (default: the best there is)")
     parser.add_argument("--images", type=int, default=12, help="images to time, after two that are not")
     parser.add_argument("--tokens", type=int, default=1260, help="image tokens of each, about")
@@ -59,6 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """One record per key naming, with the versions and the machine they were measured on."""
     namings = ("older", "current") if arguments.naming == "both" else (arguments.naming,)
+    if arguments.keep and len(namings) > 1:
+        raise UsageError("--keep holds one set of weights; say --naming older or current.", code="keep-both")
     return {
         "bench": "load",
         "graph": arguments.graph,
@@ -71,12 +76,13 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _one(arguments: argparse.Namespace, naming: random_weights.Naming) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="lychee-load-", dir=arguments.scratch) as scratch:
-        folder = Path(scratch) / "checkpoint"
+        folder = arguments.keep or Path(scratch) / "checkpoint"
         _copy(arguments.files, folder, arguments.graph)
         started = time.perf_counter()
         weight_bytes = random_weights.write(folder, naming)
         written = time.perf_counter() - started
-        return {"weight_bytes": weight_bytes, "write_seconds": written, **_measured(arguments, folder)}
+        found = _measured(arguments, folder, Path(scratch))
+        return {"weight_bytes": weight_bytes, "write_seconds": written, **found}
 
 
 def _copy(files: Path, folder: Path, graph: str) -> None:
@@ -91,8 +97,8 @@ def _copy(files: Path, folder: Path, graph: str) -> None:
         (folder / "config.json").write_text(json.dumps(config), "utf-8")
 
 
-def _measured(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    settings = replace(Settings.from_environment(), data_folder=folder.parent)
+def _measured(arguments: argparse.Namespace, folder: Path, scratch: Path) -> dict[str, Any]:
+    settings = replace(Settings.from_environment(), data_folder=scratch)
     started = time.perf_counter()
     scorer = open_scorer(
         folder, settings=settings, device=arguments.device, fast=not arguments.plain, self_test=False

@@ -26,6 +26,8 @@ from lychee_app.model.scorer import QwenScorer, open_scorer
 from lychee_app.records import Source
 from lychee_app.settings import Settings
 
+QUERY = "a red lamp on a green sofa"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="demo", help="demo, lychee, a hub name or a folder")
@@ -62,6 +64,7 @@ def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
         "model": arguments.model,
         "device": scorer.info.device,
         "torch": torch.__version__,
+        "passes": type(scorer._parts.forward).__name__,
         "warnings": list(scorer.info.warnings),
         "open_seconds": opened,
         "rounds": readings,
@@ -76,22 +79,23 @@ def _after(files: Sequence[Path], scorer: QwenScorer, settings: Settings) -> dic
     """One run of its own, then what is used."""
     sources = [Source(file.name, path=file) for file in files]
     started = time.perf_counter()
-    pipeline.rank(query.ask("a red lamp on a green sofa", parts=()), sources, scorer, settings)
-    return _reading(len(files), time.perf_counter() - started)
+    run = pipeline.rank(query.ask(QUERY, parts=()), sources, scorer, settings)
+    errors = [row.error for row in run.images if row.error]
+    return _reading(len(files), time.perf_counter() - started, errors)
 
 
 def _long_run(files: Sequence[Path], scorer: QwenScorer, settings: Settings) -> list[dict[str, Any]]:
     """One run; read after every tenth of it. The images are different files, so none comes from a cache."""
     sources = [(number, Source(file.name, path=file)) for number, file in enumerate(files)]
-    question = query.ask("a red lamp on a green sofa", parts=())
-    step, readings = max(1, len(files) // 10), []
-    for progress in pipeline.score_each(question, sources, scorer, settings):
+    step, readings, errors = max(1, len(files) // 10), [], []
+    for progress in pipeline.score_each(query.ask(QUERY, parts=()), sources, scorer, settings):
+        errors += [progress.scored.error] if progress.scored.error else []
         if progress.done % step == 0:
-            readings.append(_reading(progress.done, progress.seconds))
+            readings.append(_reading(progress.done, progress.seconds, errors))
     return readings
 
 
-def _reading(images: int, seconds: float) -> dict[str, Any]:
+def _reading(images: int, seconds: float, errors: Sequence[str]) -> dict[str, Any]:
     process = psutil.Process()
     children = sum(child.memory_info().rss for child in process.children(recursive=True))
     card = torch.cuda.memory_reserved() if torch.cuda.is_available() else 0
@@ -104,6 +108,8 @@ def _reading(images: int, seconds: float) -> dict[str, Any]:
         "card_bytes": card,
         "card_peak_bytes": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0,
         "used_bytes": used + card,
+        "failed": len(errors),
+        "error": errors[0] if errors else None,
     }
 
 
@@ -113,10 +119,13 @@ def _limit(gigabytes: float) -> None:
 
 
 def _held_or_not(arguments: argparse.Namespace) -> dict[str, Any]:
+    """It held when every image was scored."""
     try:
-        return {"held": True, **_measured(arguments)}
+        result = _measured(arguments)
     except LycheeError as error:
         return {"held": False, "error": str(error)}
+    readings = [*result["rounds"], *result["long_run"]]
+    return {"held": not any(each["failed"] for each in readings), **result}
 
 
 def _apart(limit: float, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -132,16 +141,18 @@ def _apart(limit: float, arguments: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, "-m", "lychee_app.bench", "memory", *given]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     *table, last = done.stdout.splitlines() or [""]
-    print("\n".join(table))
+    print("\n".join([f"A card of {limit:g} GB:", *table]), flush=True)
     return json.loads(last) if done.returncode == 0 else {"limit_gb": limit, "held": False}
 
 
 def _show(result: dict[str, Any]) -> None:
-    print(f"{result['model']} on {result['device']}, torch {result['torch']}")
+    print(f"{result['model']} on {result['device']}, torch {result['torch']}, {result['passes']}")
+    print("\n".join(f"  {warning}" for warning in result["warnings"]))
     for each in [*result["rounds"], *result["long_run"]]:
         print(
             f"{each['images']:6d} images {each['ms_per_image']:8.1f} ms each, "
             f"process {each['process_bytes'] / 1e6:8.1f} MB, decoders {each['decoder_bytes'] / 1e6:7.1f} MB, "
             f"card {each['card_bytes'] / 1e9:6.2f} GB (peak {each['card_peak_bytes'] / 1e9:.2f})"
+            f"{', ' + str(each['failed']) + ' failed: ' + each['error'] if each['failed'] else ''}"
         )
     print(f"growth over the long run: {result['growth_bytes'] / 1e6:.1f} MB")

@@ -3,6 +3,7 @@
 Knows a model in memory and prompts of random token ids. Does not time anything.
 """
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,6 +88,16 @@ class Ours:
     def explain(self, case: Case, tokens: int) -> list[int]:
         image = self.forward.embed_image(case.patches, case.grid)
         return self.forward.generate(case.rows[0], image, case.grid, tokens, frozenset())
+
+
+def exact_logits(model: Any, cases: Sequence[Case]) -> list[Tensor]:
+    """What `Published.judge` would give on these weights without rounding to BF16: the yardstick of both.
+
+    The plain modules in float32, or in float64 where the model is float32 already, on a copy.
+    """
+    dtype = torch.float64 if model.lm_head.weight.dtype == torch.float32 else torch.float32
+    exact = Published(copy.deepcopy(model).to(dtype))
+    return [exact.judge(case) for case in cases]
 
 
 def new_case(model: Any, image_tokens: int, rows: int, seed: int = 0) -> Case:

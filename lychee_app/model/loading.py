@@ -185,7 +185,16 @@ def _fits(checkpoint: Checkpoint, dtype: torch.dtype) -> bool:
 
 
 def _free_card_bytes(device: str) -> int:
-    return torch.cuda.mem_get_info(device)[0] if device.startswith("cuda") else 0
+    if not device.startswith("cuda"):
+        return 0
+    free, total = torch.cuda.mem_get_info(device)
+    share = torch.cuda.get_per_process_memory_fraction(device)
+    return allowed(free, total, share, torch.cuda.memory_reserved(device))
+
+
+def allowed(free: int, total: int, share: float, held: int) -> int:
+    """Bytes of a card that may still be taken: those free, within the share this process may hold."""
+    return max(0, min(free, int(total * share) - held))
 
 
 def _spill_warning(model: Any) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lychee_app.bench import __main__ as bench
-from lychee_app.bench import floors, memory, photos, sides, throughput
+from lychee_app.bench import floors, memory, photos, profiling, sides, throughput
 from tests import tiny_checkpoint
 
 
@@ -39,7 +39,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_graph_bench_shows_both_sides_and_that_they_agree(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["graph", "--graph", "tiny", "--image-tokens", "4", "--repeats", "1", "--explain", "3"]
+    words = ["graph", "--graph", "tiny", "--image-tokens", "4", "--repeats", "1", "--explain", "3", "--exact"]
     assert bench.main([*words, "--device", "cpu"]) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     one, four = result["judge"]
@@ -48,6 +48,37 @@ def test_the_graph_bench_shows_both_sides_and_that_they_agree(capsys: pytest.Cap
     assert one["ratio"] == pytest.approx(one["published_ms"] / one["ours_ms"])
     assert result["rows"][0]["times_one_row"] == pytest.approx(four["ours_ms"] / one["ours_ms"])
     assert result["explain"]["same_tokens"] == 3
+    assert {off for each in (one, four) for off in each["off_exact"].values() if off > 1e-5} == set()
+
+
+def test_the_yardstick_rounds_less_than_the_published_path() -> None:
+    model = sides.random_model("tiny", torch.device("cpu"), torch.bfloat16)
+    case = sides.new_case(model, 4, 2)
+    (truth,) = sides.exact_logits(model, [case])
+    assert model.lm_head.weight.dtype == torch.bfloat16
+    published = sides.Published(model).judge(case)
+    assert torch.equal(published, published.bfloat16().float())
+    assert not torch.equal(truth, truth.bfloat16().float())
+    torch.testing.assert_close(published, truth, atol=0.1, rtol=0.1)
+
+
+def test_a_profile_counts_time_once_and_names_what_took_longest() -> None:
+    spans = [
+        profiling.Span("mm", 0, 3000),
+        profiling.Span("norm", 2000, 4000),
+        profiling.Span("mm", 6000, 7000),
+    ]
+    assert profiling.busy_ms(spans) == 5
+    assert profiling.top(spans) == (("mm", 2, 4.0), ("norm", 1, 2.0))
+    assert profiling.top(spans, 1) == (("mm", 2, 4.0),)
+
+
+def test_a_pass_is_profiled() -> None:
+    left = torch.ones(64, 64)
+    found = profiling.profiled(lambda: left @ left, torch.device("cpu"))
+    assert "aten::matmul" in [name for name, *_ in found.top]
+    assert found.wall_ms > 0
+    assert "kernels" in found.lines()[0]
 
 
 def test_files_are_ranked_by_both_sides_and_the_stages_add_up(checkpoint: str) -> None:
@@ -80,6 +111,7 @@ def test_memory_is_read_after_every_round_and_tenth(checkpoint: str) -> None:
     assert len(result["rounds"]) == 1
     assert [each["images"] for each in result["long_run"]] == list(range(2, 21, 2))
     assert min(each["process_bytes"] for each in result["long_run"]) > 0
+    assert [each["failed"] for each in (*result["rounds"], *result["long_run"])] == [0] * 11
 
 
 def test_a_limit_needs_a_card(capsys: pytest.CaptureFixture[str]) -> None:

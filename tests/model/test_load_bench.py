@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lychee_app.bench import load, random_weights
+from lychee_app.errors import UsageError
 from lychee_app.model import weights
 
 
@@ -21,6 +22,16 @@ def test_the_bench_loads_both_namings_from_four_shards(tiny: Path, tmp_path: Pat
         assert 1 <= record["explain_tokens"] <= 3
         assert record["peak_bytes"] > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_are_kept_where_that_is_asked_for(tiny: Path, tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    load.add_arguments(parser)
+    options = ["--files", str(tiny), "--graph", "tiny", "--keep", str(tmp_path / "kept"), "--device", "cpu"]
+    with pytest.raises(UsageError, match="one set of weights"):
+        load.run(parser.parse_args(options))
+    load.run(parser.parse_args([*options, "--naming", "older", "--images", "1", "--tokens", "4"]))
+    assert len(weights.inspect(tmp_path / "kept").shards) == 4
 
 
 @pytest.mark.parametrize(("naming", "first"), [("older", "visual."), ("current", "model.visual.")])

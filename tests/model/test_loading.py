@@ -208,3 +208,10 @@ def changed(folder: Path, to: Path, change: Any) -> Path:
     change(tensors)
     save_file(tensors, copy / "model.safetensors")
     return copy
+
+
+def test_the_share_of_a_card_that_a_process_may_hold_bounds_what_is_free() -> None:
+    assert loading.allowed(free=130 * GB, total=140 * GB, share=1.0, held=0) == 130 * GB
+    assert loading.allowed(free=130 * GB, total=140 * GB, share=0.1, held=2 * GB) == 12 * GB
+    assert loading.allowed(free=9 * GB, total=140 * GB, share=0.1, held=0) == 9 * GB
+    assert loading.allowed(free=9 * GB, total=140 * GB, share=0.1, held=20 * GB) == 0
