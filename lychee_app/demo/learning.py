@@ -4,7 +4,6 @@ A helper teaches each word of a query to know its object in the vision tower's o
 afterwards. Knows losses and masks. Does not know where batches come from or when training ends.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lychee_app.demo.batches import Batch, BatchMaker, Words
-from lychee_app.demo.network import Canvas, Step, layer_step, look, normalised, read
+from lychee_app.demo.network import Canvas, Step, look, normalised, read, text_step, vision_step
 from lychee_app.demo.phrases import VALUES
 from lychee_app.demo.seeing import Namer, Views
 
@@ -61,12 +60,16 @@ class Pupil(nn.Module):
         self.model = model
         self.namer = namer
         self.constants = constants
-        self.look: Callable[..., Tensor] = look
-        self.step: Step = layer_step
-        """The two walks; on a card, their compiled twins."""
+        self.vision_step: Step = vision_step
+        self.text_step: Step = text_step
+        """One layer each; on a card, their compiled twins."""
         self.gain = nn.Parameter(torch.tensor(0.2))
         self.match_seen = nn.Linear(namer.objects.in_features, len(VALUES))
         self.match_word = nn.Linear(namer.objects.in_features, len(VALUES))
+
+    def seen(self, patches: Tensor, canvas: Canvas) -> Tensor:
+        """Image tokens (b, t, hidden) of patches (b, places, 588), 0 to 255."""
+        return look(self.model, normalised(patches), canvas, self.vision_step)
 
     def losses(self, batch: Batch, views: Views, canvas: Canvas, *, apart: bool) -> Tensor:
         """(8,): judge, wording, explain, words of both (objects, tints), matches, image tokens (objects,
@@ -74,7 +77,7 @@ class Pupil(nn.Module):
 
         apart: the vision tower learns to name only, and what is said teaches it nothing.
         """
-        tokens = self.look(self.model, normalised(views.patches), canvas)
+        tokens = self.seen(views.patches, canvas)
         named = self.namer.losses(tokens, views.objects, views.tints)
         shown = self.show(tokens.detach() if apart else tokens, canvas)
         judged, judge_early, seen = self.judge(shown, batch)
@@ -123,7 +126,7 @@ class Pupil(nn.Module):
         mask = torch.cat([_ones(x, before), real], dim=1)[:, None, None] & _causal(x, before)
         place = _place(changing, start, shown, suffix.shape[1])
         prefix = embed(self.constants.prefix)[None]
-        states, early, middle = read(self.model, x, place, mask, prefix, step=self.step)
+        states, early, middle = read(self.model, x, place, mask, prefix, step=self.text_step)
         width = rows.shape[1]
         seen = middle[:, width : width + shown.tokens.shape[1]]
         return F.linear(states[:, -1], embed.weight), early[:, :width], seen
@@ -139,7 +142,7 @@ class Pupil(nn.Module):
         real = torch.cat([changing >= 0, shown.real, _ones(x, tail.shape[1])], dim=1)
         mask = real[:, None, None] & _causal(x, 0) | torch.eye(x.shape[1], dtype=torch.bool, device=x.device)
         place = _place(changing, start, shown, tail.shape[1])
-        states, early, middle = read(self.model, x, place, mask, step=self.step)
+        states, early, middle = read(self.model, x, place, mask, step=self.text_step)
         lead = x.shape[1] - tail.shape[1]
         at = self._to(batch.answer_at)[:, :, None].expand(-1, -1, states.shape[2]) + lead
         return F.linear(states.gather(1, at), embed.weight), early[:, lead:], middle[:, lead:]

@@ -110,22 +110,31 @@ def normalised(patches: Tensor) -> Tensor:
     return (patches.float() / 255 - mean) / std
 
 
-def look(model: Qwen2_5_VLForConditionalGeneration, patches: Tensor, canvas: Canvas) -> Tensor:
+Step = Callable[..., Tensor]
+"""One layer: `vision_step` or `text_step`, or its compiled twin."""
+
+
+def look(
+    model: Qwen2_5_VLForConditionalGeneration, patches: Tensor, canvas: Canvas, step: Step | None = None
+) -> Tensor:
     """The vision tower: normalised patches (b, patches, 588) -> image tokens (b, tokens, hidden)."""
     tower: Any = model.model.visual
     kernel = tower.patch_embed.proj.weight.sum(2).flatten(1)  # both frames of a still image are the same
-    x = F.linear(patches, kernel)
-    cos, sin = _vision_rotary(tower, canvas.spots)
+    x, turns = F.linear(patches, kernel), _vision_rotary(tower, canvas.spots)
     for number, block in enumerate(tower.blocks):
         mask = canvas.whole if number in tower.fullatt_block_indexes else canvas.windows
-        h = block.attn.qkv(block.norm1(x)).unflatten(-1, (3, block.attn.num_heads, -1))
-        q, k, v = h.permute(2, 0, 3, 1, 4).unbind(0)  # (b, heads, patches, head size)
-        q, k = _rotate(q, cos, sin), _rotate(k, cos, sin)
-        seen = attend(q, k, v, mask)
-        x = x + block.attn.proj(seen.transpose(1, 2).flatten(2))
-        x = x + block.mlp(block.norm2(x))
+        x = (step or vision_step)(block, x, turns, mask)
     merged = tower.merger.ln_q(x).reshape(len(x), len(canvas.real), -1)
     return tower.merger.mlp(merged)
+
+
+def vision_step(block: Any, x: Tensor, turns: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+    """One layer of the vision tower."""
+    heads = block.attn.qkv(block.norm1(x)).unflatten(-1, (3, block.attn.num_heads, -1))
+    q, k, v = heads.permute(2, 0, 3, 1, 4).unbind(0)  # (b, heads, patches, head size)
+    seen = attend(_rotate(q, *turns), _rotate(k, *turns), v, mask)
+    x = x + block.attn.proj(seen.transpose(1, 2).flatten(2))
+    return x + block.mlp(block.norm2(x))
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
@@ -153,7 +162,7 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos.to(x.dtype) + torch.cat([-second, first], dim=-1) * sin.to(x.dtype)
 
 
-def layer_step(
+def text_step(
     layer: Any, x: Tensor, turns: tuple[Tensor, Tensor], mask: Tensor, before: tuple[Tensor, Tensor] | None
 ) -> Tensor:
     """One layer of the language model. `before`: keys and values of what all rows begin with."""
@@ -165,9 +174,6 @@ def layer_step(
     return _after(layer, x, attend(q, k, v, mask))
 
 
-Step = Callable[..., Tensor]
-
-
 def read(
     model: Qwen2_5_VLForConditionalGeneration,
     x: Tensor,
@@ -175,13 +181,12 @@ def read(
     mask: Tensor,
     prefix: Tensor | None = None,
     *,
-    step: Step = layer_step,
+    step: Step | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The language model: rows (r, l, hidden) at places (3, r, l) -> last hidden states and those after
     layers WORD_LAYER and MATCH_LAYER, each (r, l, hidden).
 
     prefix (1, p, hidden): the same beginning of all rows, at places 0 to p - 1. mask (r, 1, l, p + l).
-    step: `layer_step` or its compiled twin.
     """
     early, middle = x, x
     text: Any = model.model.language_model
@@ -189,7 +194,7 @@ def read(
     for number, layer in enumerate(text.layers):
         if prefix is not None:
             prefix, before = _first(text, layer, prefix)
-        x = step(layer, x, turns, mask, before)
+        x = (step or text_step)(layer, x, turns, mask, before)
         early = x if number == WORD_LAYER else early
         middle = x if number == MATCH_LAYER else middle
     return text.norm(x), early, middle

@@ -5,14 +5,13 @@ thrown away afterwards.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lychee_app.demo.network import Canvas, look, normalised, patches_of
+from lychee_app.demo.network import patches_of
 from lychee_app.demo.painting import Painted, TensorPainter
 from lychee_app.demo.scenes import MAX_TOKENS, TOKEN_PX, Look, Scenes, random_grid, random_scenes
 
@@ -91,10 +90,3 @@ class Namer(nn.Module):
                 for head, labels in ((self.objects, objects), (self.tints, tints))
             ]
         )
-
-
-def seeing_losses(
-    model: Any, namer: Namer, canvas: Canvas, patches: Tensor, labels: tuple[Tensor, Tensor]
-) -> Tensor:
-    """(2,): object names and tint names. labels: objects and tints per image token."""
-    return namer.losses(look(model, normalised(patches), canvas), *labels)

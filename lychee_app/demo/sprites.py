@@ -6,13 +6,12 @@ crowded scenes of the next lesson find a tower that knows shapes already. Window
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lychee_app.demo.network import Canvas, look, make_canvas, normalised, patches_of
+from lychee_app.demo.network import Canvas, make_canvas, patches_of
 from lychee_app.demo.pack import Art
 from lychee_app.demo.painting import dressed, restyled
 from lychee_app.demo.seeing import LEAST_SHARE, Namer
@@ -95,9 +94,9 @@ class SpriteMaker:
         return torch.randint(0, high, (count,), device=self._device)
 
 
-def sprite_losses(model: Any, namer: Namer, singles: Singles, canvas: Canvas) -> Tensor:
-    """(2,): object names, of each token and of all of an object's tokens together; and tint names."""
-    tokens = look(model, normalised(singles.patches), canvas)
+def sprite_losses(namer: Namer, tokens: Tensor, singles: Singles) -> Tensor:
+    """(2,): object names, of each token and of all of an object's tokens together; and tint names. tokens:
+    (b, 9, hidden), what the vision tower made of the singles."""
     names, tints = namer.objects(tokens).float(), namer.tints(tokens).float()
     shown = singles.shares > LEAST_SHARE
     ground = namer.objects.out_features - 1

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from lychee_app.demo.batches import Batch, Sizes
 from lychee_app.demo.learning import Pupil
-from lychee_app.demo.network import layer_step, look, make_canvas
+from lychee_app.demo.network import make_canvas
 from lychee_app.demo.scenes import Scenes
-from lychee_app.demo.seeing import Viewer, seeing_losses
-from lychee_app.demo.sprites import sprite_canvas, sprite_losses
+from lychee_app.demo.seeing import Viewer
+from lychee_app.demo.sprites import Singles, sprite_canvas, sprite_losses
 
 WARM_UP, KEEP_EVERY, SHOW_EVERY = 100, 300, 50
 Losses = Callable[[Any], Tensor]
@@ -41,8 +41,8 @@ def lessons(minutes: float, scale: int) -> tuple[Lesson, ...]:
     asked = Sizes(24 * scale, judged=4, explained=1)
     named = (0, 0, 0, 0, 0, 0, 1.0, 0.5)
     return (
-        Lesson("sprites", 0.10 * minutes, 2e-3, 0.1, Sizes(64 * scale, 0, 0), named),
-        Lesson("see", 0.20 * minutes, 1.5e-3, 0.2, Sizes(32 * scale, 0, 0), named),
+        Lesson("sprites", 0.10 * minutes, 2e-3, 0.1, Sizes(128 * scale, 0, 0), named),
+        Lesson("see", 0.20 * minutes, 1.5e-3, 0.2, Sizes(24 * scale, 0, 0), named),
         Lesson("tell", 0.25 * minutes, 1e-3, 0.5, asked, (1.0, 1.0, 0.5, 0.3, 0.15, 0.5, 1.0, 0.5)),
         Lesson("whole", 0.45 * minutes, 7e-4, 0.0, asked, (2.0, 2.0, 0.5, 0.1, 0.05, 0.2, 0.5, 0.25)),
     )
@@ -51,27 +51,22 @@ def lessons(minutes: float, scale: int) -> tuple[Lesson, ...]:
 def losses_of(lesson: Lesson, pupil: Pupil, viewer: Viewer) -> Losses:
     """What the feeder hands out -> the eight losses of `Lesson.weights`; those it does not have are zero."""
     device = pupil.gain.device.type
-    if lesson.name == "sprites":
-        canvas = sprite_canvas(device)
-        named = torch.compile(sprite_losses)
-        return lambda singles: _last_two(named(pupil.model, pupil.namer, singles, canvas))
-    if lesson.name == "see":
-        named = torch.compile(seeing_losses)  # every canvas is padded to one shape: compiled once
+    single = sprite_canvas(device)
 
-        def of_scenes(scenes: Scenes) -> Tensor:
-            views, canvas = viewer(scenes), make_canvas(scenes.grid, device)
-            labels = (views.objects, views.tints)
-            return _last_two(named(pupil.model, pupil.namer, canvas, views.patches, labels))
+    def of_singles(singles: Singles) -> Tensor:
+        tokens = pupil.seen(singles.patches, single)
+        return _last_two(sprite_losses(pupil.namer, tokens, singles))
 
-        return of_scenes
-
-    pupil.look, pupil.step = torch.compile(look), torch.compile(layer_step, dynamic=True)
+    def of_scenes(scenes: Scenes) -> Tensor:
+        views = viewer(scenes)
+        tokens = pupil.seen(views.patches, make_canvas(scenes.grid, device))
+        return _last_two(pupil.namer.losses(tokens, views.objects, views.tints))
 
     def of_batch(batch: Batch) -> Tensor:
         canvas = make_canvas(batch.scenes.grid, device)
         return pupil.losses(batch, viewer(batch.scenes), canvas, apart=lesson.name == "tell")
 
-    return of_batch
+    return {"sprites": of_singles, "see": of_scenes}.get(lesson.name, of_batch)
 
 
 def teach(

@@ -20,7 +20,7 @@ from lychee_app.demo.feeding import feeder, keep_freed_memory
 from lychee_app.demo.fetch import BUILD_FOLDER
 from lychee_app.demo.learning import Pupil, make_constants
 from lychee_app.demo.material import Material, load_material
-from lychee_app.demo.network import new_model
+from lychee_app.demo.network import new_model, text_step, vision_step
 from lychee_app.demo.painting import TensorPainter
 from lychee_app.demo.scenes import grid_for
 from lychee_app.demo.seeing import Namer, SceneMaker, Viewer
@@ -59,6 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--workers", type=int, default=14)
     parser.add_argument("--threads", type=int, default=1, help="of the learning process, on a CPU")
+    parser.add_argument(
+        "--compiled", action=argparse.BooleanOptionalAction, default=torch.cuda.is_available(),
+        help="compile the layers (worth it for more than a minute on a card)",
+    )  # fmt: skip
     parser.add_argument("--small", action="store_true", help="a toy model, to try the recipe itself")
     return parser
 
@@ -68,7 +72,11 @@ def _new_pupil(material: Material, options: argparse.Namespace) -> Pupil:
     model = new_model(material.tokenizer.get_vocab_size(), special, small=options.small)
     namer = Namer(model.model.language_model.norm.weight.shape[0], material.art.sprites.shape[1])
     constants = make_constants(_batch_maker(material, 0), options.device)
-    return Pupil(model, namer, constants).to(options.device)
+    pupil = Pupil(model, namer, constants).to(options.device)
+    if options.compiled:
+        pupil.vision_step = torch.compile(vision_step, dynamic=True)
+        pupil.text_step = torch.compile(text_step, dynamic=True)
+    return pupil
 
 
 def _batch_maker(material: Material, seed: int) -> BatchMaker:
