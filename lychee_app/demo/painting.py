@@ -8,15 +8,18 @@ scene means.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lychee_app.demo.drawing import TINTS
-from lychee_app.demo.pack import GLYPH_HEIGHT_PX, Art, Glyphs
-from lychee_app.demo.scenes import SHAPE_SLOTS, TEXT_SLOTS, TOKEN_PX, Scenes
+from lychee_app.demo.pack import GLYPH_HEIGHT_PX, GLYPH_WIDTH_PX, Art, Glyphs
+from lychee_app.demo.scenes import GROUNDS, TOKEN_PX, Scenes
 
 _GREY = (0.299, 0.587, 0.114)
+_RAMP, _STRIPES, _CHECKS, _FLOOR, _CELLS = 1, 2, 3, 5, 6
+"""Kinds of ground that `drawing` knows; 0 is plain and 4 soft waves."""
 Numbers = dict[str, Tensor]
 
 
@@ -41,44 +44,74 @@ class TensorPainter:
     def draw(self, scenes: Scenes, finer: int = 1) -> Painted:
         numbers = {name: torch.from_numpy(array).to(self._device) for name, array in scenes.arrays().items()}
         plane = _plane(scenes.grid, finer, self._device)
-        canvas = _ground(numbers["ground"], plane, scenes.grid)
-        for slot in range(SHAPE_SLOTS):
+        canvas = _ground(scenes, numbers["ground"], plane)
+        for slot in np.flatnonzero((scenes.shape[..., 2] > 1).any(0)):
             canvas = _over(canvas, *_shape(numbers["shape"][:, slot], plane))
         canvas = _over(canvas, *_panel(numbers["panel"], plane))
         owner = torch.full((len(canvas), *canvas.shape[2:]), -1, dtype=torch.int8, device=self._device)
-        for slot in range(scenes.objects.shape[1]):
-            drawn = self._object(numbers, slot, plane)
+        sprites = self._prepared(scenes, numbers)
+        for slot in np.flatnonzero((scenes.objects >= 0).any(0)):
+            drawn = _placed(sprites[:, slot], _object_view(numbers["place"][:, slot]), plane)
             canvas = _over(canvas, drawn[:, :3], drawn[:, 3:])
-            owner = torch.where(drawn[:, 3] > 0.5, slot, owner)
-        for slot in range(TEXT_SLOTS):
-            alpha = self._word(numbers, slot, plane)
+            owner = torch.where(drawn[:, 3] > 0.5, int(slot), owner)
+        for slot in np.flatnonzero((scenes.glyphs >= 0).any(0)):
+            alpha = self._word(numbers, int(slot), plane)
             canvas = _over(canvas, alpha * numbers["text_rgb"][:, slot, :, None, None], alpha)
         return Painted(_finished(F.avg_pool2d(canvas, finer), numbers["post"]), owner[:, ::finer, ::finer])
 
-    def _object(self, numbers: Numbers, slot: int, plane: Tensor) -> Tensor:
-        """Premultiplied RGBA on the canvas (b, 4, height, width); nothing where the slot is empty."""
-        number, tint = numbers["objects"][:, slot], numbers["tints"][:, slot]
-        rgba = self._sprites[numbers["styles"][:, slot].clamp(min=0), number.clamp(min=0)].float() / 255
+    def _prepared(self, scenes: Scenes, numbers: Numbers) -> Tensor:
+        """Every slot's sprite, premultiplied (b, slots, 4, 64, 64); empty where the slot is."""
+        taken = torch.from_numpy(np.flatnonzero(scenes.objects >= 0)).to(self._device)
+        style, number, tint, level = (
+            numbers[name].flatten()[taken] for name in ("styles", "objects", "tints", "levels")
+        )
+        rgba = self._sprites[style, number].float() / 255
         rgba = restyled(rgba) if self._restyle else rgba
-        rgba = dressed(rgba, numbers["shades"][:, slot], tint)
-        rgba = torch.where(_wide(numbers["levels"][:, slot] > 0), _coarse(rgba), rgba)
-        rgba = rgba * _wide(number >= 0)
-        cx, cy, size, angle, flip, stretch = (each[:, None, None] for each in numbers["place"][:, slot].T)
-        across, down = _turned(plane, cx, cy, angle)
-        spots = torch.stack((2 * across * flip / size, 2 * down / (size * stretch)), dim=-1)
-        return F.grid_sample(rgba, spots, align_corners=False)
+        rgba = dressed(rgba, numbers["shades"].flatten(0, 1)[taken], tint)
+        rgba = torch.where(_wide(level > 0), _coarse(rgba), rgba)
+        room = rgba.new_zeros(scenes.objects.size, *rgba.shape[1:])
+        return room.index_copy_(0, taken, rgba).unflatten(0, scenes.objects.shape)
 
     def _word(self, numbers: Numbers, slot: int, plane: Tensor) -> Tensor:
         """Coverage of one line of text (b, 1, height, width)."""
         glyph = numbers["glyphs"][:, slot]
         known = glyph.clamp(min=0)
         mask = self._masks[known][:, None].float() * (_wide(glyph >= 0) * _wide(numbers["post"][:, 3]) / 255)
-        cx, cy, tall, _, angle = (each[:, None, None] for each in numbers["text_place"][:, slot].T)
-        across, down = _turned(plane, cx, cy, angle)
-        width = self._widths[known][:, None, None]
-        column = across / tall.clamp(min=1) * GLYPH_HEIGHT_PX + width / 2
-        spots = torch.stack((2 * column / mask.shape[-1] - 1, 2 * down / tall.clamp(min=1)), dim=-1)
-        return F.grid_sample(mask, spots, align_corners=False)
+        return _placed(mask, _word_view(numbers["text_place"][:, slot], self._widths[known]), plane)
+
+
+def _placed(picture: Tensor, view: Tensor, plane: Tensor) -> Tensor:
+    """picture (b, c, h, w) laid on the canvas. view (b, 2, 3): from canvas pixels to places in the picture,
+    where -1 and 1 are its edges."""
+    _, height, width = plane.shape
+    half_x, half_y = (plane[0, 0, 0] + plane[0, 0, -1]) / 2, (plane[1, 0, 0] + plane[1, -1, 0]) / 2
+    scaled = torch.stack((half_x, half_y))  # of the grid that affine_grid counts from -1 to 1
+    shift = view[:, :, 2] + (view[:, :, :2] * scaled).sum(-1)
+    theta = torch.cat((view[:, :, :2] * scaled, shift[..., None]), dim=2)
+    grid = F.affine_grid(theta, [len(picture), 1, height, width], align_corners=False)
+    return F.grid_sample(picture, grid, align_corners=False)
+
+
+def _object_view(place: Tensor) -> Tensor:
+    cx, cy, size, angle, flip, stretch = place.T
+    return _view((cx, cy), angle, 2 * flip / size, 2 / (size * stretch))
+
+
+def _word_view(place: Tensor, width: Tensor) -> Tensor:
+    """width (b,): of the word in its mask, which is GLYPH_WIDTH_PX wide."""
+    cx, cy, tall, _, angle = place.T
+    tall = tall.clamp(min=1)
+    view = _view((cx, cy), angle, 2 * GLYPH_HEIGHT_PX / (tall * GLYPH_WIDTH_PX), 2 / tall)
+    view[:, 0, 2] += width / GLYPH_WIDTH_PX - 1
+    return view
+
+
+def _view(centre: tuple[Tensor, Tensor], angle: Tensor, across: Tensor, down: Tensor) -> Tensor:
+    """(b, 2, 3): turned by `angle` about `centre`, then scaled."""
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    x, y = torch.stack((cos * across, sin * across)), torch.stack((-sin * down, cos * down))
+    rows = [torch.stack((*row, -row[0] * centre[0] - row[1] * centre[1]), dim=1) for row in (x, y)]
+    return torch.stack(rows, dim=1)
 
 
 def dressed(rgba: Tensor, shades: Tensor, tint: Tensor) -> Tensor:
@@ -141,37 +174,42 @@ def _plane(grid: tuple[int, int], finer: int, device: str) -> Tensor:
     return torch.stack(torch.meshgrid(across, down, indexing="xy"))
 
 
-def _turned(plane: Tensor, cx: Tensor, cy: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance from the centre along an axis turned by `angle`, and across it: (b, height, width) each."""
-    dx, dy, cos, sin = plane[0] - cx, plane[1] - cy, torch.cos(angle), torch.sin(angle)
-    return cos * dx + sin * dy, cos * dy - sin * dx
-
-
 def _over(canvas: Tensor, colour: Tensor, alpha: Tensor) -> Tensor:
-    return canvas * (1 - alpha) + colour
+    return torch.addcmul(canvas + colour, canvas, alpha, value=-1)
 
 
-def _ground(ground: Tensor, plane: Tensor, grid: tuple[int, int]) -> Tensor:
-    """(b, 11) -> (b, 3, height, width): the seven kinds of `drawing`, each computed for all and one taken."""
-    height, width = (side * TOKEN_PX for side in grid)
-    kind, angle, frequency, phase, level = (ground[:, at, None, None] for at in (0, 7, 8, 9, 10))
-    x, y = plane - plane[:, :1, :1]  # the pixels' corners, as `drawing` counts
-    cos, sin = torch.cos(angle), torch.sin(angle)
-    along = (x - width / 2) * cos + (y - height / 2) * sin
-    across = (y - height / 2) * cos - (x - width / 2) * sin
-    wave, cross = torch.sin(along * frequency + phase), torch.sin(across * frequency * 0.7)
-    soft = 0.5 + 0.25 * wave + 0.25 * torch.sin(across * frequency * 0.7 + phase * 3)
-    planks = torch.where(y / height > level, 0.8 + 0.2 * (wave > 0.9), 0.15 * y / height)
-    cell = torch.floor(x * frequency) * 12.9898 + torch.floor(y * frequency) * 78.233 + phase
-    cells = torch.frac(torch.sin(cell) * 43758.5453) % 1
-    ramp = (along / max(width, height) + 0.5).clamp(0, 1)
-    kinds = {1: ramp, 2: (wave * 4 + 0.5).clamp(0, 1), 3: (wave * cross * 8 + 0.5).clamp(0, 1), 4: soft,
-             5: planks, 6: cells}  # fmt: skip
-    mix = torch.zeros_like(along)
-    for number, each in kinds.items():
-        mix = torch.where(kind == number, each, mix)
+def _ground(scenes: Scenes, ground: Tensor, plane: Tensor) -> Tensor:
+    """(b, 11) -> (b, 3, height, width): the seven kinds of `drawing`."""
+    corners = plane - plane[:, :1, :1]  # of the pixels, as `drawing` counts
+    mix = ground.new_zeros(len(ground), *plane.shape[1:])
+    for kind in range(1, GROUNDS):
+        taken = torch.from_numpy(np.flatnonzero(scenes.ground[:, 0] == kind)).to(ground.device)
+        mix.index_copy_(0, taken, _pattern(kind, ground[taken], corners, scenes.grid))
     first, second = ground[:, 1:4, None, None], ground[:, 4:7, None, None]
     return first + (second - first) * mix[:, None]
+
+
+def _pattern(kind: int, ground: Tensor, corners: Tensor, grid: tuple[int, int]) -> Tensor:
+    """How much of the second colour: (b, height, width), 0 to 1."""
+    height, width = (side * TOKEN_PX for side in grid)
+    angle, frequency, phase, level = (ground[:, at, None, None] for at in (7, 8, 9, 10))
+    x, y = corners
+    if kind == _CELLS:
+        cell = torch.floor(x * frequency) * 12.9898 + torch.floor(y * frequency) * 78.233 + phase
+        return torch.frac(torch.sin(cell) * 43758.5453) % 1
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    along = (x - width / 2) * cos + (y - height / 2) * sin
+    if kind == _RAMP:
+        return (along / max(width, height) + 0.5).clamp(0, 1)
+    wave = torch.sin(along * frequency + phase)
+    if kind == _STRIPES:
+        return (wave * 4 + 0.5).clamp(0, 1)
+    if kind == _FLOOR:
+        return torch.where(y / height > level, 0.8 + 0.2 * (wave > 0.9), 0.15 * y / height)
+    across = ((y - height / 2) * cos - (x - width / 2) * sin) * frequency * 0.7
+    if kind == _CHECKS:
+        return (wave * torch.sin(across) * 8 + 0.5).clamp(0, 1)
+    return 0.5 + 0.25 * wave + 0.25 * torch.sin(across + phase * 3)
 
 
 def _shape(shape: Tensor, plane: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from lychee_app.demo.scenes import MAX_TOKENS, TOKEN_PX, Look, Scenes, random_gr
 
 LEAST_SHARE = 0.2
 """A token shows an object that covers at least this much of it; under that it shows the ground."""
-FINE = 0.5
+FINE = 0.3
 """How often scenes are drawn at twice the size and brought down, as a photo is."""
 
 
