@@ -49,7 +49,7 @@ class PixelLayout:
         try:
             values = json.loads(file.read_text("utf-8"))
             values = values.get("image_processor", values)
-            return cls(**_fields(values))
+            return _sensible(cls(**_fields(values)))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             message = f"{file} cannot be read as an image processor's settings: {error}. Fetch it again."
             raise CheckpointError(message, code="preprocessor-broken") from error
@@ -60,6 +60,16 @@ def budget(layout: PixelLayout) -> ImageBudget:
     token = layout.token_px**2
     least = max(1, layout.min_px // token)
     return ImageBudget(max(least, layout.max_px // token), least, layout.token_px)
+
+
+def _sensible(layout: PixelLayout) -> PixelLayout:
+    """Raises ValueError for numbers no picture can be cut by."""
+    whole = (layout.patch_px, layout.merge, layout.frames, layout.min_px, layout.max_px)
+    if not all(type(number) is int and 0 < number < 1 << 40 for number in whole):
+        raise ValueError(f"sizes must be whole numbers above 0, not {whole}")
+    if len(layout.mean) != 3 or len(layout.std) != 3 or not all(layout.std):
+        raise ValueError(f"mean {layout.mean} and deviation {layout.std} must be three numbers each")
+    return layout
 
 
 def _fields(values: Mapping[str, Any]) -> dict[str, Any]:

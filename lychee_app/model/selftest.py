@@ -1,30 +1,33 @@
 """Does a loaded checkpoint rank at all? A known match must score above a known mismatch, with finite logits.
 
 A reranker without its chat template, with a broken shard or of the wrong fine-tuning still loads and still
-answers, almost at random; this is what notices. Knows one picture and two queries. A checkpoint folder may
-bring its own in `selftest.json`: {"image": a file beside it, "match": ..., "mismatch": ...}.
+answers, almost at random; this is what notices. Knows two queries and a picture of each: what prefers one
+query whatever it sees fails at one of the pictures. A checkpoint folder may bring its own in
+`selftest.json`: {"image": a file beside it, "match": ..., "mismatch": ..., "other": a file that shows the
+mismatch, if there is one}.
 """
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from lychee_app.errors import CheckpointError, ModelLost
+from lychee_app.errors import CheckpointError, ModelLost, OutOfMemory, ScoringError
 from lychee_app.records import Candidate, Scorer
 
-_SIDE_TOKENS = 6
+_SIDE_TOKENS, _LARGEST_PX = 6, 4096
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A picture, a query it shows, and one it does not."""
+    """A picture, a query it shows, and one it does not. `other`: a picture of which the reverse is true."""
 
     image: Image.Image
     match: str
     mismatch: str
+    other: Image.Image | None = None
 
 
 @dataclass(frozen=True)
@@ -43,18 +46,28 @@ class SelfTest:
 
 
 def check(scorer: Scorer, probe: Probe | None = None) -> SelfTest:
-    """One image, two queries. Raises CheckpointError when the match does not win, or a NaN comes out."""
+    """Each picture, two queries. Raises CheckpointError when a match does not win, or a NaN comes out."""
     probe = probe or drawn()
+    result = _asked(scorer, probe.image, probe.match, probe.mismatch)
+    if probe.other is not None:
+        other = _asked(scorer, probe.other, probe.mismatch, probe.match)
+        result = replace(result, seconds=result.seconds + other.seconds)
+    return result
+
+
+def _asked(scorer: Scorer, image: Image.Image, match: str, mismatch: str) -> SelfTest:
     try:
-        replies = scorer.judge(_candidate(probe, scorer.info.budget.token_px), [probe.match, probe.mismatch])
-    except ModelLost as error:
+        replies = scorer.judge(_candidate(image, scorer.info.budget.token_px), [match, mismatch])
+    except OutOfMemory:
+        raise
+    except (ModelLost, ScoringError) as error:
         raise CheckpointError(f"{_AGAIN} ({error})", code="self-test") from error
     yes, no = (reply.margin for reply in replies)
     if yes is None or no is None:
         raise CheckpointError(f"{_AGAIN} (it gave no logits)", code="self-test")
-    result = SelfTest(probe.match, probe.mismatch, yes, no, sum(reply.seconds for reply in replies))
+    result = SelfTest(match, mismatch, yes, no, sum(reply.seconds for reply in replies))
     if not result.passed:
-        found = f'"{probe.match}" got {yes:.2f}, "{probe.mismatch}" got {no:.2f} for one and the same picture'
+        found = f'"{match}" got {yes:.2f}, "{mismatch}" got {no:.2f} for one and the same picture'
         raise CheckpointError(f"{_AGAIN} ({found})", code="self-test")
     return result
 
@@ -72,23 +85,35 @@ def probe_of(folder: Path) -> Probe:
         return drawn()
     try:
         values = json.loads(file.read_text("utf-8"))
-        with Image.open(folder / values["image"]) as image:
-            return Probe(image.convert("RGB"), str(values["match"]), str(values["mismatch"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        other = _picture(folder, values["other"]) if "other" in values else None
+        match, mismatch = str(values["match"]), str(values["mismatch"])
+        return Probe(_picture(folder, values["image"]), match, mismatch, other)
+    except Exception as error:  # a decoder of images raises whatever it likes
         raise CheckpointError(f"{file} cannot be used: {error}. Fetch it again.", code="self-test") from error
 
 
+def _picture(folder: Path, name: str) -> Image.Image:
+    """Of a plain kind, and beside the file that names it: a checkpoint comes from anywhere."""
+    if Path(name).name != name:
+        raise ValueError(f"{name!r} is not beside it")
+    with Image.open(folder / name, formats=["PNG", "JPEG"]) as image:
+        if max(image.size) > _LARGEST_PX:
+            raise ValueError(f"{name} has {image.size} pixels, over {_LARGEST_PX} a side")
+        return image.convert("RGB")
+
+
 def drawn() -> Probe:
-    """A red disc on white."""
-    image = Image.new("RGB", (168, 168), "white")
-    ImageDraw.Draw(image).ellipse((28, 28, 140, 140), fill=(220, 20, 20))
-    return Probe(image, "a red circle", "a blue square")
+    """A red disc on white, and a blue square."""
+    disc, square = (Image.new("RGB", (168, 168), "white") for _ in range(2))
+    ImageDraw.Draw(disc).ellipse((28, 28, 140, 140), fill=(220, 20, 20))
+    ImageDraw.Draw(square).rectangle((28, 28, 140, 140), fill=(20, 40, 220))
+    return Probe(disc, "a red circle", "a blue square", square)
 
 
-def _candidate(probe: Probe, token_px: int) -> Candidate:
+def _candidate(picture: Image.Image, token_px: int) -> Candidate:
     """Sized by itself, not by intake: a self-test must not depend on the user's token budget."""
-    scale = _SIDE_TOKENS * token_px / max(probe.image.size)
-    width, height = (max(1, round(side * scale / token_px)) * token_px for side in probe.image.size)
-    image = probe.image.resize((width, height), Image.Resampling.BICUBIC)
-    sha256 = hashlib.sha256(probe.image.tobytes()).hexdigest()
-    return Candidate(0, "self-test", sha256, image, *probe.image.size)
+    scale = _SIDE_TOKENS * token_px / max(picture.size)
+    width, height = (max(1, round(side * scale / token_px)) * token_px for side in picture.size)
+    image = picture.resize((width, height), Image.Resampling.BICUBIC)
+    sha256 = hashlib.sha256(picture.tobytes()).hexdigest()
+    return Candidate(0, "self-test", sha256, image, *picture.size)

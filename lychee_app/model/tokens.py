@@ -135,7 +135,7 @@ def _template(folder: Path) -> str:
         file = folder / name
         if not file.is_file():
             continue
-        text = file.read_text("utf-8")
+        text = _text(file)
         template = text if name.endswith(".jinja") else _json(text, file).get("chat_template")
         if isinstance(template, str):
             return template
@@ -143,12 +143,24 @@ def _template(folder: Path) -> str:
     raise CheckpointError(message, code="template-missing")
 
 
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{file} cannot be read ({error}). Fetch the checkpoint again."
+        raise CheckpointError(message, code="template-broken") from error
+
+
 def _json(text: str, file: Path) -> dict[str, Any]:
     try:
-        return json.loads(text)
-    except ValueError as error:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
         message = f"{file} is no JSON ({error}). Fetch the checkpoint again."
         raise CheckpointError(message, code="template-broken") from error
+    if not isinstance(values, dict):
+        message = f"{file} holds no settings but {type(values).__name__}. Fetch the checkpoint again."
+        raise CheckpointError(message, code="template-broken")
+    return values
 
 
 def _render(template: str, messages: list[prompt.Message], folder: Path) -> str:

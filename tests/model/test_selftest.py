@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lychee_app.errors import CheckpointError, ModelLost
+from lychee_app.bench import pictures
+from lychee_app.errors import CheckpointError, ModelLost, OutOfMemory, ScoringError
 from lychee_app.model import selftest
 from lychee_app.model.scorer import open_scorer
 from lychee_app.records import Candidate, MemoryReading, Reply, ScorerInfo
@@ -17,16 +18,22 @@ from lychee_app.settings import Settings
 
 
 class Told:
-    """A scorer whose margins are told beforehand."""
+    """A scorer whose margins are told beforehand; `blind`: the same ones whatever the picture."""
 
     info = ScorerInfo("told", "", "float32", "cpu")
 
-    def __init__(self, **margins: float) -> None:
+    def __init__(self, blind: bool = False, **margins: float) -> None:
         self.margins = {name.replace("_", " "): margin for name, margin in margins.items()}
         self.seen: list[Candidate] = []
+        self.blind = blind
+        self.failure: Exception | None = None
 
     def judge(self, candidate: Candidate, queries: Sequence[str], instruction: str = "") -> list[Reply]:
         self.seen.append(candidate)
+        if self.failure:
+            raise self.failure
+        if len(self.seen) == 2 and not self.blind:
+            self.margins = dict(zip(self.margins, reversed(self.margins.values()), strict=True))
         return [self._reply(query) for query in queries]
 
     def _reply(self, query: str) -> Reply:
@@ -59,6 +66,21 @@ def test_a_match_that_does_not_win_is_refused(match: float, mismatch: float) -> 
     assert '"a red circle" got' in str(caught.value)
 
 
+def test_what_prefers_one_query_whatever_it_sees_is_refused() -> None:
+    scorer = Told(blind=True, a_red_circle=2.0, a_blue_square=-1.0)
+    with pytest.raises(CheckpointError, match='"a blue square" got'):
+        selftest.check(scorer)
+    assert len({candidate.sha256 for candidate in scorer.seen}) == 2
+
+
+def test_a_pass_that_fails_is_a_broken_checkpoint_but_too_little_memory_is_not() -> None:
+    for failure, expected in ((ScoringError("bad"), CheckpointError), (OutOfMemory("full"), OutOfMemory)):
+        scorer = Told(a_red_circle=2.0, a_blue_square=-1.0)
+        scorer.failure = failure
+        with pytest.raises(expected):
+            selftest.check(scorer)
+
+
 def test_numbers_that_are_not_finite_are_refused() -> None:
     with pytest.raises(CheckpointError, match="not finite"):
         selftest.check(Told(a_red_circle=math.nan, a_blue_square=0.0))
@@ -80,11 +102,30 @@ def test_a_checkpoint_brings_its_own_probe(tiny: Path, tmp_path: Path, settings:
     assert sorted(outcomes) == ["opens", "self-test"]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"image": "no.png", "match": "a", "mismatch": "b"}', "{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"image": "no.png", "match": "a", "mismatch": "b"}',
+        '{"image": "../outside.png", "match": "a", "mismatch": "b"}',
+        '{"image": "drawing.eps", "match": "a", "mismatch": "b"}',
+        '{"image": "cut.png", "match": "a", "mismatch": "b"}',
+        '{"image": "huge.png", "match": "a", "mismatch": "b"}',
+    ],
+)
 def test_a_probe_that_cannot_be_read_is_named(text: str, tmp_path: Path) -> None:
-    (tmp_path / "selftest.json").write_text(text)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    whole = pictures.good("PNG")
+    (tmp_path / "outside.png").write_bytes(whole)
+    (folder / "cut.png").write_bytes(whole[:60])
+    (folder / "huge.png").write_bytes(pictures.png_black(9000, 10))
+    (folder / "drawing.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    (folder / "selftest.json").write_text(text)
     with pytest.raises(CheckpointError, match=r"selftest\.json"):
-        selftest.probe_of(tmp_path)
+        selftest.probe_of(folder)
 
 
 def test_without_a_probe_of_its_own_a_disc_is_drawn(tmp_path: Path) -> None:

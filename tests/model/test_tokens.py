@@ -198,3 +198,12 @@ def edit(file: Path, change: Any) -> None:
     values = json.loads(file.read_text("utf-8"))
     change(values)
     file.write_text(json.dumps(values), "utf-8")
+
+
+@pytest.mark.parametrize("data", [b"[]", b'"text"', b"3", b"\xff\xfe{}", b'{"chat_template": "caf\xe9"}', b"["])
+def test_a_template_file_that_is_no_template_file_is_named(data: bytes, tiny: Path, tmp_path: Path) -> None:
+    folder = copy(tiny, tmp_path)
+    (folder / "chat_template.json").write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"chat_template\.json") as caught:
+        Codec(folder, image_id(folder))
+    assert caught.value.code == "template-broken"
