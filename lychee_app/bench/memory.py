@@ -31,7 +31,8 @@ QUERY = "a red lamp on a green sofa"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="demo", help="demo, lychee, a hub name or a folder")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of 32 images")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of their own before the long one")
+    parser.add_argument("--round-images", type=int, default=32, help="images of each of these")
     parser.add_argument("--images", type=int, default=500, help="images of the long run after them")
     parser.add_argument("--megapixels", type=float, default=0.3)
     parser.add_argument("--image-tokens", type=int, default=1280, help="the budget of one image")
@@ -53,11 +54,14 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = replace(Settings.from_environment(), max_image_tokens=arguments.image_tokens)
     with tempfile.TemporaryDirectory(prefix="lychee-bench-") as folder:
-        files = photos.write(Path(folder), max(32, arguments.images), arguments.megapixels)
+        count = max(arguments.round_images, arguments.images)
+        files = photos.write(Path(folder), count, arguments.megapixels)
         started = time.perf_counter()
         scorer = open_scorer(arguments.model, settings=settings, device=arguments.device, self_test=False)
         opened = time.perf_counter() - started
-        readings = [_after(files[:32], scorer, settings) for _ in range(arguments.rounds)]
+        readings = [
+            _after(files[: arguments.round_images], scorer, settings) for _ in range(arguments.rounds)
+        ]
         long = _long_run(files[: arguments.images], scorer, settings)
     result = {
         "bench": "memory",
@@ -130,7 +134,7 @@ def _held_or_not(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _apart(limit: float, arguments: argparse.Namespace) -> dict[str, Any]:
     """The same with this limit alone, in a new process: a limit cannot be taken back."""
-    names = ("model", "rounds", "images", "megapixels", "image_tokens", "device")
+    names = ("model", "rounds", "round_images", "images", "megapixels", "image_tokens", "device")
     values = {name: getattr(arguments, name) for name in names} | {"limit_gb": limit}
     given = [
         word
@@ -147,7 +151,8 @@ def _apart(limit: float, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _show(result: dict[str, Any]) -> None:
     print(f"{result['model']} on {result['device']}, torch {result['torch']}, {result['passes']}")
-    print("\n".join(f"  {warning}" for warning in result["warnings"]))
+    for warning in result["warnings"]:
+        print(f"  {warning}")
     for each in [*result["rounds"], *result["long_run"]]:
         print(
             f"{each['images']:6d} images {each['ms_per_image']:8.1f} ms each, "
