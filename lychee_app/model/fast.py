@@ -17,6 +17,7 @@ Knows rows of token ids and one image at a time. Does not know text, scores, or 
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -58,6 +59,8 @@ class FastForward:
         self._merge: int = model.config.vision_config.spatial_merge_size
         head = model.lm_head.weight.detach()
         self._device, self._dtype = head.device, head.dtype
+        on_card = self._device.type == "cuda"
+        self._here = torch.cuda.device(self._device) if on_card else nullcontext()  # Triton asks which card
         steps = fused_steps(self._device, self._dtype, _widths(model.config)) if kernels else None
         self.steps: Steps = steps or PlainSteps()
         self._vision = VisionTower(model.model.visual, self.steps)
@@ -67,21 +70,23 @@ class FastForward:
         self._decoder = _decoder(self._text, head, capture, fused=steps is not None)
         self._prefixes: OrderedDict[tuple[Ids, ...], Tensor] = OrderedDict()
         self._plan: Callable[..., TextPlan] = lru_cache(KEPT_PLANS)(self._make_plan)
-        if self._device.type == "cuda":
+        if on_card:
             torch.cuda.empty_cache()  # the matrices that were joined
 
     @torch.inference_mode()
     def embed_image(self, patches: Tensor, grid: Grid) -> Tensor:
         plan = self._vision.plan(grid)
         tokens = len(patches) // self._merge**2
-        return self._run(
-            tokens, ("image", grid), lambda given: self._vision(given, plan), patches.to(self._dtype)
-        )
+        with self._here:
+            return self._run(
+                tokens, ("image", grid), lambda given: self._vision(given, plan), patches.to(self._dtype)
+            )
 
     @torch.inference_mode()
     def last_hidden(self, rows: Sequence[Tensor], image: Tensor, grid: Grid) -> Tensor:
         split = [self._split(ids, len(image)) for ids in rows]
-        return torch.cat([self._read(part, image, grid) for part in packs(split, len(image))])
+        with self._here:
+            return torch.cat([self._read(part, image, grid) for part in packs(split, len(image))])
 
     @torch.inference_mode()
     def generate(
@@ -92,9 +97,10 @@ class FastForward:
         kept = self._decoder.buffer(len(ids) + max_tokens)
         x = self._text.embed(ids.to(self._device))
         x[start : start + len(image)] = image
-        hidden = self._text(x, self._text.plan((0,), (len(ids),), positions), kept)
-        prompt = Prefilled(hidden, kept, len(ids), int(positions.max()) + 1)
-        return self._decoder.generate(prompt, max_tokens, stop_ids)
+        with self._here:
+            hidden = self._text(x, self._text.plan((0,), (len(ids),), positions), kept)
+            prompt = Prefilled(hidden, kept, len(ids), int(positions.max()) + 1)
+            return self._decoder.generate(prompt, max_tokens, stop_ids)
 
     def forget(self) -> None:
         self._prefixes.clear()

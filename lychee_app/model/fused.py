@@ -106,7 +106,8 @@ def fused_steps(device: torch.device, dtype: torch.dtype, widths: tuple[int, ...
         from lychee_app.model.kernels import FusedSteps  # Triton is not on every platform
 
         fused = FusedSteps()
-        agreed = all(agree(fused, device, dtype, width) for width in widths)
+        with torch.cuda.device(device):
+            agreed = all(agree(fused, device, dtype, width) for width in widths)
     except Exception as error:  # a missing compiler, an old Triton, a card it does not know
         log.warning("Triton kernels are not used here: %s", error)
         return None

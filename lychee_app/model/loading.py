@@ -87,7 +87,12 @@ def load_lean(checkpoint: Checkpoint, device: str, precision: Precision) -> Load
     dtype, name = _dtype(device, precision)
     if device != "cpu" or not _fits(checkpoint, dtype):
         return None
-    model = skeleton.read(checkpoint, dtype)
+    try:
+        model = skeleton.read(checkpoint, dtype)
+    except CheckpointError:
+        raise
+    except Exception:  # whatever it is that it stumbles over: the full loader says what is wrong with it
+        return None
     if model is None or not capable(model):
         return None
     return Loaded(model, device, name, _notes(checkpoint, device))

@@ -16,6 +16,7 @@ from lychee_app.model.fused import Norm, PlainSteps
 from lychee_app.model.kernels import FusedSteps
 from lychee_app.model.projections import Projection, joined
 from lychee_app.model.text import TextDecoder
+from tests.model.tape import Tape
 
 CPU = torch.device("cpu")
 
@@ -64,11 +65,15 @@ def generation(folder: Path) -> None:
     text = TextDecoder(model.model.language_model, FusedSteps())
     x, positions = torch.randn(9, text.table.shape[1]), torch.arange(9).expand(3, -1)
     made = []
-    for decoder in (PlainDecoder(text, head), FusedDecoder(text, head)):
+    tape = Tape()
+    for decoder in (PlainDecoder(text, head), FusedDecoder(text, head), FusedDecoder(text, head, tape)):
         kept = decoder.buffer(13)
         hidden = text(x.clone(), text.plan((0,), (9,), positions), kept)
         made.append(decoder.generate(Prefilled(hidden, kept, 9, 7), 4, frozenset()))
-    assert made[0] == made[1], made
+    assert made[0] == made[1] == made[2], made
+    assert (tape.recorded, tape.replayed) == (1, 2)
+    again = decoder.generate(Prefilled(hidden, kept, 9, 7), 4, frozenset())
+    assert (again, tape.recorded, tape.replayed) == (made[0], 1, 5)
     stop = frozenset({made[0][2]})
     assert FusedDecoder(text, head).generate(Prefilled(hidden, kept, 9, 7), 4, stop) == made[0][:3]
 

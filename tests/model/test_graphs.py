@@ -7,26 +7,7 @@ import torch
 from torch import Tensor
 
 from lychee_app.model.graphs import REMEMBERED, Capture, Recorded, Recordings
-
-
-class Tape:
-    """A capture for the processor: runs the work anew into one place, as a graph does."""
-
-    def __init__(self) -> None:
-        self.recorded = self.replayed = self.renewed = 0
-
-    def __call__(self, work: Callable[[], Tensor]) -> Recorded:
-        self.recorded += 1
-        out = work().clone()
-
-        def run() -> None:
-            self.replayed += 1
-            out.copy_(work())
-
-        return Recorded(run, out)
-
-    def renew(self) -> None:
-        self.renewed += 1
+from tests.model.tape import Tape
 
 
 class Broken(Tape):

@@ -39,6 +39,20 @@ def test_a_missing_tensor_is_refused_not_made_up(
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+@pytest.mark.parametrize(
+    ("name", "value"), [("intermediate_size", -1), ("hidden_size", 0), ("num_attention_heads", 1.5)]
+)
+def test_a_config_of_nonsense_is_refused_and_never_a_traceback(
+    name: str, value: float, tiny: Path, tmp_path: Path, settings: Settings
+) -> None:
+    folder = Path(shutil.copytree(tiny, tmp_path / "odd"))
+    config = json.loads((folder / "config.json").read_text())
+    (config.get("text_config") or config)[name] = value
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError):
+        open_scorer(folder, settings=settings, device="cpu")
+
+
 def test_a_tensor_of_another_shape_is_refused(
     fast: bool, tiny: Path, tmp_path: Path, settings: Settings
 ) -> None:

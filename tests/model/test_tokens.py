@@ -200,7 +200,9 @@ def edit(file: Path, change: Any) -> None:
     file.write_text(json.dumps(values), "utf-8")
 
 
-@pytest.mark.parametrize("data", [b"[]", b'"text"', b"3", b"\xff\xfe{}", b'{"chat_template": "caf\xe9"}', b"["])
+@pytest.mark.parametrize(
+    "data", [b"[]", b'"text"', b"3", b"\xff\xfe{}", b'{"chat_template": "caf\xe9"}', b"["]
+)
 def test_a_template_file_that_is_no_template_file_is_named(data: bytes, tiny: Path, tmp_path: Path) -> None:
     folder = copy(tiny, tmp_path)
     (folder / "chat_template.json").write_bytes(data)
