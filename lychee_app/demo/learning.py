@@ -7,13 +7,12 @@ afterwards. Knows losses and masks. Does not know where batches come from or whe
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lychee_app.demo.batches import Batch, BatchMaker, Words
-from lychee_app.demo.network import Canvas, Step, look, normalised, read, text_step, vision_step
+from lychee_app.demo.network import Canvas, Steps, look, normalised, read, sent
 from lychee_app.demo.phrases import VALUES
 from lychee_app.demo.seeing import Namer, Views
 
@@ -60,16 +59,15 @@ class Pupil(nn.Module):
         self.model = model
         self.namer = namer
         self.constants = constants
-        self.vision_step: Step = vision_step
-        self.text_step: Step = text_step
-        """One layer each; on a card, their compiled twins."""
+        self.steps = Steps.plain()
+        """Or their compiled twins."""
         self.gain = nn.Parameter(torch.tensor(0.2))
         self.match_seen = nn.Linear(namer.objects.in_features, len(VALUES))
         self.match_word = nn.Linear(namer.objects.in_features, len(VALUES))
 
     def seen(self, patches: Tensor, canvas: Canvas) -> Tensor:
         """Image tokens (b, t, hidden) of patches (b, places, 588), 0 to 255."""
-        return look(self.model, normalised(patches), canvas, self.vision_step)
+        return look(self.model, normalised(patches), canvas, self.steps)
 
     def losses(self, batch: Batch, views: Views, canvas: Canvas, *, apart: bool) -> Tensor:
         """(8,): judge, wording, explain, words of both (objects, tints), matches, image tokens (objects,
@@ -126,7 +124,7 @@ class Pupil(nn.Module):
         mask = torch.cat([_ones(x, before), real], dim=1)[:, None, None] & _causal(x, before)
         place = _place(changing, start, shown, suffix.shape[1])
         prefix = embed(self.constants.prefix)[None]
-        states, early, middle = read(self.model, x, place, mask, prefix, step=self.text_step)
+        states, early, middle = read(self.model, x, place, mask, prefix, steps=self.steps)
         width = rows.shape[1]
         seen = middle[:, width : width + shown.tokens.shape[1]]
         return F.linear(states[:, -1], embed.weight), early[:, :width], seen
@@ -142,7 +140,7 @@ class Pupil(nn.Module):
         real = torch.cat([changing >= 0, shown.real, _ones(x, tail.shape[1])], dim=1)
         mask = real[:, None, None] & _causal(x, 0) | torch.eye(x.shape[1], dtype=torch.bool, device=x.device)
         place = _place(changing, start, shown, tail.shape[1])
-        states, early, middle = read(self.model, x, place, mask, step=self.text_step)
+        states, early, middle = read(self.model, x, place, mask, steps=self.steps)
         lead = x.shape[1] - tail.shape[1]
         at = self._to(batch.answer_at)[:, :, None].expand(-1, -1, states.shape[2]) + lead
         return F.linear(states.gather(1, at), embed.weight), early[:, lead:], middle[:, lead:]
@@ -152,7 +150,7 @@ class Pupil(nn.Module):
         return self.namer.losses(states, self._to(words.objects), self._to(words.tints))
 
     def _to(self, array: Any) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.gain.device)
+        return sent(array, str(self.gain.device))
 
 
 def _at(states: Tensor, at: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lychee_app.demo.drawing import TINTS
+from lychee_app.demo.network import sent
 from lychee_app.demo.pack import GLYPH_HEIGHT_PX, GLYPH_WIDTH_PX, Art, Glyphs
 from lychee_app.demo.scenes import GROUNDS, TOKEN_PX, Scenes
 
@@ -39,79 +40,78 @@ class TensorPainter:
         self._sprites = torch.tensor(art.sprites, device=device).permute(0, 1, 4, 2, 3).contiguous()
         self._masks = torch.tensor(glyphs.masks, device=device)
         self._widths = torch.tensor(glyphs.widths, dtype=torch.float, device=device)
-        self._device, self._restyle = device, restyle
+        self.device, self._restyle = device, restyle
 
     def draw(self, scenes: Scenes, finer: int = 1) -> Painted:
-        numbers = {name: torch.from_numpy(array).to(self._device) for name, array in scenes.arrays().items()}
-        plane = _plane(scenes.grid, finer, self._device)
+        numbers = {name: sent(array, self.device) for name, array in scenes.arrays().items()}
+        plane = _plane(scenes.grid, finer, self.device)
         canvas = _ground(scenes, numbers["ground"], plane)
         for slot in np.flatnonzero((scenes.shape[..., 2] > 1).any(0)):
             canvas = _over(canvas, *_shape(numbers["shape"][:, slot], plane))
         canvas = _over(canvas, *_panel(numbers["panel"], plane))
-        owner = torch.full((len(canvas), *canvas.shape[2:]), -1, dtype=torch.int8, device=self._device)
-        sprites = self._prepared(scenes, numbers)
+        owner = torch.full((len(canvas), *canvas.shape[2:]), -1, dtype=torch.int8, device=self.device)
+        sprites, views = self._prepared(scenes, numbers), _object_view(numbers["place"])
         for slot in np.flatnonzero((scenes.objects >= 0).any(0)):
-            drawn = _placed(sprites[:, slot], _object_view(numbers["place"][:, slot]), plane)
+            drawn = _placed(sprites[:, slot], views[:, slot], plane)
             canvas = _over(canvas, drawn[:, :3], drawn[:, 3:])
             owner = torch.where(drawn[:, 3] > 0.5, int(slot), owner)
+        masks, views = self._words(numbers)
         for slot in np.flatnonzero((scenes.glyphs >= 0).any(0)):
-            alpha = self._word(numbers, int(slot), plane)
+            alpha = _placed(masks[:, slot], views[:, slot], plane)
             canvas = _over(canvas, alpha * numbers["text_rgb"][:, slot, :, None, None], alpha)
         return Painted(_finished(F.avg_pool2d(canvas, finer), numbers["post"]), owner[:, ::finer, ::finer])
 
     def _prepared(self, scenes: Scenes, numbers: Numbers) -> Tensor:
         """Every slot's sprite, premultiplied (b, slots, 4, 64, 64); empty where the slot is."""
-        taken = torch.from_numpy(np.flatnonzero(scenes.objects >= 0)).to(self._device)
-        style, number, tint, level = (
-            numbers[name].flatten()[taken] for name in ("styles", "objects", "tints", "levels")
-        )
+        full = np.flatnonzero(scenes.objects >= 0)
+        taken = sent(full, self.device)
+        style, number, tint = (numbers[name].flatten()[taken] for name in ("styles", "objects", "tints"))
         rgba = self._sprites[style, number].float() / 255
         rgba = restyled(rgba) if self._restyle else rgba
         rgba = dressed(rgba, numbers["shades"].flatten(0, 1)[taken], tint)
-        rgba = torch.where(_wide(level > 0), _coarse(rgba), rgba)
+        coarse = sent(np.flatnonzero(scenes.levels.ravel()[full] > 0), self.device)
+        rgba.index_copy_(0, coarse, _coarse(rgba[coarse]))
         room = rgba.new_zeros(scenes.objects.size, *rgba.shape[1:])
         return room.index_copy_(0, taken, rgba).unflatten(0, scenes.objects.shape)
 
-    def _word(self, numbers: Numbers, slot: int, plane: Tensor) -> Tensor:
-        """Coverage of one line of text (b, 1, height, width)."""
-        glyph = numbers["glyphs"][:, slot]
-        known = glyph.clamp(min=0)
-        mask = self._masks[known][:, None].float() * (_wide(glyph >= 0) * _wide(numbers["post"][:, 3]) / 255)
-        return _placed(mask, _word_view(numbers["text_place"][:, slot], self._widths[known]), plane)
+    def _words(self, numbers: Numbers) -> tuple[Tensor, Tensor]:
+        """Coverage of every line of text (b, slots, 1, 24, 160), zero where there is none; their views."""
+        known = numbers["glyphs"].clamp(min=0)
+        strength = (numbers["glyphs"] >= 0) * numbers["post"][:, 3:] / 255
+        masks = self._masks[known] * strength[..., None, None]
+        return masks[:, :, None], _word_view(numbers["text_place"], self._widths[known])
 
 
 def _placed(picture: Tensor, view: Tensor, plane: Tensor) -> Tensor:
     """picture (b, c, h, w) laid on the canvas. view (b, 2, 3): from canvas pixels to places in the picture,
     where -1 and 1 are its edges."""
-    _, height, width = plane.shape
-    half_x, half_y = (plane[0, 0, 0] + plane[0, 0, -1]) / 2, (plane[1, 0, 0] + plane[1, -1, 0]) / 2
-    scaled = torch.stack((half_x, half_y))  # of the grid that affine_grid counts from -1 to 1
-    shift = view[:, :, 2] + (view[:, :, :2] * scaled).sum(-1)
-    theta = torch.cat((view[:, :, :2] * scaled, shift[..., None]), dim=2)
-    grid = F.affine_grid(theta, [len(picture), 1, height, width], align_corners=False)
-    return F.grid_sample(picture, grid, align_corners=False)
+    x, y = plane[0, 0], plane[1, :, 0, None]
+    by_x, by_y, shift = (view[..., at, None, None] for at in range(3))  # (b, 2, 1, 1)
+    spots = torch.addcmul(by_y * y + shift, by_x, x)
+    return F.grid_sample(picture, spots.permute(0, 2, 3, 1), align_corners=False)
 
 
 def _object_view(place: Tensor) -> Tensor:
-    cx, cy, size, angle, flip, stretch = place.T
+    """(..., 6) -> (..., 2, 3)."""
+    cx, cy, size, angle, flip, stretch = place.unbind(-1)
     return _view((cx, cy), angle, 2 * flip / size, 2 / (size * stretch))
 
 
 def _word_view(place: Tensor, width: Tensor) -> Tensor:
-    """width (b,): of the word in its mask, which is GLYPH_WIDTH_PX wide."""
-    cx, cy, tall, _, angle = place.T
+    """(..., 5) -> (..., 2, 3). width (...): of the word in its mask, which is GLYPH_WIDTH_PX wide."""
+    cx, cy, tall, _, angle = place.unbind(-1)
     tall = tall.clamp(min=1)
     view = _view((cx, cy), angle, 2 * GLYPH_HEIGHT_PX / (tall * GLYPH_WIDTH_PX), 2 / tall)
-    view[:, 0, 2] += width / GLYPH_WIDTH_PX - 1
+    view[..., 0, 2] += width / GLYPH_WIDTH_PX - 1
     return view
 
 
 def _view(centre: tuple[Tensor, Tensor], angle: Tensor, across: Tensor, down: Tensor) -> Tensor:
-    """(b, 2, 3): turned by `angle` about `centre`, then scaled."""
+    """(..., 2, 3): turned by `angle` about `centre`, then scaled."""
     cos, sin = torch.cos(angle), torch.sin(angle)
-    x, y = torch.stack((cos * across, sin * across)), torch.stack((-sin * down, cos * down))
-    rows = [torch.stack((*row, -row[0] * centre[0] - row[1] * centre[1]), dim=1) for row in (x, y)]
-    return torch.stack(rows, dim=1)
+    turns = torch.stack((cos * across, sin * across, -sin * down, cos * down), -1).unflatten(-1, (2, 2))
+    shift = -(turns * torch.stack(centre, -1)[..., None, :]).sum(-1, keepdim=True)
+    return torch.cat((turns, shift), dim=-1)
 
 
 def dressed(rgba: Tensor, shades: Tensor, tint: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ def dressed(rgba: Tensor, shades: Tensor, tint: Tensor) -> Tensor:
     rgb, alpha = rgba[:, :3], rgba[:, 3:]
     low, high = (_wide(end) for end in shades.T)
     light = ((_grey(rgb) - low) / (high - low)).clamp(0, 1)
-    ends = torch.from_numpy(TINTS).to(rgba.device)[tint.clamp(min=0)]  # (b, 2, 3)
+    ends = sent(TINTS, str(rgba.device))[tint.clamp(min=0)]  # (b, 2, 3)
     dark, pale = ends[:, 0, :, None, None], ends[:, 1, :, None, None]
     return torch.cat([torch.where(_wide(tint >= 0), dark + (pale - dark) * light, rgb) * alpha, alpha], dim=1)
 
@@ -155,8 +155,8 @@ def _dice(like: Tensor, chance: float) -> Tensor:
 
 
 def _grey(rgb: Tensor) -> Tensor:
-    weights = torch.tensor(_GREY, device=rgb.device)[:, None, None]
-    return (rgb * weights).sum(1, keepdim=True)
+    red, green, blue = (rgb[:, at : at + 1] for at in range(3))
+    return _GREY[0] * red + _GREY[1] * green + _GREY[2] * blue
 
 
 def _wide(values: Tensor) -> Tensor:
@@ -183,7 +183,7 @@ def _ground(scenes: Scenes, ground: Tensor, plane: Tensor) -> Tensor:
     corners = plane - plane[:, :1, :1]  # of the pixels, as `drawing` counts
     mix = ground.new_zeros(len(ground), *plane.shape[1:])
     for kind in range(1, GROUNDS):
-        taken = torch.from_numpy(np.flatnonzero(scenes.ground[:, 0] == kind)).to(ground.device)
+        taken = sent(np.flatnonzero(scenes.ground[:, 0] == kind), str(ground.device))
         mix.index_copy_(0, taken, _pattern(kind, ground[taken], corners, scenes.grid))
     first, second = ground[:, 1:4, None, None], ground[:, 4:7, None, None]
     return first + (second - first) * mix[:, None]

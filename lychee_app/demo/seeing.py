@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lychee_app.demo.network import patches_of
+from lychee_app.demo.network import patches_of, sent
 from lychee_app.demo.painting import Painted, TensorPainter
 from lychee_app.demo.scenes import MAX_TOKENS, TOKEN_PX, Look, Scenes, random_grid, random_scenes
 
 LEAST_SHARE = 0.2
 """A token shows an object that covers at least this much of it; under that it shows the ground."""
-FINE = 0.3
+FINE = 0.5
 """How often scenes are drawn at twice the size and brought down, as a photo is."""
 
 
@@ -56,7 +56,8 @@ class Viewer:
     @torch.no_grad()
     def __call__(self, scenes: Scenes) -> Views:
         finer = 2 if torch.rand(()) < FINE else 1
-        return views_of(self._painter.draw(scenes, finer), scenes, self._ground)
+        with torch.autocast(self._painter.device, enabled=False):  # places need all their digits
+            return views_of(self._painter.draw(scenes, finer), scenes, self._ground)
 
 
 def views_of(painted: Painted, scenes: Scenes, ground: int) -> Views:
@@ -64,7 +65,7 @@ def views_of(painted: Painted, scenes: Scenes, ground: int) -> Views:
     covered = torch.cat([(owner == slot).float() for slot in range(scenes.objects.shape[1])], dim=1)
     most, slot = F.avg_pool2d(covered, TOKEN_PX).flatten(2).max(dim=1)  # (b, tokens)
     shown = most > LEAST_SHARE
-    objects, tints = (torch.from_numpy(a).to(owner.device) for a in (scenes.objects, scenes.tints))
+    objects, tints = (sent(a, str(owner.device)) for a in (scenes.objects, scenes.tints))
     labels = (
         torch.where(shown, objects.gather(1, slot), ground),
         torch.where(shown, tints.gather(1, slot) + 1, -1),

@@ -41,10 +41,10 @@ def lessons(minutes: float, scale: int) -> tuple[Lesson, ...]:
     asked = Sizes(24 * scale, judged=4, explained=1)
     named = (0, 0, 0, 0, 0, 0, 1.0, 0.5)
     return (
-        Lesson("sprites", 0.10 * minutes, 2e-3, 0.1, Sizes(128 * scale, 0, 0), named),
-        Lesson("see", 0.20 * minutes, 1.5e-3, 0.2, Sizes(24 * scale, 0, 0), named),
-        Lesson("tell", 0.25 * minutes, 1e-3, 0.5, asked, (1.0, 1.0, 0.5, 0.3, 0.15, 0.5, 1.0, 0.5)),
-        Lesson("whole", 0.45 * minutes, 7e-4, 0.0, asked, (2.0, 2.0, 0.5, 0.1, 0.05, 0.2, 0.5, 0.25)),
+        Lesson("sprites", 0.07 * minutes, 2e-3, 0.1, Sizes(128 * scale, 0, 0), named),
+        Lesson("see", 0.16 * minutes, 1.5e-3, 0.2, Sizes(24 * scale, 0, 0), named),
+        Lesson("tell", 0.12 * minutes, 1e-3, 0.5, asked, (1.0, 1.0, 0.5, 0.3, 0.15, 0.5, 1.0, 0.5)),
+        Lesson("whole", 0.65 * minutes, 7e-4, 0.0, asked, (2.0, 2.0, 0.5, 0.1, 0.05, 0.2, 0.5, 0.25)),
     )
 
 
