@@ -38,7 +38,6 @@ def test_a_missing_tensor_is_refused_not_made_up(
         open_scorer(folder, settings=settings, device="cpu", fast=fast, self_test=False)
 
 
-@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
 @pytest.mark.parametrize(
     ("name", "value"), [("intermediate_size", -1), ("hidden_size", 0), ("num_attention_heads", 1.5)]
 )
@@ -53,6 +52,7 @@ def test_a_config_of_nonsense_is_refused_and_never_a_traceback(
         open_scorer(folder, settings=settings, device="cpu")
 
 
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
 def test_a_tensor_of_another_shape_is_refused(
     fast: bool, tiny: Path, tmp_path: Path, settings: Settings
 ) -> None:
