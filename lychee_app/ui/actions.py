@@ -17,7 +17,10 @@ from lychee_app.ui.shown import escaped, faint, notice
 from lychee_app.ui.state import Here, Standing
 
 
-def draw(here: Here, standing: Standing) -> None:
+@st.fragment(key="actions")
+def draw(here: Here) -> None:
+    if (standing := state.standing(here)) is None:
+        st.rerun()
     st.html(f"<b>{escaped(here.t('export'))}</b>")
     _downloads(here, standing)
     if on_loopback() and any(
@@ -108,14 +111,15 @@ def _files(here: Here, standing: Standing) -> None:
             notice(t.error(error), "bad")
         else:
             st.session_state["planned"] = planned
-    planned: Plan | None = st.session_state.get("planned")
-    if planned is not None and planned.run_id == standing.run.id:
-        _confirm(here, planned)
+            st.rerun()
     _undoable(here, standing)
 
 
-def _confirm(here: Here, planned: Plan) -> None:
-    """Nothing is touched before this is answered."""
+def confirm(here: Here, standing: Standing) -> None:
+    """Asks about what was planned; nothing is touched before this is answered."""
+    planned: Plan | None = st.session_state.get("planned")
+    if planned is None or planned.run_id != standing.run.id:
+        return
     t = here.t
 
     @st.dialog(t(f"files.confirm.{planned.action}"), on_dismiss=_put_off)
@@ -187,8 +191,10 @@ def _take_back(here: Here, done: Done) -> None:
         if done.action == "move":
             here.services.store.relocate(done.run_id, undone.paths)
     except LycheeError as error:
-        return state.tell(error)
-    state.forget_orders()
-    kept = [f"{one.name}: {one.reason}" for one in undone.left_out]
-    text = here.t("files.undone", n=len(undone.steps))
-    return state.tell("\n".join([text, *kept]), "warn" if kept else "good")
+        state.tell(error)
+    else:
+        state.forget_orders()
+        kept = [f"{one.name}: {one.reason}" for one in undone.left_out]
+        text = here.t("files.undone", n=len(undone.steps))
+        state.tell("\n".join([text, *kept]), "warn" if kept else "good")
+    st.rerun()

@@ -154,9 +154,12 @@ def _cut_typed(here: Here, key: str, axis: Axis) -> None:
     set_cut(here, None if value is None else Cutoff(float(value), axis))
 
 
-def overview(here: Here, standing: Standing) -> None:
+@st.fragment(key="overview")
+def overview(here: Here) -> None:
     """Upload order or elements, in the same place."""
-    t = here.t
+    t, standing = here.t, state.standing(here)
+    if standing is None:
+        st.rerun()
     st.html(f"<b>{escaped(t('overview'))}</b>")
     kinds = ["order", "elements"] if standing.run.elements else ["order"]
     kind = "order"

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lychee_app.records import Decision
-from lychee_app.ui import actions, card, style, viewer
+from lychee_app.ui import actions, card, state, style, viewer
 from lychee_app.ui.shown import escaped, faint, one_decimal, thumbnail_tag
 from lychee_app.ui.state import Here, Standing
 
@@ -12,9 +12,21 @@ AROUND = 9
 
 
 def draw(here: Here, standing: Standing) -> None:
-    order = [place.scored.upload_index for place in standing.order.ranked]
-    if not order:
+    """Two parts that are drawn apart: a key that only moves on leaves the downloads as they are."""
+    if not standing.run.images:
         return faint(here.t("run.empty"))
+    _one_by_one(here)
+    st.divider()
+    actions.draw(here)
+    actions.confirm(here, standing)
+    return None
+
+
+@st.fragment(key="one-by-one")
+def _one_by_one(here: Here) -> None:
+    if (standing := state.standing(here)) is None:
+        st.rerun()
+    order = _order(standing)
     _counts(here, standing)
     focus = _focus(order)
     pinned = st.session_state.get("pinned")
@@ -30,9 +42,6 @@ def draw(here: Here, standing: Standing) -> None:
     _keys(here, standing, order, focus)
     _film(standing, order, focus)
     _above(here, standing)
-    st.divider()
-    actions.draw(here, standing)
-    return None
 
 
 def _focus(order: list[int]) -> int:
@@ -66,11 +75,10 @@ def _stage(here: Here, standing: Standing, index: int, name: str) -> None:
 def _keys(here: Here, standing: Standing, order: list[int], focus: int) -> None:
     """Every button has a key. C and R belong to Streamlit."""
     t, at = here.t, order.index(focus)
-    before, after = order[max(at - 1, 0)], order[min(at + 1, len(order) - 1)]
     pinned = st.session_state.get("pinned")
     with st.container(horizontal=True, key="keys"):
         st.button(
-            t("previous"), key="key-left", shortcut="Left", on_click=_go, args=(before,), disabled=at == 0
+            t("previous"), key="key-left", shortcut="Left", on_click=_go, args=(here, -1), disabled=at == 0
         )
         for kind, key, icon in (("pick", "P", ":material/check:"), ("reject", "X", ":material/close:")):
             st.button(
@@ -80,7 +88,7 @@ def _keys(here: Here, standing: Standing, order: list[int], focus: int) -> None:
                 icon=icon,
                 type="primary" if standing.decisions.get(focus) == kind else "secondary",
                 on_click=_decide,
-                args=(here, focus, kind, after),
+                args=(here, kind),
             )
         st.button(
             t("undo"), key="key-undo", shortcut="U", icon=":material/undo:", on_click=_undo, args=(here,)
@@ -91,7 +99,7 @@ def _keys(here: Here, standing: Standing, order: list[int], focus: int) -> None:
             shortcut="B",
             icon=":material/push_pin:",
             on_click=_pin,
-            args=(None if pinned is not None else focus,),
+            args=(here,),
             help=t("pin.help"),
         )
         st.button(
@@ -99,30 +107,50 @@ def _keys(here: Here, standing: Standing, order: list[int], focus: int) -> None:
             key="key-right",
             shortcut="Right",
             on_click=_go,
-            args=(after,),
+            args=(here, 1),
             disabled=at + 1 == len(order),
         )
 
 
-def _go(index: int) -> None:
-    st.session_state["focus"] = index
+def _order(standing: Standing) -> list[int]:
+    """Upload indices, best first."""
+    return [place.scored.upload_index for place in standing.order.ranked]
 
 
-def _pin(index: int | None) -> None:
-    st.session_state["pinned"] = index
+def _go(here: Here, steps: int) -> None:
+    """Along the ranking from where one is now, which a quick key may have changed since the last drawing."""
+    if standing := state.standing(here):
+        order = _order(standing)
+        at = order.index(_focus(order)) + steps
+        st.session_state["focus"] = order[min(max(at, 0), len(order) - 1)]
 
 
-def _decide(here: Here, index: int, decision: Decision, after: int) -> None:
-    """Decides and goes on to the next image."""
-    if here.run_id:
-        here.services.store.decide(here.run_id, index, decision)
-        _go(after)
+def _pin(here: Here) -> None:
+    if st.session_state.get("pinned") is not None:
+        st.session_state["pinned"] = None
+    elif standing := state.standing(here):
+        st.session_state["pinned"] = _focus(_order(standing))
+
+
+def _decide(here: Here, decision: Decision) -> None:
+    """Decides on the image in focus and goes on to the next."""
+    standing = state.standing(here)
+    if here.run_id and standing:
+        here.services.store.decide(here.run_id, _focus(_order(standing)), decision)
+        _go(here, 1)
+        _decided()
+
+
+def _decided() -> None:
+    """What shows decisions is drawn again."""
+    st.rerun(["one-by-one", "actions"])
 
 
 def _undo(here: Here) -> None:
     """Takes the last step back and shows the image it was about."""
     if here.run_id and (restored := here.services.store.undo(here.run_id)):
-        _go(next(iter(restored)))
+        st.session_state["focus"] = next(iter(restored))
+        _decided()
 
 
 def _film(standing: Standing, order: list[int], focus: int) -> None:
@@ -165,3 +193,4 @@ def _above(here: Here, standing: Standing) -> None:
 def _all(here: Here, indices: list[int], decision: Decision) -> None:
     if here.run_id:
         here.services.store.decide_all(here.run_id, dict.fromkeys(indices, decision))
+        _decided()

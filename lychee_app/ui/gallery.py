@@ -16,11 +16,11 @@ PAGE_SIZES = (12, 24, 48)
 FILTERS = ("all", "above", "pick", "reject", "undecided", "unscored")
 
 
-@st.fragment
+@st.fragment(key="gallery")
 def draw(here: Here, bins: Sequence[Bin]) -> None:
     """Drawn on its own when something in it is clicked: the charts above need not be."""
     with here.services.clock.drawing(here.run_id):
-        if st.session_state.get("zoomed_now") or (standing := state.standing(here)) is None:
+        if (standing := state.standing(here)) is None:
             st.rerun()
         _draw(here, standing, bins)
 
@@ -107,8 +107,10 @@ def _bin(here: Here, bins: Sequence[Bin]) -> Bin | None:
 
 
 def _take_bin_off() -> None:
+    """The bar that is let go of stands in another part of the page than this button."""
     st.session_state["bin"] = -1
     _first_page()
+    st.rerun("answer")
 
 
 def _first_page() -> None:

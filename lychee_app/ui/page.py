@@ -37,7 +37,6 @@ def refused(error: LycheeError) -> None:
 def render(services: Services) -> None:
     """The whole page for one visitor."""
     here = state.here(services)
-    st.session_state.pop("zoomed_now", None)
     forget_media()
     style.draw(here.t("brand"))
     try:
@@ -117,27 +116,27 @@ def _live_bar(here: Here) -> None:
 def _answer(here: Here, standing: Standing) -> None:
     if standing.live:
         every = 1.0 if standing.run.total <= SMALL else 2.5
-        st.fragment(run_every=every)(_live_answer)(here)
+        st.fragment(run_every=every, key="answer")(_live_answer)(here)
     elif standing.run.images:
         _still_answer(here)
     else:
         faint(here.t("run.empty"))
 
 
-@st.fragment
+@st.fragment(key="answer")
 def _still_answer(here: Here) -> None:
     """A click on a chart draws charts and gallery again, not the sidebar."""
     standing = state.standing(here)
-    if standing is None or st.session_state.get("zoomed_now"):
+    if standing is None:
         st.rerun()
     results.draw(here, standing)
 
 
 def _live_answer(here: Here) -> None:
-    """Results as they come. Dialogs belong to the whole page, so a click that opens one draws it all."""
+    """Results as they come."""
     with here.services.clock.drawing(here.run_id):
         standing = state.standing(here)
-        if standing is None or st.session_state.get("zoomed_now"):
+        if standing is None:
             st.rerun()
         if standing.run.images:
             results.draw(here, standing)

@@ -12,5 +12,5 @@ def draw(here: Here, standing: Standing) -> None:
     with left.container(border=True, key="distribution"):
         bins = charts.distribution(here, standing)
     with right.container(border=True, key="overview"):
-        charts.overview(here, standing)
+        charts.overview(here)
     gallery.draw(here, bins)

@@ -140,6 +140,6 @@ def told() -> tuple[LycheeError | str, str] | None:
 
 
 def zoom(index: int) -> None:
-    """Opens one image in large. `zoomed_now` tells a fragment that the whole page must be drawn for that."""
+    """A callback. Opens one image in large: a dialog belongs to the whole page, so all of it is drawn."""
     st.session_state["zoomed"] = index
-    st.session_state["zoomed_now"] = True
+    st.rerun()

@@ -8,6 +8,7 @@ const make = (tag, cls, text) => {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root") ?? parentElement.appendChild(make("div", "root"));
+  root.send = setTriggerValue; // The newest one: an older one speaks for a part of the page that may be gone.
   const seen = JSON.stringify(data);
   if (root.seen === seen) return;
   root.seen = seen;
@@ -32,8 +33,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
       cell.style.setProperty("--p", `${10 * score}%`);
       if (score > 5.5) cell.classList.add("hot");
     });
-    line.onclick = () => setTriggerValue("open", row.index);
-    line.onkeydown = (event) => { if (event.key === "Enter") setTriggerValue("open", row.index); };
+    line.onclick = () => root.send("open", row.index);
+    line.onkeydown = (event) => { if (event.key === "Enter") root.send("open", row.index); };
   });
   scroll.scrollTop = scrolled;
 }

@@ -8,6 +8,7 @@ const make = (tag, cls, text) => {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root") ?? parentElement.appendChild(make("div", "root"));
+  root.send = setTriggerValue; // The newest one: an older one speaks for a part of the page that may be gone.
   const seen = JSON.stringify(data);
   if (root.seen === seen) return;
   root.seen = seen;
@@ -47,7 +48,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (row.pick) cell.classList.add("pick");
     cell.onmouseenter = cell.onfocus = () => show(cell, row);
     cell.onmouseleave = cell.onblur = () => { tip.hidden = true; };
-    cell.onclick = () => setTriggerValue("open", row.index);
+    cell.onclick = () => root.send("open", row.index);
   });
   for (let k = data.rows.length; k < data.total; k++) {
     grid.appendChild(make("span", "cell wait")).setAttribute("aria-hidden", "true");
