@@ -177,6 +177,7 @@ def cold_gallery(model: str) -> dict[str, float]:
             folder,
             "--model",
             model,
+            "--fresh",
             "--json",
             "-",
         ]

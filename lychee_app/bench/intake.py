@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from lychee_app.records import Candidate, ImageBudget, Refused, Source
 from lychee_app.settings import Settings
 
 BUDGET = ImageBudget()
+LARGEST_BYTES = 2_000_000
+"""Larger real files are not mutated: it is the parsers that are tried, not the disk."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kills", type=int, default=20, help="decoders to kill while they work (default: 20)"
     )
     parser.add_argument("--large", type=int, default=24, help="100-megapixel files (default: 24)")
+    parser.add_argument("--files", type=Path, help="a folder of real pictures to mutate beside the made ones")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -45,7 +48,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = Settings(data_folder=Path(tempfile.gettempdir()))
     parts = {
         "made_to_hurt": _tried(_hurtful(), settings),
-        "mutated": _tried(_mutated(arguments.mutants, arguments.seed), settings),
+        "mutated": _tried(_mutated(_files(arguments.files), arguments.mutants, arguments.seed), settings),
         "decoders_killed": _killed(arguments.kills, arguments.seed, settings),
         "100_megapixels": _tried(_large(arguments.large), settings),
     }
@@ -68,9 +71,15 @@ def _hurtful() -> Iterator[bytes]:
         yield from (seed[: len(seed) * share // 10] for share in range(10))
 
 
-def _mutated(count: int, seed: int) -> Iterator[bytes]:
-    files = pictures.seeds()
-    for number, data in enumerate(files.values()):
+def _files(folder: Path | None) -> list[bytes]:
+    """What is mutated: a file of every kind made here, and the real pictures of a folder."""
+    found = intake.find([folder]) if folder else []
+    real = [source.path for source in found if source.path and source.path.stat().st_size < LARGEST_BYTES]
+    return [*pictures.seeds().values(), *(path.read_bytes() for path in real)]
+
+
+def _mutated(files: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
+    for number, data in enumerate(files):
         share = count * (number + 1) // len(files) - count * number // len(files)
         yield from pictures.mutants(data, seed * 1000 + number, share)
 

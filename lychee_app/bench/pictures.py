@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageChops, ImageCms
 
+from lychee_app.intake import decoders
+
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
@@ -292,8 +294,10 @@ def seeds() -> dict[str, bytes]:
         f"TIFF {way}": good("TIFF", compression=way)
         for way in ("tiff_lzw", "jpeg", "tiff_adobe_deflate", "packbits")
     }
+    installed = {"HEIF": good("HEIF", quality=90)} if "HEIF" in decoders.loaded() else {}
     return {
         **{kind: good(kind) for kind in KINDS},
+        **installed,
         **{f"animated {kind}": animated(kind) for kind in ("GIF", "WEBP", "PNG", "TIFF", "AVIF")},
         **{f"EXIF {kind}": with_exif(kind, 6) for kind in ("JPEG", "PNG", "WEBP", "TIFF")},
         **{f"alpha {kind}": encoded(clear, kind) for kind in ("PNG", "WEBP", "TIFF", "AVIF")},
