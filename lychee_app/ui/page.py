@@ -4,7 +4,7 @@ import streamlit as st
 
 from lychee_app.errors import LycheeError
 from lychee_app.settings import Settings
-from lychee_app.ui import decide, history, results, run_bar, sidebar, state, style, viewer, welcome
+from lychee_app.ui import alone, decide, history, results, run_bar, sidebar, state, style, viewer, welcome
 from lychee_app.ui.choice import one_of
 from lychee_app.ui.services import Services, opened
 from lychee_app.ui.shown import faint, forget_media, notice
@@ -25,6 +25,7 @@ def main() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _services() -> Services:
+    alone.ask_nobody()
     return opened(Settings.from_environment())
 
 
