@@ -33,8 +33,9 @@ def _machine() -> Iterator[str]:
 def _data_folder(folder: Path) -> str:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = f"{shutil.disk_usage(there).free / 1e9:.0f} GB free"
-    closed = "" if os.access(there, os.W_OK) else "; it cannot be written to: nothing will be kept"
-    return f"data folder: {folder} ({free}{closed})"
+    closed = not there.is_dir() or not os.access(there, os.W_OK)
+    warning = "; it cannot be written to: nothing will be kept" if closed else ""
+    return f"data folder: {folder} ({free}{warning})"
 
 
 def _models(settings: Settings) -> Iterator[str]:

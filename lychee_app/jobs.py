@@ -212,6 +212,12 @@ class Jobs:
                 f"This run was scored by another checkpoint of {job.run.model!r}. Start a new run instead.",
                 code="checkpoint-changed",
             )
+        if job.run.precision and job.run.precision != info.precision:
+            raise UsageError(
+                f"This run was scored in {job.run.precision}; here the model runs in {info.precision}, whose "
+                "scores are not comparable. Start a new run instead.",
+                code="precision-changed",
+            )
         with self._lock:
             job.run = pipeline.settled(job.run, scorer, job.settings)
             job.warnings = info.warnings

@@ -48,9 +48,9 @@ _WORDS_OF_MARKUP = re.compile(r"\\boxed|\\text|</?[A-Za-z]{1,10}>")
 
 _DIGITS = r"\d++(?:[.,]\d++)?+"
 _NUMBER = rf"(?P<number>[-+]?{_DIGITS})(?:\s*+(?:-|–|—|~|to\s|至|到)\s*+(?P<high>{_DIGITS}))?"
-_SCALE = r"(?:\s*+(?:/|out\s++of\b)\s*+(?P<scale>\d++|ten\b))"
+_SCALE = r"(?:\s*+(?:/|out\s++of\b)\s*+(?P<scale>\d++(?:\.0)?+|ten\b))"
 _FEN = r"(?:\s*+分(?![钟之类别析为成辨开布散])(?:\s*+[(,]?\s*+满分\s*+(?P<full>\d++))?)"
-_END = r"(?![.,/]?\d)"
+_END = r"(?![.,/]?\d)(?!e[-+]?\d)"
 _LABEL = (
     r"(?P<final>(?:final|overall|total|最终|最后|总体|综合|总)\s*+(?:的\s*+)?)?"
     r"(?:(?<![a-z])(?:(?:match(?:ing)?|relevance)\s++)?(?:scores?|ratings?|grade)(?![a-z])"
@@ -62,7 +62,11 @@ _LABELLED = re.compile(
     rf"{_NUMBER}(?:\s*+(?P<percent>%)|{_SCALE}|{_FEN})?{_END}",
     re.IGNORECASE,
 )
-_SCALED = re.compile(rf"(?<![0-9A-Za-z./,–-]){_NUMBER}(?:{_SCALE}|{_FEN}){_END}", re.IGNORECASE)
+_NOT_FULL_MARKS = "".join(f"(?<!满分{word}{space})" for word in ("", "为", "是", ":") for space in ("", " "))
+"""Says how much could be given, not what is."""
+_SCALED = re.compile(
+    rf"(?<![0-9A-Za-z./,–-]){_NOT_FULL_MARKS}{_NUMBER}(?:{_SCALE}|{_FEN}){_END}", re.IGNORECASE
+)
 _ALONE = re.compile(rf"\s*+{_NUMBER}(?:{_SCALE}|{_FEN})?\s*+[.。!)]?\s*+", re.IGNORECASE)
 _DOUBT = re.compile(
     r"\b(?:wait|actually,|hmm+|correction|sorry|on second thought|let me re|not correct|incorrect|mistake)"

@@ -317,6 +317,7 @@ def test_a_data_folder_that_cannot_be_used_costs_no_run(
     assert len(document(out)["images"]) == 4
     assert err.count("replies are not kept") == 1
     assert "LYCHEE_HOME" in err
+    assert "it cannot be written to" in lychee("doctor")[1]
 
 
 def test_a_run_killed_in_the_middle_goes_on_and_ends_as_an_undisturbed_one(

@@ -193,6 +193,19 @@ def test_resuming_with_another_checkpoint_is_refused(store: Store, settings: Set
     assert len(run.images) == 1
 
 
+def test_resuming_in_another_precision_is_refused(store: Store, settings: Settings) -> None:
+    first = FakeScorer(before=raising(ModelLost("gone"), "1-green.png"))
+    jobs = jobs_with(store, first)
+    run_id = jobs.start(RED, sources("red", "green"), settings)
+    wait(jobs, run_id)
+    other = jobs_with(store, FakeScorer(info=replace(first.info, precision="bfloat16")))
+    other.resume(run_id, settings)
+    wait(other, run_id)
+    run = store.load(run_id)
+    assert (run.status, len(run.images)) == ("failed", 1)
+    assert "bfloat16" in (run.error or "")
+
+
 def test_one_image_is_explained_on_demand(store: Store, settings: Settings) -> None:
     jobs = jobs_with(store, FakeScorer())
     reply = jobs.explain("auto", (0, sources("red")[0]), "red", settings)
