@@ -21,6 +21,7 @@ CODES: dict[str, str] = {
     "store-claimed": "另一个窗口正在处理这次排序。",
     "store-upload-gone": "这次排序的上传图片已不在了，请重新上传。",
     "checkpoint-changed": "这次排序是用另一份权重打的分，请新建一次排序。",
+    "precision-changed": "这次排序是用另一种精度打的分，两者的分数不可比，请新建一次排序。",
     "demo-missing": "安装包里缺少演示模型，请重新安装。",
     "load-memory": "内存或显存不够载入这个模型。",
     "out-of-memory": "显存不足，换小一点的图片或减少图像 token 数。",
