@@ -1,8 +1,8 @@
 """python -m lychee_app.demo.train: the whole recipe, from nothing to a checkpoint.
 
-Fetches and packs the material if missing, then teaches in four lessons: naming single sprites; naming what
-each image token of a scene shows; yes or no and the explanation about what is seen; all of it together. It
-writes the checkpoint after each lesson; `python -m lychee_app.bench.demo_card` then measures it and writes
+Fetches and packs the material if missing, then teaches in five lessons: naming single sprites; naming what
+each image token of a scene shows; yes or no and the explanation about what is seen; all of it together; and
+without the helpers, with more weight on saying the same of the same query in other words. It writes the checkpoint after each lesson; `python -m lychee_app.bench.demo_card` then measures it and writes
 its card. The seed fixes weights, scenes and texts of each worker; with several workers it does not fix the
 order they arrive in, nor how many fit into the minutes.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from lychee_app.demo.batches import BatchMaker
 from lychee_app.demo.checkpoint import CHECKPOINT, save_checkpoint
@@ -37,7 +38,9 @@ def main(arguments: list[str] | None = None) -> None:
     material = load_material(options.build)
     pupil = _new_pupil(material, options)
     state = options.build / "state.pt"
-    if options.start > 0:
+    if options.weights:
+        pupil.model.load_state_dict(load_file(options.weights / "model.safetensors"), strict=False)
+    elif options.start > 0:
         pupil.load_state_dict(torch.load(state, weights_only=True))
     for lesson in lessons(options.minutes, options.scale)[options.start : options.stop]:
         _teach(lesson, pupil, material, options, lambda: torch.save(pupil.state_dict(), state))
@@ -50,12 +53,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--build", type=Path, default=BUILD_FOLDER, help="where material and state are kept")
     parser.add_argument("--out", type=Path, default=CHECKPOINT, help="where the checkpoint goes")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--minutes", type=float, default=20.0, help="for all lessons together")
-    parser.add_argument("--scale", type=int, default=8, help="batch size, in units fit for a CPU core")
+    parser.add_argument("--minutes", type=float, default=11.4, help="for all lessons together")
+    parser.add_argument("--scale", type=int, default=16, help="batch size, in units fit for a CPU core")
     parser.add_argument(
         "--start", type=int, default=0, help="first lesson; later ones go on from the kept state"
     )
-    parser.add_argument("--stop", type=int, default=4, help="the lesson not begun any more")
+    parser.add_argument("--stop", type=int, default=5, help="the lesson not begun any more")
+    parser.add_argument("--weights", type=Path, help="a checkpoint to go on from, instead of the kept state")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--workers", type=int, default=14)
     parser.add_argument("--threads", type=int, default=1, help="of the learning process, on a CPU")
