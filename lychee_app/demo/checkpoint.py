@@ -35,6 +35,13 @@ def save_checkpoint(model: Any, tokenizer: Tokenizer, folder: Path) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor(), indent=2) + "\n")
 
 
+def written(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights of a checkpoint in float32, under the names that its class gives them now."""
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    return Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).state_dict()
+
+
 def preprocessor() -> dict[str, Any]:
     low, high = MIN_TOKENS * TOKEN_PX**2, MAX_TOKENS * TOKEN_PX**2
     return {

@@ -2,9 +2,10 @@
 
 Fetches and packs the material if missing, then teaches in five lessons: naming single sprites; naming what
 each image token of a scene shows; yes or no and the explanation about what is seen; all of it together; and
-without the helpers, with more weight on saying the same of the same query in other words. It writes the checkpoint after each lesson; `python -m lychee_app.bench.demo_card` then measures it and writes
-its card. The seed fixes weights, scenes and texts of each worker; with several workers it does not fix the
-order they arrive in, nor how many fit into the minutes.
+without the helpers, with more weight on saying the same of the same query in other words. It writes the
+checkpoint after each lesson; `python -m lychee_app.bench.demo_card` then measures it and writes its card. The
+seed fixes weights, scenes and texts of each worker; with several workers it does not fix the order they
+arrive in, nor how many fit into the minutes.
 """
 
 import argparse
@@ -13,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 
 from lychee_app.demo.batches import BatchMaker
-from lychee_app.demo.checkpoint import CHECKPOINT, save_checkpoint
+from lychee_app.demo.checkpoint import CHECKPOINT, save_checkpoint, written
 from lychee_app.demo.feeding import feeder, keep_freed_memory
 from lychee_app.demo.fetch import BUILD_FOLDER
 from lychee_app.demo.learning import Pupil, make_constants
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     pupil = _new_pupil(material, options)
     state = options.build / "state.pt"
     if options.weights:
-        pupil.model.load_state_dict(load_file(options.weights / "model.safetensors"), strict=False)
+        pupil.model.load_state_dict(written(options.weights))
     elif options.start > 0:
         pupil.load_state_dict(torch.load(state, weights_only=True))
     for lesson in lessons(options.minutes, options.scale)[options.start : options.stop]:
