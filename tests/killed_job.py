@@ -1,7 +1,7 @@
 """A process that scores one run by the real flow, for a test that kills it: `python -m tests.killed_job DIR`.
 
 Intake, pipeline, jobs and store are the real ones; the model is a stand-in that takes a moment. It prints a
-line when a run is under way, and another when it has ended.
+line when a first image is scored, and another when all are.
 """
 
 import sys
@@ -53,13 +53,17 @@ def main(folder: str) -> None:
         store.mark_interrupted()
         jobs = Jobs(store, lambda name, settings: Touchy())
         runs = store.runs()
+        before = runs[0].done if runs else 0
         if not runs:
             run_id = jobs.start(query.ask("red + green", "blue"), files(), settings)
         else:
             run_id = runs[0].id
             jobs.resume(run_id, settings)
-        print("begun", flush=True)
+        said = False
         while jobs.is_live(run_id):
+            if not said and len(jobs.run(run_id).images) > before:
+                said = True
+                print("scoring", flush=True)
             time.sleep(0.002)
         print(store.load(run_id).status, flush=True)
 

@@ -43,7 +43,7 @@ def rows_after_a_kill(folder: Path, chance: random.Random) -> int | None:
         assert child.stdout is not None
         if chance.random() < 0.8:
             child.stdout.readline()
-        time.sleep(chance.uniform(0, 0.4))
+        time.sleep(chance.uniform(0, 0.2))
         child.kill()
         if "done" in child.stdout.read():
             return None
