@@ -242,6 +242,7 @@ def _served(home: Path) -> Iterator[str]:
     script = Path(__file__).parents[1] / "ui" / "start.py"
     flags = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
     flags += ["--server.fileWatcherType=none", "--browser.gatherUsageStats=false"]
+    flags += ["--runner.postScriptGC=false"]
     command = ["env", f"LYCHEE_HOME={home}", sys.executable, "-m", "streamlit", "run", str(script), *flags]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

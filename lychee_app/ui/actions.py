@@ -76,7 +76,8 @@ def _downloads(here: Here, standing: Standing) -> None:
 
 
 def _report(here: Here, standing: Standing) -> str:
-    notes = [sentence(here.t, one) for one in analysis.findings(standing.run, standing.cutoff)]
+    cut_set = standing.cutoff is not None
+    notes = [sentence(here.t, one, cut_set) for one in analysis.findings(standing.run, standing.cutoff)]
     return export.to_html(standing.run, standing.decisions, language=here.t.language, notes=notes)
 
 

@@ -74,15 +74,9 @@ def _tools(here: Here, standing: Standing, index: int) -> None:
             help=t(f"un{kind}" if on else kind),
             icon=icon,
             type="primary" if on else "secondary",
-            on_click=_decide,
+            on_click=toggle,
             args=(here, index, kind, decision),
         )
-
-
-def _decide(here: Here, index: int, kind: Decision, before: Decision | None) -> None:
-    """The mark of a pick stands in the gallery and in the overview; the rest of the page stays."""
-    toggle(here, index, kind, before)
-    st.rerun(["gallery", "overview"])
 
 
 def toggle(here: Here, index: int, kind: Decision, before: Decision | None) -> None:

@@ -22,22 +22,26 @@ THUMBNAILS = 2000
 """Past this many images the heat grid's tooltips have no picture."""
 
 
-def distribution(here: Here, standing: Standing) -> Sequence[Bin]:
-    """Draws the histogram and its controls; returns the bins in force, lowest first."""
-    t = here.t
+@st.fragment(key="distribution")
+def distribution(here: Here) -> None:
+    """The histogram and its controls."""
+    t, standing = here.t, state.standing(here)
+    if standing is None:
+        st.rerun()
     st.html(f"<b>{escaped(t('histogram'))}</b>")
     kinds = ["ranges", "even"] + (["margin"] if standing.order.axis == "margin" else [])
     kind = one_of(t("bins"), kinds, lambda kind: t(f"bins.{kind}"), key="bins", on_change=_forget_bin)
-    bins = _bins(kind, standing.order.scored)
+    bins = bins_in_force(standing)
     if not bins:
-        faint(t("histogram.empty"))
-        return bins
+        return faint(t("histogram.empty"))
     _histogram(here, standing, kind, bins)
     _cut_controls(here, standing, bins[0].axis)
-    return bins
+    return None
 
 
-def _bins(kind: str, scored: Sequence[Scored]) -> Sequence[Bin]:
+def bins_in_force(standing: Standing) -> Sequence[Bin]:
+    """Of the kind that is switched on, lowest first."""
+    kind, scored = st.session_state.get("bins", "ranges"), standing.order.scored
     if kind == "ranges":
         return analysis.range_bins(scored)[::-1]
     return analysis.margin_bins(scored) if kind == "margin" else analysis.even_bins(scored)
@@ -100,17 +104,24 @@ def set_cut(here: Here, cutoff: Cutoff | None) -> None:
     if here.run_id:
         here.services.store.set_cutoff(here.run_id, cutoff)
         st.session_state["page"] = 1
+        st.rerun(["findings", "distribution", "gallery"])
 
 
 def _bar_chosen(key: str) -> None:
     chosen = st.session_state[key].get("bar")
     if chosen is not None:
-        st.session_state["bin"] = int(chosen)
-        st.session_state["page"] = 1
+        choose_bin(int(chosen))
+
+
+def choose_bin(place: int) -> None:
+    """A callback. The bar of that place filters the gallery; -1: none does."""
+    st.session_state["bin"] = place
+    st.session_state["page"] = 1
+    st.rerun(["distribution", "gallery"])
 
 
 def _forget_bin() -> None:
-    st.session_state["bin"] = -1
+    choose_bin(-1)
 
 
 def _cut_controls(here: Here, standing: Standing, axis: Axis) -> None:
@@ -192,8 +203,6 @@ def _cell(here: Here, standing: Standing, row: Scored, with_thumbnail: bool) -> 
     }
     if with_thumbnail and (url := media_url(row.thumbnail)):
         cell["thumb"] = url
-    if standing.decisions.get(row.upload_index) == "pick":
-        cell["pick"] = True
     return cell
 
 

@@ -4,8 +4,9 @@ import streamlit as st
 
 from lychee_app import analysis
 from lychee_app.analysis import Finding
+from lychee_app.ui import state
 from lychee_app.ui.shown import escaped
-from lychee_app.ui.state import Here, Standing
+from lychee_app.ui.state import Here
 from lychee_app.ui.words import Words
 
 TONE = {
@@ -20,25 +21,31 @@ TONE = {
 }
 
 
-def draw(here: Here, standing: Standing) -> None:
+@st.fragment(key="findings")
+def draw(here: Here) -> None:
     """All but the count of images without a score, which the run bar tells with the button to retry them."""
+    if (standing := state.standing(here)) is None:
+        st.rerun()
     found = [one for one in analysis.findings(standing.run, standing.cutoff) if one.kind != "unscored"]
     if not found:
         return
     items = "".join(
         f'<div class="ly-finding {TONE.get(one.kind, "")}"><span class="ly-plain">'
-        f"{escaped(sentence(here.t, one))}</span></div>"
+        f"{escaped(sentence(here.t, one, standing.cutoff is not None))}</span></div>"
         for one in found
     )
     st.html(f'<div class="ly-findings">{items}</div>')
 
 
-def sentence(t: Words, finding: Finding) -> str:
+def sentence(t: Words, finding: Finding, cut_set: bool = True) -> str:
+    """`cut_set`: the cut-off is somebody's own, not the suggested one."""
     key = f"finding.{finding.kind}"
     if finding.kind == "first_n_stand_out":
         key += f".{finding.axis}" + (".one" if finding.count == 1 else "")
     elif finding.kind == "skewed":
         key += ".right" if finding.value > 0 else ".left"
+    elif finding.kind == "element_missing_in_top" and not cut_set:
+        key += ".suggested"
     elif finding.kind == "complete" and not finding.count:
         key += ".none"
     return t(

@@ -17,18 +17,18 @@ FILTERS = ("all", "above", "pick", "reject", "undecided", "unscored")
 
 
 @st.fragment(key="gallery")
-def draw(here: Here, bins: Sequence[Bin]) -> None:
+def draw(here: Here) -> None:
     """Drawn on its own when something in it is clicked: the charts above need not be."""
     with here.services.clock.drawing(here.run_id):
         if (standing := state.standing(here)) is None:
             st.rerun()
-        _draw(here, standing, bins)
+        _draw(here, standing)
 
 
-def _draw(here: Here, standing: Standing, bins: Sequence[Bin]) -> None:
+def _draw(here: Here, standing: Standing) -> None:
     with st.container(key="gallery"):
         st.html(f'<span class="ly-order sort-{_sorted_by().partition(":")[0]}"></span>')
-        places = _chosen(here, standing, bins)
+        places = _chosen(here, standing)
         page, size = _pager(here, len(places))
         shown = places[page * size : (page + 1) * size]
         podium = [place for place in shown if _set_off(place, page)]
@@ -56,7 +56,7 @@ def _sorted_by() -> str:
     return st.session_state.get("sort", "rank")
 
 
-def _chosen(here: Here, standing: Standing, bins: Sequence[Bin]) -> list[Ranked]:
+def _chosen(here: Here, standing: Standing) -> list[Ranked]:
     """The controls, and what they leave, in the order asked for."""
     t = here.t
     counts = {name: len(_filtered(standing, name)) for name in FILTERS}
@@ -71,7 +71,7 @@ def _chosen(here: Here, standing: Standing, bins: Sequence[Bin]) -> list[Ranked]
             key="shown",
             on_change=_first_page,
         )
-        chosen = _bin(here, bins)
+        chosen = _bin(here, charts.bins_in_force(standing))
         st.space("stretch")
         _order_control(here, standing)
     places = _filtered(standing, name)
@@ -102,15 +102,8 @@ def _bin(here: Here, bins: Sequence[Bin]) -> Bin | None:
     if not 0 <= place < len(bins):
         return None
     text = here.t("filter.bin", range=charts.label(bins[place]).replace("<", "\\<"))
-    st.button(text, key="unbin", icon=":material/filter_alt_off:", on_click=_take_bin_off)
+    st.button(text, key="unbin", icon=":material/filter_alt_off:", on_click=charts.choose_bin, args=(-1,))
     return bins[place]
-
-
-def _take_bin_off() -> None:
-    """The bar that is let go of stands in another part of the page than this button."""
-    st.session_state["bin"] = -1
-    _first_page()
-    st.rerun("answer")
 
 
 def _first_page() -> None:

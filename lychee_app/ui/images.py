@@ -9,7 +9,7 @@ import streamlit as st
 from lychee_app import pipeline
 from lychee_app.errors import LycheeError, UsageError
 from lychee_app.records import Source
-from lychee_app.ui import state
+from lychee_app.ui import state, style
 from lychee_app.ui.choice import one_of
 from lychee_app.ui.shown import faint, notice
 from lychee_app.ui.state import Here, Standing
@@ -62,6 +62,7 @@ def taken(run_id: str) -> None:
 
 
 def _dropped(here: Here, way: Way) -> Sequence[Source]:
+    style.uploader(here.t("upload.choose"), here.t("upload.drop"))
     st.file_uploader(
         here.t(f"way.{way}.label"),
         accept_multiple_files="directory" if way == "folder" else True,

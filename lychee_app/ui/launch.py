@@ -19,6 +19,7 @@ OPTIONS: dict[str, str | tuple[str, ...]] = {
     "server.maxMessageSize": "200",
     "client.toolbarMode": "viewer",
     "client.showErrorDetails": "none",
+    "runner.postScriptGC": "false",
     "theme.font": "sans-serif",
     "theme.baseRadius": "10px",
     "theme.buttonRadius": "8px",

@@ -116,21 +116,12 @@ def _live_bar(here: Here) -> None:
 
 def _answer(here: Here, standing: Standing) -> None:
     if standing.live:
-        every = 1.0 if standing.run.total <= SMALL else 2.5
-        st.fragment(run_every=every, key="answer")(_live_answer)(here)
+        every = 1.0 if standing.run.total <= SMALL else 3.5
+        st.fragment(run_every=every)(_live_answer)(here)
     elif standing.run.images:
-        _still_answer(here)
+        results.draw(here)
     else:
         faint(here.t("run.empty"))
-
-
-@st.fragment(key="answer")
-def _still_answer(here: Here) -> None:
-    """A click on a chart draws charts and gallery again, not the sidebar."""
-    standing = state.standing(here)
-    if standing is None:
-        st.rerun()
-    results.draw(here, standing)
 
 
 def _live_answer(here: Here) -> None:
@@ -140,6 +131,6 @@ def _live_answer(here: Here) -> None:
         if standing is None:
             st.rerun()
         if standing.run.images:
-            results.draw(here, standing)
+            results.draw(here)
         else:
             faint(here.t("run.first"))

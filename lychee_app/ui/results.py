@@ -1,16 +1,19 @@
-"""The answer to a query: findings in words, the distribution, the images in upload order, the gallery."""
+"""The answer to a query: findings in words, the distribution, the images in upload order, the gallery.
+
+Each part is a fragment: a click draws again what it changes, and a thousand cells are not sent for a pick.
+"""
 
 import streamlit as st
 
 from lychee_app.ui import charts, findings, gallery
-from lychee_app.ui.state import Here, Standing
+from lychee_app.ui.state import Here
 
 
-def draw(here: Here, standing: Standing) -> None:
-    findings.draw(here, standing)
+def draw(here: Here) -> None:
+    findings.draw(here)
     left, right = st.columns(2, gap="medium")
     with left.container(border=True, key="distribution"):
-        bins = charts.distribution(here, standing)
+        charts.distribution(here)
     with right.container(border=True, key="overview"):
         charts.overview(here)
-    gallery.draw(here, bins)
+    gallery.draw(here)

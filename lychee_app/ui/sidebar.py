@@ -48,7 +48,9 @@ def draw(here: Here, standing: Standing | None) -> None:
 
 
 def _brand(here: Here) -> None:
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
+    ):
         st.html(
             f'<div class="ly-brand">{style.logo()}<span>{escaped(here.t("brand"))}</span></div>',
             width="content",

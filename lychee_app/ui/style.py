@@ -15,6 +15,11 @@ def draw(title: str) -> None:
     st.html(f"<style>{asset('page.css')}</style>")
 
 
+def uploader(choose: str, drop: str) -> None:
+    """Words for the upload field, whose own are English only. They are the page's, never from outside."""
+    st.html(f"<style>:root {{ --ly-choose: '{choose}'; --ly-drop: '{drop}'; }}</style>")
+
+
 @cache
 def asset(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8")

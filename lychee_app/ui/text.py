@@ -34,6 +34,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "way.path": ("本机路径", "Path"),
     "way.files.label": ("拖入图片", "Drop images here"),
     "way.folder.label": ("拖入整个文件夹", "Drop a folder here"),
+    "upload.choose": ("选择…", "Choose…"),
+    "upload.drop": ("或拖到这里，每个最大 200 MB", "or drop them here, 200 MB each"),
     "path": ("本机上的文件夹、图片或通配符", "A folder, image or glob on this machine"),
     "path.placeholder": ("例如 ~/图片/咖啡馆", "e.g. ~/Pictures/cafe"),
     "path.help": (
@@ -147,6 +149,10 @@ TEXT: dict[str, tuple[str, str]] = {
     "finding.element_missing_in_top": (
         "分数线以上的 {total} 张中，{n} 张缺少“{text}”",
         "Of the {total} above the cut-off, {n} lack “{text}”",
+    ),
+    "finding.element_missing_in_top.suggested": (
+        "建议分数线以上的 {total} 张中，{n} 张缺少“{text}”",
+        "Of the {total} above the suggested cut-off, {n} lack “{text}”",
     ),
     "finding.complete": ("{n}/{total} 张包含全部要素", "{n} of {total} show every element"),
     "finding.complete.none": ("没有一张包含全部要素", "No image shows every element"),

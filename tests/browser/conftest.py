@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 from lychee_app.ui import launch
+from tests.fakes import picture
 
 DEBIAN = Path("/usr/bin/chromium")
 FLAGS = [
@@ -29,6 +30,7 @@ FLAGS = [
 FAKE = Path(__file__).with_name("fake_app.py")
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass
@@ -115,6 +117,17 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Page]]:
         context.close()
     assert watched.outside == []
     assert watched.complaints == []
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    """32 files from very red to not red at all."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    paths = [folder / f"image_{number:02d}.png" for number in range(32)]
+    for number, path in enumerate(paths):
+        path.write_bytes(picture(("red", "green", "blue")[number % 3], seed=number))
+    return paths
 
 
 def _watch(tab: Page, address: str, watched: Watched) -> None:

@@ -16,19 +16,7 @@ from tests.browser.conftest import PATIENCE_MS, Server, upload_and_rank, wait_un
 from tests.fakes import picture
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** $x$ [a](b) :material-x: `c`"
-expect.set_options(timeout=PATIENCE_MS)
 Open = Callable[..., Page]
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> list[Path]:
-    """32 files from very red to not red at all."""
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    paths = [folder / f"image_{number:02d}.png" for number in range(32)]
-    for number, path in enumerate(paths):
-        path.write_bytes(picture(("red", "green", "blue")[number % 3], seed=number))
-    return paths
 
 
 def test_the_whole_way_from_upload_to_export(server: Server, open_tab: Open, pictures: list[Path]) -> None:
@@ -62,8 +50,10 @@ def _bar_filters(tab: Page) -> None:
     assert 0 < count < 32
     bar.click()
     expect(tab.locator(".st-key-gallery")).to_contain_text(f"of {count}")
+    expect(bar).to_have_attribute("aria-pressed", "true")
     tab.locator(".st-key-unbin button").click()
     expect(tab.locator(".st-key-gallery")).to_contain_text("of 32")
+    expect(bar).to_have_attribute("aria-pressed", "false")
 
 
 def _heat_grid_opens(tab: Page, name: str) -> None:

@@ -31,7 +31,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const cell = line.appendChild(make("td", "", score === null ? "–" : score.toFixed(1)));
       if (score === null) return cell.classList.add("none");
       cell.style.setProperty("--p", `${10 * score}%`);
-      if (score > 5.5) cell.classList.add("hot");
+      if (score > 8) cell.classList.add("hot");
     });
     line.onclick = () => root.send("open", row.index);
     line.onkeydown = (event) => { if (event.key === "Enter") root.send("open", row.index); };

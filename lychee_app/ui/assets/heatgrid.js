@@ -44,8 +44,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     cell.setAttribute("aria-label", `${row.name}: ${row.score === null ? "–" : row.score.toFixed(1)}`);
     if (row.score === null) cell.classList.add("none");
     else cell.style.setProperty("--p", `${10 * row.score}%`);
-    if (row.score > 5.5) cell.classList.add("hot");
-    if (row.pick) cell.classList.add("pick");
+    if (row.score > 8) cell.classList.add("hot");
     cell.onmouseenter = cell.onfocus = () => show(cell, row);
     cell.onmouseleave = cell.onblur = () => { tip.hidden = true; };
     cell.onclick = () => root.send("open", row.index);
