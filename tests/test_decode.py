@@ -221,6 +221,26 @@ def test_a_broken_orientation_does_not_hide_that_pixels_are_missing() -> None:
     assert refusal(data[: len(data) // 2]).code == "truncated"
 
 
+@pytest.mark.parametrize("kept", [45, 60, 100, 200, 350])
+def test_a_png_overwritten_in_the_middle_is_refused_and_not_scored_as_black(kept: int) -> None:
+    data = pictures.good("PNG")
+    error = refusal(data[:kept] + bytes(400))
+    assert error.code in {"corrupt", "truncated"}
+
+
+def test_a_png_with_a_bit_turned_round_is_refused_though_it_unpacks() -> None:
+    noise = Image.effect_noise((64, 64), 50)
+    data = bytearray(pictures.encoded(noise, "PNG", compress_level=0))
+    data[len(data) // 2] ^= 1
+    assert refusal(bytes(data)).code == "corrupt"
+
+
+def test_a_png_whose_text_alone_is_damaged_is_scored() -> None:
+    chunk = bytearray(pictures.png_chunk(b"tEXt", b"Comment\0hello"))
+    chunk[-1] ^= 255
+    assert difference(decoded(pictures.png_with(bytes(chunk))), pictures.scene()) < 4
+
+
 def test_the_thumbnail_is_a_small_webp_in_the_shape_of_the_original() -> None:
     result = decoded(pictures.encoded(pictures.scene(1500, 500), "JPEG"))
     with Image.open(io.BytesIO(result.thumbnail)) as thumbnail:

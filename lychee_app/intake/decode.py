@@ -70,6 +70,8 @@ def decode(data: bytes, budget: ImageBudget, max_px: int, light_bytes: int | Non
 def _decoded_or_bare(task: "_Task", data: bytes) -> Decoded:
     """A file that fails is tried again without what is not pixels: metadata must not cost a good picture."""
     decoders.need(task.kind)
+    if metadata.is_damaged(task.kind, data):
+        raise ValueError("the pixels do not match their checksum")
     try:
         return task.run(data)
     except (ImageError, MemoryError):
@@ -97,16 +99,16 @@ class _Task:
             with Image.open(io.BytesIO(data), formats=[self.kind]) as image:
                 return self._decoded(image)
         except Image.DecompressionBombError as error:
-            raise self._too_large("far more pixels than that") from error
+            raise self._too_large("far too many pixels") from error
 
     def _decoded(self, image: Image.Image) -> Decoded:
         width_px, height_px = image.size
         if width_px * height_px > self.max_px:
             raise self._too_large(f"{width_px} x {height_px} = {width_px * height_px / 1e6:.1f} megapixels")
         if self.kind != "JPEG":
-            self._weigh(
-                image
-            )  # before the orientation: a PNG's may follow its pixels, and then these are decoded
+            self._weigh(image)
+        if self.kind == "PNG":
+            image.load()  # asking for the orientation would, and what fails there once is all black after it
         turn = orientation(image)
         upright = _swapped(image.size, turn)
         goal = _swapped(fit(*upright, self.budget), turn)

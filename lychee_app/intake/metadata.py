@@ -4,7 +4,10 @@ Knows how PNG, JPEG, WebP and AVIF are cut into pieces. Never fails: what it can
 """
 
 import struct
+import zlib
 from collections.abc import Iterator
+
+Buffer = bytes | memoryview
 
 _PNG_KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _WEBP_DROPPED = {b"EXIF", b"XMP ", b"ICCP"}
@@ -39,16 +42,33 @@ def is_cut_short(kind: str, data: bytes) -> bool:
     return at > len(data)
 
 
+def is_damaged(kind: str, data: bytes) -> bool:
+    """Whether pixels differ from what was written. Only a PNG tells, by checksums that Pillow skips."""
+    if kind != "PNG":
+        return False
+    pieces = (piece for name, piece in _png_chunks(memoryview(data)) if name == b"IDAT")
+    return any(len(piece) == _length(piece) and zlib.crc32(piece[4:-4]) != _last(piece) for piece in pieces)
+
+
+def _length(chunk: Buffer) -> int:
+    """Of a whole PNG chunk, by what it says itself."""
+    return int.from_bytes(chunk[:4], "big") + 12
+
+
+def _last(chunk: Buffer) -> int:
+    return int.from_bytes(chunk[-4:], "big")
+
+
 def _png(data: bytes) -> bytes:
     return data[:8] + b"".join(piece for kind, piece in _png_chunks(data) if kind in _PNG_KEPT)
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _png_chunks(data: Buffer) -> Iterator[tuple[bytes, Buffer]]:
     """(type, the whole chunk), in order."""
     at = 8
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
-        yield data[at + 4 : at + 8], data[at : at + 12 + length]
+        yield bytes(data[at + 4 : at + 8]), data[at : at + 12 + length]
         at += 12 + length
 
 

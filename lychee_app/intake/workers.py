@@ -270,7 +270,8 @@ def _out(process: subprocess.Popen[bytes]) -> BinaryIO:
 
 
 def _timeout(job: Job[Any]) -> dict[str, Any]:
-    reason = f"Decoding took longer than {job.head['seconds']:g} s and was ended. Save the image anew as PNG or JPEG."
+    limit = f"{job.head['seconds']:g} s"
+    reason = f"Decoding took longer than {limit} and was ended. Save the image anew as PNG or JPEG."
     return {"code": "timeout", "reason": reason}
 
 

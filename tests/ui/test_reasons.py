@@ -1,0 +1,68 @@
+"""What the flow says of a file or a reply, in Chinese: each sentence of the intake and the parser has one."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from lychee_app import parse
+from lychee_app.bench import pictures
+from lychee_app.errors import ImageError
+from lychee_app.intake.decode import decode
+from lychee_app.records import ImageBudget
+from lychee_app.ui.reasons import chinese_reason
+
+FILES = {
+    **pictures.FOREIGN,
+    **pictures.bombs(),
+    "empty": b"",
+    "text": b"hello",
+    "HEIC": pictures.HEIC_HEADER,
+    "strip": pictures.encoded(Image.new("RGB", (1, 30_000)), "PNG"),
+    "cut short": pictures.good("JPEG")[:500],
+    "damaged": pictures.good("PNG")[:60] + bytes(400),
+}
+NOTED = {"frames": pictures.animated("GIF"), "pages": pictures.animated("TIFF"), **pictures.broken_metadata()}
+SAID = {
+    "no score": "I cannot say.",
+    "two": "8/10 and 7/10",
+    "range": "7-8/10",
+    "doubt": "Score: 9/10. Wait, 3",
+    "over": "11/10",
+    "negative": "-3/10",
+    "scale": "Score: 3/4",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_reason_to_refuse_a_file_is_told_in_chinese(name: str) -> None:
+    with pytest.raises(ImageError) as caught:
+        decode(FILES[name], ImageBudget(), 120_000_000)
+    assert_chinese(str(caught.value))
+
+
+@pytest.mark.parametrize("name", NOTED)
+def test_every_note_on_a_picture_is_told_in_chinese(name: str) -> None:
+    for note in decode(NOTED[name], ImageBudget(), 120_000_000).notes:
+        assert_chinese(note)
+
+
+def test_the_notes_on_deep_grey_are_told_in_chinese() -> None:
+    file = io.BytesIO()
+    Image.linear_gradient("L").convert("I").point(lambda value: value * 900 - 5).save(file, "TIFF")
+    (note,) = decode(file.getvalue(), ImageBudget(), 120_000_000).notes
+    assert_chinese(note)
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_every_reason_for_no_score_is_told_in_chinese(name: str) -> None:
+    reason = parse.parse(SAID[name]).reason
+    assert reason
+    assert_chinese(reason)
+
+
+def assert_chinese(reason: str) -> None:
+    told = chinese_reason(reason)
+    assert told != reason, reason
+    assert "\u4e00" <= told[0] <= "\u9fff" or told[0].isdigit()
+    assert told.endswith(f"（{reason}）")
