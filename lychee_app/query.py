@@ -134,12 +134,17 @@ class Question:
 def ask(
     typed: str, typed_not: str = "", *, steps: Steps | None = None, parts: Sequence[str] | None = None
 ) -> Question:
-    """A Question. `parts` replaces the elements found in the text; () asks for none. Raises QueryError."""
+    """A Question. `parts` replaces the elements found in the text; () asks for none. Raises QueryError.
+
+    A single element that is the whole query again is none: it would be judged twice.
+    """
     sent = clean(typed, steps)
     found = elements(sent) if parts is None else tuple(clean(part, steps) for part in parts)
     found = tuple(dict.fromkeys(found))[:MAX_ELEMENTS]
     sent_not = clean(typed_not, steps) if typed_not.strip() else ""
-    return Question(typed, sent, found if len(found) > 1 else (), typed_not if sent_not else "", sent_not)
+    if len(found) == 1 and (parts is None or found[0] == sent):
+        found = ()
+    return Question(typed, sent, found, typed_not if sent_not else "", sent_not)
 
 
 def _invisible(char: str) -> bool:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from lychee_app.errors import LycheeError
+from lychee_app.errors import CheckpointError, LycheeError
+from lychee_app.model import checkpoints
 from lychee_app.model.checkpoints import CheckpointStatus
 from lychee_app.settings import Settings
 from lychee_app.ui.shown import escaped, faint, gigabytes, notice
@@ -42,12 +43,24 @@ def _wait(here: Here) -> None:
     st.html(f'<div class="ly-faint">{escaped(here.t("model.looking"))}</div>')
 
 
+def _typed(here: Here, name: str) -> None:
+    """A hub name or a folder that is not in the list: whether it is here, and the way to get it."""
+    try:
+        checkpoints.locate(name, here.services.settings)
+    except CheckpointError as error:
+        if error.code != "not-downloaded":
+            return notice(here.t.error(error), "bad")
+        faint(here.t("model.state.missing"))
+        return _download(here, name)
+    return faint(here.t("model.other.text"))
+
+
 def _card(here: Here, name: str, status: CheckpointStatus | None) -> None:
     t = here.t
     if name == "auto":
         lines = [t("model.auto.text"), t(f"model.auto.{here.services.shelf.automatic}")]
     elif status is None:
-        lines = [t("model.other.text")]
+        return _typed(here, name)
     else:
         lines = [
             t(f"model.state.{status.state}"),
@@ -62,6 +75,7 @@ def _card(here: Here, name: str, status: CheckpointStatus | None) -> None:
         notice(status.problem, "bad")
     if status and status.state != "ready" and name != "demo":
         _download(here, name)
+    return None
 
 
 @dataclass

@@ -61,7 +61,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "model.auto.demo": ("这里会用演示模型。", "Here that is the demo model."),
     "model.auto.lychee": ("这里会用 Lychee。", "Here that is Lychee."),
     "model.demo.text": ("演示模型只认识手绘的物件和颜色，不认识照片。", "The demo model knows drawn objects and colours, not photographs."),
-    "model.other.text": ("运行时按此名称或路径查找。", "Will be looked up by this name or path when the run starts."),
+    "model.other.text": ("本机已有，运行时按此名称或路径载入。", "On this machine; loaded by this name or path when a run starts."),
     "model.state.ready": ("本机已有", "On this machine"),
     "model.state.missing": ("尚未下载", "Not downloaded yet"),
     "model.state.broken": ("权重不完整", "Weights incomplete"),

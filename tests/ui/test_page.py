@@ -290,6 +290,38 @@ def test_the_history_opens_renames_and_deletes(page: AppTest, store: Store) -> N
     assert not at.exception
 
 
+def test_an_earlier_run_is_ranked_again_with_its_own_question(page: AppTest, store: Store) -> None:
+    at, first = rank(page, store, "red + green")
+    at.segmented_control(key="place").set_value("history").run()
+    at.button(key=f"again-{first.id}").click().run()
+    at, again = finished(at, store)
+    assert again.id != first.id
+    assert (again.query, again.elements, again.model) == (first.query, first.elements, first.model)
+    assert [row.score for row in again.images] == [row.score for row in first.images]
+    assert at.query_params["run"] == again.id
+
+
+def test_what_is_not_wanted_is_taken_off_and_elements_can_be_edited(page: AppTest, store: Store) -> None:
+    page.text_area(key="query").set_value("red + green").run()
+    page.text_input(key="but_not").set_value("blue").run()
+    page.multiselect[0].set_value(["green"]).run()
+    upload(page, *files(*COLOURS))
+    page.button(key="rank").click().run()
+    _, run = finished(page, store)
+    assert (run.not_text, run.elements) == ("blue", ("green",))
+    assert all(row.not_reply is not None and len(row.elements) == 1 for row in run.images)
+
+
+def test_a_saturated_set_gets_the_logit_axis_and_a_cut_off_on_it(page: AppTest, store: Store) -> None:
+    at, run = rank(page, store, "red")
+    assert at.segmented_control(key="bins").options[-1].endswith("Logit axis")
+    at.segmented_control(key="bins").set_value("margin").run()
+    box = next(one for one in at.number_input if (one.key or "").startswith("cut:"))
+    box.set_value(-1e4).run()
+    assert store.cutoff(run.id) == Cutoff(-1e4, "margin")
+    assert "4 of 4 are at or above" in html(at)
+
+
 def test_two_queries_over_the_same_images_are_compared(page: AppTest, store: Store) -> None:
     at, first = rank(page, store, "red")
     at.text_area(key="query").set_value("blue").run()
