@@ -165,6 +165,8 @@ def test_names_are_shown_on_one_line_without_tricks(name: str, shown: str) -> No
 @example(".. /x")
 @example("\u202e..\u202e/x")
 @example("C:..")
+@example(" A:\\0")
+@example("\u202eC:/x")
 def test_any_name_becomes_one_safe_short_line(name: str) -> None:
     shown = intake.same_name_safe(name)
     assert shown

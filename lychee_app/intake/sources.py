@@ -35,10 +35,10 @@ def same_name_safe(name: str) -> str:
     absolute or climbs keeps only its last part. Two names may become the same: a name is never an identity.
     """
     path = name.replace("\\", "/")
-    parts = [_visible(part) for part in path.split("/")]
-    if path.startswith("/") or ".." in parts or re.match("[A-Za-z]:", path):
+    parts = [part for part in map(_visible, path.split("/")) if part not in {"", "."}]
+    if path.startswith("/") or ".." in parts or re.match("[A-Za-z]:", "".join(parts[:1])):
         parts = [part for part in parts if part != ".."][-1:]
-    shown = "/".join(part for part in parts if part not in {"", "."})
+    shown = "/".join(parts)
     return _short(shown) or "unnamed"
 
 
