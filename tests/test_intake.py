@@ -63,6 +63,7 @@ def published(width_px: int, height_px: int, budget: ImageBudget) -> tuple[tuple
 @given(sides, sides, budgets)
 @example(30, 6000, BUDGET)
 @example(4000, 3000, BUDGET)
+@example(4139, 4139, ImageBudget(max_tokens=16))
 def test_fit_is_smart_resize_wherever_the_published_ones_agree(
     width: int, height: int, budget: ImageBudget
 ) -> None:

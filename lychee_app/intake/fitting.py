@@ -3,6 +3,8 @@
 Knows arithmetic. Does not know pixels, formats or colour.
 """
 
+import math
+
 from lychee_app.errors import ImageError
 from lychee_app.records import ImageBudget
 
@@ -29,11 +31,11 @@ def _tokens(width_px: int, height_px: int, budget: ImageBudget) -> tuple[int, in
     least, most = budget.min_tokens * side**2, budget.max_tokens * side**2
     columns, rows = max(1, round(width_px / side)), max(1, round(height_px / side))
     if columns * rows * side**2 > most:
-        shrink = ((height_px * width_px) / most) ** 0.5
-        columns, rows = int(width_px / shrink / side), int(height_px / shrink / side)
+        shrink = math.sqrt((height_px * width_px) / most)  # ** 0.5 may differ in its last bit, and so a token
+        columns, rows = math.floor(width_px / shrink / side), math.floor(height_px / shrink / side)
     elif columns * rows * side**2 < least:
-        grow = (least / (height_px * width_px)) ** 0.5
-        columns, rows = -int(-width_px * grow // side), -int(-height_px * grow // side)
+        grow = math.sqrt(least / (height_px * width_px))
+        columns, rows = math.ceil(width_px * grow / side), math.ceil(height_px * grow / side)
     columns, rows = max(1, columns), max(1, rows)
     columns = min(columns, rows * budget.max_aspect, max(1, budget.max_tokens // rows))
     return columns, min(rows, columns * budget.max_aspect, max(1, budget.max_tokens // columns))
