@@ -36,16 +36,17 @@ class Lesson:
     weights: tuple[float, ...]
 
 
-def lessons(minutes: float, scale: int) -> tuple[Lesson, ...]:
-    """The five lessons in `minutes` altogether. scale: 1 for a CPU core; larger batches for a GPU."""
+def lessons(minutes: float, scale: int, pace: float = 1.0) -> tuple[Lesson, ...]:
+    """The five lessons in `minutes` altogether. scale: 1 for a CPU core; larger batches for a GPU. pace: of all
+    learning rates."""
     asked = Sizes(24 * scale, judged=4, explained=1)
     named = (0, 0, 0, 0, 0, 0, 1.0, 0.5)
     return (
-        Lesson("sprites", 0.056 * minutes, 2e-3, 0.1, Sizes(128 * scale, 0, 0), named),
-        Lesson("see", 0.128 * minutes, 1.5e-3, 0.2, Sizes(24 * scale, 0, 0), named),
-        Lesson("tell", 0.096 * minutes, 1e-3, 0.5, asked, (1.0, 1.0, 0.5, 0.3, 0.15, 0.5, 1.0, 0.5)),
-        Lesson("whole", 0.52 * minutes, 7e-4, 0.0, asked, (2.0, 2.0, 0.5, 0.1, 0.05, 0.2, 0.5, 0.25)),
-        Lesson("polish", 0.2 * minutes, 3e-4, 0.0, asked, (2.0, 10.0, 0.5, 0, 0, 0, 0, 0)),
+        Lesson("sprites", 0.056 * minutes, pace * 2e-3, 0.1, Sizes(128 * scale, 0, 0), named),
+        Lesson("see", 0.128 * minutes, pace * 1.5e-3, 0.2, Sizes(24 * scale, 0, 0), named),
+        Lesson("tell", 0.096 * minutes, pace * 1e-3, 0.5, asked, (1.0, 1.0, 0.5, 0.3, 0.15, 0.5, 1.0, 0.5)),
+        Lesson("whole", 0.52 * minutes, pace * 7e-4, 0.0, asked, (2.0, 2.0, 0.5, 0.1, 0.05, 0.2, 0.5, 0.25)),
+        Lesson("polish", 0.2 * minutes, pace * 3e-4, 0.0, asked, (2.0, 10.0, 0.5, 0, 0, 0, 0, 0)),
     )
 
 

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
         pupil.model.load_state_dict(written(options.weights))
     elif options.start > 0:
         pupil.load_state_dict(torch.load(state, weights_only=True))
-    for lesson in lessons(options.minutes, options.scale)[options.start : options.stop]:
+    for lesson in lessons(options.minutes, options.scale, options.pace)[options.start : options.stop]:
         _teach(lesson, pupil, material, options, lambda: torch.save(pupil.state_dict(), state))
         torch.save(pupil.state_dict(), state)
         save_checkpoint(pupil.model, material.tokenizer, options.out)
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         "--start", type=int, default=0, help="first lesson; later ones go on from the kept state"
     )
     parser.add_argument("--stop", type=int, default=5, help="the lesson not begun any more")
+    parser.add_argument("--pace", type=float, default=1.0, help="all learning rates times this")
     parser.add_argument("--weights", type=Path, help="a checkpoint to go on from, instead of the kept state")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--workers", type=int, default=14)
