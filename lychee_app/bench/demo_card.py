@@ -4,12 +4,14 @@ Knows the words of the card. Figures come from `lychee bench demo`; none is writ
 """
 
 import argparse
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lychee_app.bench import demo as bench
 from lychee_app.demo import checkpoint, words
+from lychee_app.demo.scenes import MAX_TOKENS, MIN_TOKENS
 
 CARD = Path(checkpoint.__file__).with_name("MODEL_CARD.md")
 _HEAD = """# Model card: the embedded demo
@@ -19,10 +21,9 @@ nothing else: **not photographs**. For photographs use Lychee itself: `lychee do
 `--model lychee`.
 
 - Architecture: Qwen2.5-VL (`qwen2_5_vl`), {parameters:.1f} million parameters, BF16; the published classes
-and
-  prompts run it. Vision tower of 4 blocks of width 192, language model of 5 layers of width 192, a byte-level
-  BPE of 4096 tokens of its own with the Qwen2.5-VL special tokens and chat template. Images of 16 to 36
-  tokens.
+  and prompts run it. Vision tower of {depth} blocks of width {width}, language model of {layers} layers of
+  width {hidden}, a byte-level BPE of {vocabulary} tokens of its own with the Qwen2.5-VL special tokens and
+  chat template. Images of {fewest} to {most} tokens.
 - Trained from scratch by `python -m lychee_app.demo.train` on drawn scenes: sprites of four art sets, tinted,
   on drawn grounds, with words in both scripts as distractors. Labels are known because the scenes are drawn.
 - What it says is a score: ten times the share of the query's elements that the scene shows. An object in
@@ -71,22 +72,37 @@ def verdict(value: float, goal: str) -> str:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m lychee_app.bench.demo_card", description=__doc__)
     bench.add_arguments(parser)
-    parser.add_argument("--origin", type=Path, help="text: how the checkpoint was trained")
-    parser.add_argument("--limits", type=Path, help="text: what it cannot do")
     options = parser.parse_args(arguments)
     figures = bench.run(options)
     facts = {
         "objects": len(words()),
         "parameters": checkpoint.parameters(checkpoint.CHECKPOINT) / 1e6,
-        "origin": _text(options.origin, "By the recipe as it is."),
-        "limits": _text(options.limits, "Drawn objects only."),
+        **_shape(),
+        "origin": _told("origin"),
+        "limits": _told("limits"),
     }
     numbers = {name: value for name, value in figures.items() if isinstance(value, float)}
     CARD.write_text(write_card(numbers, bench.GOALS, facts), encoding="utf-8")
 
 
-def _text(path: Path | None, otherwise: str) -> str:
-    return path.read_text(encoding="utf-8").strip() if path else otherwise
+def _shape() -> dict[str, int]:
+    """What the checkpoint's own files say of its size."""
+    config = json.loads((checkpoint.CHECKPOINT / "config.json").read_text(encoding="utf-8"))
+    text, vision = config["text_config"], config["vision_config"]
+    return {
+        "depth": vision["depth"],
+        "width": vision["hidden_size"],
+        "layers": text["num_hidden_layers"],
+        "hidden": text["hidden_size"],
+        "vocabulary": text["vocab_size"],
+        "fewest": MIN_TOKENS,
+        "most": MAX_TOKENS,
+    }
+
+
+def _told(name: str) -> str:
+    """What the figures cannot say: how this checkpoint was trained, and what it cannot do."""
+    return (CARD.parent / "card" / f"{name}.md").read_text(encoding="utf-8").strip()
 
 
 if __name__ == "__main__":

@@ -177,7 +177,8 @@ class BatchMaker:
         return np.array(rows, np.int64)
 
     def _encode(self, texts: list[str]) -> list[Encoding]:
-        return self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        """One by one: a batch would start a thread a core in every worker."""
+        return [self._tokenizer.encode(text, add_special_tokens=False) for text in texts]
 
 
 def seen_in(scenes: Scenes, index: int, look: Look) -> Seen:

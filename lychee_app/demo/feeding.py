@@ -2,7 +2,6 @@
 
 import ctypes
 import multiprocessing
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,7 +49,6 @@ def keep_freed_memory() -> None:
 
 def _work(queue: Any, make: Callable[[int], Callable[[], Any]], number: int) -> None:
     torch.set_num_threads(1)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the workers are the parallelism
     batch = make(number)
     while True:
         queue.put(batch())

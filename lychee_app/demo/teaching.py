@@ -37,8 +37,8 @@ class Lesson:
 
 
 def lessons(minutes: float, scale: int, pace: float = 1.0) -> tuple[Lesson, ...]:
-    """The five lessons in `minutes` altogether. scale: 1 for a CPU core; larger batches for a GPU. pace: a factor of
-    all learning rates."""
+    """The five lessons in `minutes` altogether. scale: 1 for a CPU core; larger batches for a GPU. pace: a
+    factor of all learning rates."""
     asked = Sizes(24 * scale, judged=4, explained=1)
     named = (0, 0, 0, 0, 0, 0, 1.0, 0.5)
     return (
