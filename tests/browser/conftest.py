@@ -11,22 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from lychee_app.ui import launch
 from tests.fakes import picture
 
-DEBIAN = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--headless",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 FAKE = Path(__file__).with_name("fake_app.py")
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_MS = 60_000
@@ -47,18 +36,6 @@ class Watched:
 
     outside: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = str(DEBIAN) if DEBIAN.exists() else None
-        try:
-            started = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        except Error as error:
-            pytest.fail(f"No Chromium: install the package chromium, or run playwright install. {error}")
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from tests.browser.conftest import DEBIAN, FLAGS, REPOSITORY, served
+from tests import chromium
+from tests.browser.conftest import REPOSITORY, served
 
 PATIENCE_MS = 300_000
 MOST_BYTES = 300_000
@@ -21,13 +22,12 @@ MOST_BYTES = 300_000
 
 def main(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    path = str(DEBIAN) if DEBIAN.exists() else None
     with (
         tempfile.TemporaryDirectory() as scratch,
         served(Path(scratch), REPOSITORY / "app.py") as server,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = chromium.launched(playwright)
         address = f"{server.address}/{_ranked(browser, server.address)}"
         _shot(browser, f"{address}&lang=en", folder / "results.webp", _results)
         _shot(browser, f"{address}&lang=en", folder / "elements.webp", _elements)

@@ -1,13 +1,11 @@
 """The HTML report in a real browser: its own policy lets its style through, and nothing else is asked for."""
 
 import io
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser
 
 from lychee_app.export import to_html
 from tests.rows import HOSTILE_NAMES, reply, row, run_of
@@ -47,17 +45,3 @@ def hostile_run():
         for i, name in enumerate(HOSTILE_NAMES)
     ]
     return run_of(images, elements=("<b>sofa</b>",), query="<script>alert(1)</script>" + "x" * 3000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium of the system, else Playwright's own."""
-    with sync_playwright() as playwright:
-        try:
-            launched = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-            )
-        except Error as error:
-            pytest.skip(f"no Chromium here: {error.message.splitlines()[0]}")
-        yield launched
-        launched.close()
