@@ -2,6 +2,8 @@
 
 import io
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,6 @@ from PIL import Image
 
 from lychee_app.bench import pictures
 from lychee_app.errors import ImageError
-from lychee_app.intake import decoders
 from lychee_app.intake.decode import THUMBNAIL_PX, Decoded, decode
 from lychee_app.records import ImageBudget
 
@@ -149,16 +150,21 @@ def test_a_real_jpeg_2000_an_eps_and_an_icon_reach_no_decoder() -> None:
 
 
 def test_a_heic_without_its_library_names_the_library() -> None:
-    if "HEIF" in decoders.loaded():
-        pytest.skip("pillow-heif is installed")
-    error = refusal(pictures.HEIC_HEADER)
-    assert error.code == "no-decoder"
-    assert "pillow-heif" in str(error)
+    without = (
+        "import sys, importlib.util as util\n"
+        "find = util.find_spec\n"
+        "util.find_spec = lambda name, *rest: None if name == 'pillow_heif' else find(name, *rest)\n"
+        "from tests.test_decode import refusal\n"
+        "from lychee_app.bench import pictures\n"
+        "error = refusal(pictures.HEIC_HEADER)\n"
+        "print(error.code, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("no-decoder")
+    assert "pillow-heif" in done.stdout
 
 
-def test_a_heic_is_decoded_where_the_library_is() -> None:
-    if "HEIF" not in decoders.loaded():
-        pytest.skip("pillow-heif is not installed")
+def test_a_heic_is_decoded() -> None:
     assert difference(decoded(pictures.encoded(pictures.scene(), "HEIF", quality=95)), pictures.scene()) < 4
 
 
