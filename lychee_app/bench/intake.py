@@ -24,6 +24,7 @@ from PIL import Image
 
 from lychee_app import intake
 from lychee_app.bench import pictures
+from lychee_app.bench.resident import Watched
 from lychee_app.intake import workers
 from lychee_app.intake.decode import decode
 from lychee_app.records import Candidate, ImageBudget, Refused, Source
@@ -91,7 +92,7 @@ def _large(count: int) -> Iterator[bytes]:
 
 def _tried(files: Iterator[bytes], settings: Settings) -> dict[str, Any]:
     """Counts over one run of the intake. A row is lost if it is missing, out of order or without a reason."""
-    with _Peak() as peak:
+    with Watched(workers.shared(1).processes, every_seconds=0.01) as memory:
         drawn = _Drawn(files)
         rows, seconds = [], []
         started = time.perf_counter()
@@ -109,7 +110,7 @@ def _tried(files: Iterator[bytes], settings: Settings) -> dict[str, Any]:
         "codes": dict(sorted(codes.items())),
         "seconds": round(sum(seconds), 1),
         "slowest_seconds": round(max(seconds, default=0.0), 2),
-        "peak_memory_mb": round(peak.bytes / 1e6),
+        "peak_memory_mb": round(memory.peak_bytes / 1e6),
     }
 
 
@@ -227,31 +228,3 @@ def _medians_ms(*calls: Callable[[], object], times: int = 61) -> list[float]:
 
 def _warm(settings: Settings) -> None:
     list(intake.prepare(_same(pictures.good("PNG"), settings.decode_ahead), BUDGET, settings))
-
-
-class _Peak:
-    """The highest sum of the decoders' resident memory, looked at every few milliseconds."""
-
-    def __init__(self) -> None:
-        self.bytes = 0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "_Peak":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.01):
-            self.bytes = max(self.bytes, sum(map(_resident_bytes, workers.shared(1).processes())))
-
-
-def _resident_bytes(pid: int) -> int:
-    try:
-        return psutil.Process(pid).memory_info().rss
-    except psutil.NoSuchProcess:
-        return 0

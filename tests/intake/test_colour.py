@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 from lychee_app.bench import pictures
 from lychee_app.intake.decode import BAND_PX, decode
 from lychee_app.records import ImageBudget
-from tests.test_decode import decoded, difference
+from tests.intake.test_decode import decoded, difference
 
 
 def mean(data: bytes) -> np.ndarray:

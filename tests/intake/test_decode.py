@@ -154,7 +154,7 @@ def test_a_heic_without_its_library_names_the_library() -> None:
         "import sys, importlib.util as util\n"
         "find = util.find_spec\n"
         "util.find_spec = lambda name, *rest: None if name == 'pillow_heif' else find(name, *rest)\n"
-        "from tests.test_decode import refusal\n"
+        "from tests.intake.test_decode import refusal\n"
         "from lychee_app.bench import pictures\n"
         "error = refusal(pictures.HEIC_HEADER)\n"
         "print(error.code, error)"

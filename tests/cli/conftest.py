@@ -1,0 +1,90 @@
+"""A command line in this process or in one of its own, and pictures for it to rank."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lychee_app import cli, demo
+
+ROOT = Path(__file__).parents[2]
+Lychee = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def lychee(capfd: pytest.CaptureFixture[str]) -> Lychee:
+    """Runs a command line in this process: (exit status, stdout, stderr)."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        try:
+            status = cli.main([str(word) for word in words])
+        except SystemExit as exit_:
+            status = int(exit_.code or 0)
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err
+        return status, said.out, said.err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four pictures of the demo gallery."""
+    whole, few = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("few")
+    demo.write_gallery(whole)
+    for file in sorted(whole.glob("*.webp"))[:4]:
+        shutil.copy(file, few)
+    return few
+
+
+@pytest.fixture
+def places(scenes: Path, tmp_path: Path) -> dict[str, Path]:
+    """What a command line may name."""
+    places = {"scenes": scenes, "nowhere": tmp_path / "nowhere", "empty": tmp_path / "none"}
+    places["empty"].mkdir()
+    places["text"] = tmp_path / "notes.txt"
+    places["text"].write_text("hello")
+    return places
+
+
+@pytest.fixture
+def mixed(scenes: Path, tmp_path: Path) -> Path:
+    """The same, a web page called .jpg, an empty file, and a file with the first one's pixels."""
+    folder = tmp_path / "mixed"
+    shutil.copytree(scenes, folder)
+    (folder / "a-page.jpg").write_bytes(b"<!doctype html><html></html>")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "again").mkdir()
+    shutil.copy(min(scenes.iterdir()), folder / "again")
+    return folder
+
+
+def document(text: str) -> dict[str, Any]:
+    """The one JSON document that the text is; nothing else may be there, no NaN either."""
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+def kept_replies(tmp_path: Path) -> int:
+    file = tmp_path / "home" / "lychee.sqlite3"
+    if not file.exists():
+        return 0
+    connection = sqlite3.connect(file)
+    try:
+        return connection.execute("SELECT count(*) FROM replies").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
+
+
+def process(
+    *words: object, script: str = "from lychee_app.cli import main; main()"
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, *words] if words[0] == "-m" else [sys.executable, "-c", script, *words]
+    return subprocess.Popen(list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

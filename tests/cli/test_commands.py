@@ -1,0 +1,107 @@
+"""The other commands, their help, and what the README says of them."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from lychee_app import cli
+from lychee_app.model.checkpoints import DEMO_FOLDER
+from tests.cli.conftest import ROOT, Lychee
+
+
+def test_the_demo_gallery_is_32_images_and_their_truth(lychee: Lychee, tmp_path: Path) -> None:
+    status, out, _ = lychee("demo", tmp_path / "new" / "gallery")
+    truth = json.loads((tmp_path / "new" / "gallery" / "truth.json").read_text("utf-8"))
+    assert status == 0
+    assert f'"{truth["query"]}"' in out
+    assert len(truth["images"]) == 32
+    assert all((tmp_path / "new" / "gallery" / name).is_file() for name in truth["images"])
+    assert all(0 <= share <= 1 for share in truth["images"].values())
+    assert lychee("demo", tmp_path / "new" / "gallery")[0] == 0
+
+
+def test_the_words_of_the_demo_model_are_one_json_list_in_both_languages(lychee: Lychee) -> None:
+    status, out, _ = lychee("demo", "--words")
+    words = json.loads(out)
+    assert status == 0
+    assert all(word["en"] and word["zh"] for word in words)
+    assert {"green", "sofa"} <= {word["en"] for word in words}
+
+
+def test_the_doctor_names_machine_folder_models_and_a_passed_self_test(
+    lychee: Lychee, tmp_path: Path
+) -> None:
+    status, out, _ = lychee("doctor")
+    assert status == 0
+    assert f"data folder: {tmp_path / 'home'}" in out
+    for word in ("RAM: ", "card: ", "model demo: ready", "model lychee: missing", "passed in"):
+        assert word in out
+    match, mismatch = re.findall(r"margin ([+-][0-9.]+)", out)
+    assert float(match) > float(mismatch)
+
+
+def test_a_download_without_a_network_says_that_it_can_go_on(
+    lychee: Lychee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    status, out, err = lychee("download", "someone/something")
+    assert (status, out) == (1, "")
+    assert "run the same command again to go on" in err
+
+
+def test_a_download_of_what_is_here_says_where(lychee: Lychee) -> None:
+    status, out, _ = lychee("download", "demo")
+    assert (status, out) == (0, f"demo is here: {DEMO_FOLDER}\n")
+
+
+def test_a_setting_that_cannot_be_is_wrong_usage(
+    lychee: Lychee, scenes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LYCHEE_IMAGE_TOKENS", "many")
+    status, _, err = lychee("rank", "red", scenes)
+    assert status == 2
+    assert "LYCHEE_IMAGE_TOKENS is 'many'" in err
+
+
+@pytest.mark.parametrize("bench", cli.BENCHES)
+def test_every_bench_can_be_asked_for_help(lychee: Lychee, bench: str) -> None:
+    status, out, _ = lychee("bench", bench, "--help")
+    assert status == 0
+    assert f"lychee bench {bench}" in out
+
+
+# --- what is written about it
+
+
+def help_of(lychee: Lychee, *words: str) -> str:
+    return lychee(*words, "--help")[1]
+
+
+def test_the_readme_names_only_commands_and_options_that_there_are(lychee: Lychee) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    calls = re.findall(r"`[^`]*?\blychee ([a-z]+)([^`]*)`", readme)
+    assert {name for name, _ in calls} >= {"rank", "demo", "app", "download", "doctor", "bench"}
+    for name, rest in calls:
+        words = [name, *(rest.split()[:1] if name == "bench" and rest.split()[0] in cli.BENCHES else [])]
+        told = help_of(lychee, *words)
+        assert told.startswith("usage: lychee"), name
+        assert all(option in told for option in re.findall(r"--[a-z-]+", rest)), (name, rest)
+
+
+def test_every_command_and_every_promised_option_is_in_the_help(lychee: Lychee) -> None:
+    assert re.search(r"rank.*demo.*app.*download.*doctor.*bench", help_of(lychee), re.DOTALL)
+    told = help_of(lychee, "rank")
+    for option in (
+        "--model",
+        "--mode",
+        "--not TEXT",
+        "--elements",
+        "--engine",
+        "--limit N",
+        "--json",
+        "--csv",
+    ):
+        assert option in told

@@ -1,0 +1,195 @@
+"""`lychee rank`, held to its contract: what it prints where, and how it ends."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lychee_app.model.checkpoints import DEMO_FOLDER
+from tests.cli.conftest import Lychee, document
+from tests.fakes import picture
+
+DOCUMENT = ["query", "sent_query", "elements", "model", "mode", "images", "seconds", "peak_memory_bytes"]
+IMAGE = ["rank", "upload_index", "name", "sha256", "score", "margin", "p_yes", "elements", "raw", "error"]
+
+
+# --- rank: the document
+
+
+def test_the_document_has_the_promised_keys_in_order_and_types(lychee: Lychee, mixed: Path) -> None:
+    status, out, _ = lychee(
+        "rank", "Red umbrella + 绿色沙发", mixed, "--elements", "--json", "-", "--model", "demo"
+    )
+    told = document(out)
+    assert status == 0
+    assert list(told)[: len(DOCUMENT)] == DOCUMENT
+    assert (told["query"], told["model"], told["mode"]) == ("Red umbrella + 绿色沙发", "demo", "judge")
+    assert told["elements"] == ["red umbrella", "绿色沙发"]
+    assert told["seconds"] > 0
+    assert told["peak_memory_bytes"] > 0
+    for image in told["images"]:
+        assert list(image)[: len(IMAGE) + 1] == [*IMAGE, "seconds"]
+        assert re.fullmatch("[0-9a-f]{64}", image["sha256"])
+        assert image["upload_index"] in range(7)
+
+
+def test_images_are_listed_by_rank_and_those_without_a_score_last(lychee: Lychee, mixed: Path) -> None:
+    _, out, _ = lychee("rank", "red umbrella", mixed, "--json", "-")
+    images = document(out)["images"]
+    assert [image["rank"] for image in images] == [1, 2, 3, 4, 5, None, None]
+    margins = [image["margin"] for image in images[:5]]
+    assert margins == sorted(margins, reverse=True)
+    for image in images[:5]:
+        assert image["score"] == pytest.approx(10 * image["p_yes"])
+        assert image["raw"] == ("yes" if image["margin"] > 0 else "no")
+        assert (image["error"], image["elements"]) == (None, [])
+    refused = {image["name"]: image for image in images[5:]}
+    assert set(refused) == {"a-page.jpg", "empty.png"}
+    assert all(image["score"] is None and image["raw"] is None for image in refused.values())
+    assert "HTML" in refused["a-page.jpg"]["error"]
+    assert "0 bytes" in refused["empty.png"]["error"]
+
+
+def test_a_file_that_is_there_twice_is_two_rows_with_one_score(lychee: Lychee, mixed: Path) -> None:
+    _, out, _ = lychee("rank", "red umbrella", mixed, "--json", "-")
+    twins = [image for image in document(out)["images"] if image["name"].endswith("scene-01.webp")]
+    assert {image["name"] for image in twins} == {"scene-01.webp", "again/scene-01.webp"}
+    assert twins[0]["score"] == twins[1]["score"]
+
+
+def test_limit_lists_the_best_and_no_more(lychee: Lychee, scenes: Path) -> None:
+    whole = document(lychee("rank", "red umbrella", scenes, "--json", "-")[1])["images"]
+    best = document(lychee("rank", "red umbrella", scenes, "--json", "-", "--limit", 2)[1])["images"]
+    assert [image["name"] for image in best] == [image["name"] for image in whole[:2]]
+
+
+def test_explain_mode_has_a_score_out_of_the_text_or_a_reason(lychee: Lychee, scenes: Path) -> None:
+    file = scenes / "scene-01.webp"
+    _, out, _ = lychee("rank", "umbrella", file, "--mode", "explain", "--json", "-")
+    told = document(out)
+    (image,) = told["images"]
+    assert told["mode"] == "explain"
+    assert (image["margin"], image["p_yes"]) == (None, None)
+    assert isinstance(image["raw"], str)
+    assert (image["score"] is None) == (image["error"] is not None)
+
+
+def test_a_text_that_must_not_match_lowers_what_matches_it(lychee: Lychee, scenes: Path) -> None:
+    _, plain, _ = lychee("rank", "umbrella", scenes, "--json", "-")
+    _, lowered, _ = lychee("rank", "umbrella", scenes, "--not", "umbrella", "--json", "-")
+    before = {image["name"]: image["score"] for image in document(plain)["images"]}
+    assert all(image["score"] < before[image["name"]] for image in document(lowered)["images"])
+
+
+# --- rank: where things are written
+
+
+def test_a_terminal_gets_a_table_and_files_get_json_and_csv(
+    lychee: Lychee, scenes: Path, tmp_path: Path
+) -> None:
+    goals = tmp_path / "out.json", tmp_path / "out.csv"
+    status, out, _ = lychee("rank", "red umbrella", scenes, "--json", goals[0], "--csv", goals[1])
+    assert status == 0
+    assert all(f"scene-0{number}.webp" in out for number in range(1, 5))
+    assert len(document(goals[0].read_text("utf-8"))["images"]) == 4
+    assert len(goals[1].read_text("utf-8").splitlines()) == 5
+
+
+def test_csv_on_stdout_stands_alone(lychee: Lychee, scenes: Path) -> None:
+    _, out, _ = lychee("rank", "red umbrella", scenes, "--csv", "-")
+    head, *lines = out.splitlines()
+    assert head.lstrip("\ufeff").startswith("rank,")
+    assert len(lines) == 4
+
+
+def test_a_reply_cannot_move_the_cursor_of_the_terminal(lychee: Lychee, tmp_path: Path) -> None:
+    file = tmp_path / "\x1b[2Jevil\x07.png"
+    file.write_bytes(picture("red"))
+    _, out, err = lychee("rank", "red", tmp_path / "*.png", "--limit", 1)
+    assert "evil" in out
+    assert "\x1b[2J" not in out + err
+
+
+@pytest.mark.parametrize("goal", ["nowhere/out.json", ".", ""])
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_scored(
+    lychee: Lychee, scenes: Path, tmp_path: Path, goal: str
+) -> None:
+    status, out, err = lychee("rank", "red", scenes, "--json", tmp_path / goal if goal else "")
+    assert (status, out) == (1, "")
+    assert "Choose another place" in err or "Name a file" in err
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_device_may_be_the_goal(lychee: Lychee, scenes: Path) -> None:
+    status, _, err = lychee("rank", "red", scenes, "--json", "/dev/null")
+    assert (status, err) == (0, "")
+
+
+# --- rank: how it ends
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["rank", "red", "{nowhere}"], 1, "There is no"),
+        (["rank", "red", "{empty}"], 1, "hold no image"),
+        (["rank", "red", "{empty}/*.png"], 1, "No image matches"),
+        (["rank", "red", "{text}"], 1, "no image could be scored"),
+        (["rank", "red", "{scenes}", "--model", "nope"], 1, "No checkpoint is called 'nope'"),
+        (["rank", "red", "{scenes}", "--model", "someone/something"], 1, "lychee download someone/something"),
+        (["rank", "red", "{scenes}", "--model", "lychee"], 1, "lychee download lychee"),
+        (["rank", "red", "{scenes}", "--model", "{empty}"], 1, "has no config.json"),
+        (["rank", "red", "{scenes}", "--model", "x" * 300], 1, "No checkpoint is called"),
+        (["rank", "red", "{scenes}", "--model", "~nobody-here/x"], 1, "lychee: "),
+        (["rank", "", "{scenes}"], 2, "The query is empty"),
+        (["rank", "\x00 \u202e", "{scenes}"], 2, "The query is empty"),
+        (["rank", "x" * 10_000, "{scenes}"], 2, "at most 2000"),
+        (["rank", "red"], 2, "PATH"),
+        (["rank", "red", "{scenes}", "--limit", "0"], 2, "above 0"),
+        (["rank", "red", "{scenes}", "--mode", "guess"], 2, "invalid choice"),
+        (["rank", "red", "{scenes}", "--json", "-", "--csv", "-"], 2, "both have stdout"),
+        (["demo"], 2, "lychee demo FOLDER"),
+        (["demo", "{text}"], 1, "cannot be written"),
+        (["app", "--port", "70000"], 2, "not a port"),
+        (["doctor", "--model", "{empty}"], 1, "has no config.json"),
+        (["download", "not a name"], 1, "No checkpoint is called"),
+        (["bench"], 2, "NAME"),
+        (["dance"], 2, "invalid choice"),
+        ([], 2, "COMMAND"),
+    ],
+)
+def test_every_way_to_fail_has_its_status_and_says_what_to_do(
+    lychee: Lychee, places: dict[str, Path], words: list[str], status: int, told: str
+) -> None:
+    found, _, err = lychee(*(word.format(**places) if "{" in word else word for word in words))
+    assert (found, told in err) == (status, True), err
+
+
+def test_a_run_without_one_score_still_prints_its_document(lychee: Lychee, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    status, out, err = lychee("rank", "red", tmp_path / "a.png", "--json", "-")
+    (image,) = document(out)["images"]
+    assert (status, image["rank"], image["score"]) == (1, None, None)
+    assert image["error"] in err
+
+
+def test_weights_half_there_are_said_to_be_half_there(lychee: Lychee, scenes: Path, tmp_path: Path) -> None:
+    half = tmp_path / "half"
+    shutil.copytree(DEMO_FOLDER, half)
+    whole = (half / "model.safetensors").read_bytes()
+    (half / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    status, out, err = lychee("rank", "red", scenes, "--model", half, "--json", "-")
+    assert (status, out) == (1, "")
+    assert "half downloaded" in err
+    assert "lychee download" in err
+
+
+def test_a_checkpoint_of_another_kind_is_named(lychee: Lychee, scenes: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(DEMO_FOLDER, other)
+    (other / "config.json").write_text('{"model_type": "llava"}')
+    status, _, err = lychee("rank", "red", scenes, "--model", other)
+    assert status == 1
+    assert "'llava'" in err
+    assert "Qwen2.5-VL" in err
