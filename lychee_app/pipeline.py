@@ -1,15 +1,17 @@
-"""The whole flow in one place: question + sources -> scored rows, one image at a time.
+"""The whole flow in one place: question + sources -> scored rows, in upload order.
 
     query + image bytes -> intake -> prompt -> model (judge / explain) -> parse -> ranking
 
-`score_each` yields every row as soon as it is there; `rank` runs it to the end and returns a Run. Knows
-neither threads nor storage: those are in jobs.py and store.py.
+`score_each` yields every row as soon as it is there; `rank` runs it to the end and returns a Run. Does
+not know storage, or that it may run in the background: those are store/ and jobs.py.
 """
 
 import math
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,7 +67,7 @@ def score_each(
     mode: Mode = "judge",
     cache: ReplyCache | None = None,
 ) -> Generator[Progress, None, None]:
-    """Scores each (upload index, source) in turn; the next images are decoded meanwhile.
+    """Scores each (upload index, source), and yields in that order; the next images are decoded meanwhile.
 
     An image that cannot be scored is a row with `error`. Raises ModelLost when the model can go on no more;
     rows yielded before stand.
@@ -73,13 +75,12 @@ def score_each(
     budget = budget_of(scorer, settings)
     judge = _Judge(question, mode, scorer, settings, budget, RecentReplies() if cache is None else cache)
     paths = {index: str(source.path) for index, source in sources if source.path and not source.private}
-    started = time.perf_counter()
-    for done, item in enumerate(intake.prepare(sources, budget, settings), start=1):
-        row = _refused(item) if isinstance(item, Refused) else judge.row(item)
+    started, rows = time.perf_counter(), judge.rows(intake.prepare(sources, budget, settings))
+    for done, row in enumerate(rows, start=1):
         scorer.release()
         seconds = time.perf_counter() - started
-        row = replace(row, path=paths.get(row.upload_index))
-        yield Progress(row, done, len(sources), seconds, scorer.memory())
+        placed = replace(row, path=paths.get(row.upload_index))
+        yield Progress(placed, done, len(sources), seconds, scorer.memory())
 
 
 def rank(
@@ -171,8 +172,34 @@ class _Judge:
     budget: ImageBudget
     cache: ReplyCache
 
-    def row(self, candidate: Candidate) -> Scored:
+    def rows(self, items: Iterable[Candidate | Refused]) -> Generator[Scored, None, None]:
+        """In the order of the items: one at a time, or several where the scorer takes them."""
+        if self.scorer.info.at_once > 1:
+            yield from self._rows_at_once(items, self.scorer.info.at_once)
+        else:
+            yield from map(self.row, items)
+
+    def _rows_at_once(
+        self, items: Iterable[Candidate | Refused], count: int
+    ) -> Generator[Scored, None, None]:
+        """Never an image together with its twin, whose replies it shall share."""
+        waiting: deque[tuple[str, Future[Scored]]] = deque()
+        crew = ThreadPoolExecutor(count, thread_name_prefix="lychee-judge")
+        try:
+            for item in items:
+                while len(waiting) > count or any(sha256 == item.sha256 for sha256, _ in waiting):
+                    yield waiting.popleft()[1].result()
+                waiting.append((item.sha256, crew.submit(self.row, item)))
+            while waiting:
+                yield waiting.popleft()[1].result()
+        finally:
+            crew.shutdown(cancel_futures=True)
+
+    def row(self, item: Candidate | Refused) -> Scored:
         """Never raises for what one image does: that is the row's `error`."""
+        return _refused(item) if isinstance(item, Refused) else self._row(item)
+
+    def _row(self, candidate: Candidate) -> Scored:
         started = time.perf_counter()
         try:
             candidate, replies = self._with_less(candidate)

@@ -203,6 +203,8 @@ class ScorerInfo:
     device: str
     budget: ImageBudget = field(default_factory=ImageBudget)
     warnings: tuple[str, ...] = ()
+    at_once: int = 1
+    """Images it may be given at the same time, each from a thread of its own. One on a card."""
 
 
 class Scorer(Protocol):

@@ -1,5 +1,7 @@
 import math
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -229,3 +231,44 @@ class Broken(FakeScorer):
         if candidate.name != self.name:
             return replies
         return [replace(reply, logit_yes=self.number) for reply in replies]
+
+
+def two_at_once(before: Callable[[Candidate], None]) -> FakeScorer:
+    info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(max_tokens=16), at_once=2)
+    return FakeScorer(before=before, info=info)
+
+
+def test_a_scorer_that_takes_two_images_gets_two_and_rows_keep_their_order(settings: Settings) -> None:
+    together = threading.Barrier(2)
+    scorer = two_at_once(lambda candidate: together.wait(10) and None)
+    run = pipeline.rank(query.ask("red"), sources(*["red", "green"] * 4), scorer, settings)
+    assert [row.upload_index for row in run.images] == list(range(8))
+    assert all(row.error is None for row in run.images)
+
+
+def test_twins_are_judged_once_even_where_two_images_are_in_work(settings: Settings) -> None:
+    scorer = two_at_once(lambda candidate: time.sleep(0.02))
+    same = picture("red", seed=1)
+    shown = [same if number % 2 else picture("green", seed=number) for number in range(6)]
+    files = [Source(f"{number}.png", data) for number, data in enumerate(shown)]
+    run = pipeline.rank(query.ask("red"), files, scorer, settings)
+    assert len(scorer.seen) == 4
+    assert len({row.score for row in run.images[1::2]}) == 1
+
+
+def test_what_is_not_begun_when_a_run_is_left_is_not_begun_after(settings: Settings) -> None:
+    scorer = two_at_once(lambda candidate: time.sleep(0.05))
+    steps = pipeline.score_each(query.ask("red"), list(enumerate(sources(*["red"] * 12))), scorer, settings)
+    next(steps)
+    steps.close()
+    assert len(scorer.seen) <= 4
+    time.sleep(0.2)
+    assert len(scorer.seen) <= 4
+
+
+def test_a_model_lost_in_one_thread_ends_the_run_after_the_rows_before_it(settings: Settings) -> None:
+    scorer = two_at_once(raising(ModelLost("context gone"), "2-red.png"))
+    steps = pipeline.score_each(query.ask("red"), list(enumerate(sources(*["red"] * 6))), scorer, settings)
+    assert [next(steps).scored.upload_index for _ in range(2)] == [0, 1]
+    with pytest.raises(ModelLost, match="context gone"):
+        next(steps)

@@ -105,8 +105,10 @@ class ClockedScorer:
 
 @dataclass(frozen=True)
 class Stages:
-    """Seconds of one run over all images, and its rows in upload order."""
+    """Seconds of one run over all images, and its rows in upload order. All but `total` are sums over the
+    images in work at once."""
 
+    at_once: int
     total: float
     judge: float
     vision: float
@@ -114,12 +116,13 @@ class Stages:
     rows: tuple[Scored, ...]
 
     def table(self) -> dict[str, float]:
+        judge, vision, text = (each / self.at_once for each in (self.judge, self.vision, self.text))
         return {
             "total": self.total,
-            "vision": self.vision,
-            "text": self.text,
-            "prepare": self.judge - self.vision - self.text,
-            "wait": self.total - self.judge,
+            "vision": vision,
+            "text": text,
+            "prepare": judge - vision - text,
+            "wait": self.total - judge,
         }
 
 
@@ -182,7 +185,7 @@ def _ranked(files: Sequence[Path], scorer: QwenScorer, settings: Settings) -> St
     errors = [row.error for row in run.images if row.error]
     if errors:
         raise RuntimeError(f"{len(errors)} of {len(files)} images were not scored: {errors[0]}")
-    return Stages(total, timed.seconds, passes.vision, passes.text, run.images)
+    return Stages(scorer.info.at_once, total, timed.seconds, passes.vision, passes.text, run.images)
 
 
 def _decoded(files: Sequence[Path], scorer: QwenScorer, settings: Settings) -> float:

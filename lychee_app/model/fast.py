@@ -15,6 +15,7 @@ query. Four queries cost at least 3.1 times one at 1,260 image tokens; only the 
 Knows rows of token ids and one image at a time. Does not know text, scores, or files.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -51,7 +52,7 @@ class Row:
 
 
 class FastForward:
-    """See `forward.Forward`. Not for two threads at once."""
+    """See `forward.Forward`. Several threads may share it on a processor, not on a card."""
 
     def __init__(self, model: Any, *, kernels: bool = True, recorded: bool = True) -> None:
         """`model`: one that is `capable`. Its matrices are joined in place; it goes on working."""
@@ -69,6 +70,7 @@ class FastForward:
         self._recordings = Recordings(capture)
         self._decoder = _decoder(self._text, head, capture, fused=steps is not None)
         self._prefixes: OrderedDict[tuple[Ids, ...], Tensor] = OrderedDict()
+        self._prefix_lock = threading.Lock()
         self._plan: Callable[..., TextPlan] = lru_cache(KEPT_PLANS)(self._make_plan)
         if on_card:
             torch.cuda.empty_cache()  # the matrices that were joined
@@ -132,7 +134,9 @@ class FastForward:
             x = torch.cat([part for tail in embedded for part in (image, tail)])
             return self._text(x, plan, self._text.buffer(plan.slots, layers=1), prefix)
 
-        inputs = (self._on_device(tails), image.to(self._dtype), self._prefix(heads))
+        with self._prefix_lock:
+            prefix = self._prefix(heads)
+        inputs = (self._on_device(tails), image.to(self._dtype), prefix)
         return self._run(len(plan.places), ("rows", *lengths, grid), read, *inputs)
 
     def _prefix(self, heads: tuple[Ids, ...]) -> Tensor:

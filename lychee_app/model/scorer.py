@@ -18,13 +18,13 @@ from torch import Tensor
 from lychee_app import query as queries_
 from lychee_app.errors import ModelLost, OutOfMemory
 from lychee_app.model import checkpoints, memory, selftest, weights
-from lychee_app.model.fast import best
+from lychee_app.model.fast import FastForward, best
 from lychee_app.model.faults import translated
 from lychee_app.model.forward import Forward, PlainForward
 from lychee_app.model.layout import PixelLayout, budget
 from lychee_app.model.loading import Precision, choose_device, head_rows, load, load_lean
 from lychee_app.model.pixels import patchify
-from lychee_app.model.threads import limited, threads_for
+from lychee_app.model.threads import images_at_once, limited, threads_for
 from lychee_app.model.tokens import Codec, Prompt
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.records import Candidate, MemoryReading, Reply, ScorerInfo
@@ -49,11 +49,12 @@ class Parts:
 
 
 class QwenScorer:
-    """A Scorer on a Qwen2.5-VL checkpoint. Threads may share it: one image is on the device at a time."""
+    """A Scorer on a Qwen2.5-VL checkpoint. Threads may share it: `info.at_once` images are in work at a time,
+    on a card one."""
 
     def __init__(self, parts: Parts, info: ScorerInfo) -> None:
         self._parts, self._info = parts, info
-        self._one_at_a_time = threading.Lock()
+        self._places = threading.BoundedSemaphore(info.at_once)
 
     @property
     def info(self) -> ScorerInfo:
@@ -104,15 +105,15 @@ class QwenScorer:
         if not self._parts.device.startswith("cuda"):
             return
         device = self._parts.device
-        with self._one_at_a_time:  # memory must not be given back while a pass is being recorded
+        with self._places:  # memory must not be given back while a pass is being recorded
             held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
             if held > _WORTH_RELEASING_BYTES:
                 torch.cuda.empty_cache()
 
     @contextmanager
     def _a_pass(self, candidate: Candidate, tokens: int) -> Iterator[None]:
-        """Alone on the device; torch's errors become ours; out of memory, all that can be is given back."""
-        with self._one_at_a_time, limited(self._parts.threads):
+        """In a place of its own; torch's errors become ours; out of memory, all that can be is given back."""
+        with self._places, limited(self._parts.threads):
             try:
                 with translated(f"{candidate.name} ({tokens} image tokens)"):
                     yield
@@ -200,7 +201,7 @@ def open_scorer(
     )
     head = head_rows(loaded.model, [codec.yes_id, codec.no_id]).to(loaded.device)
     forward = choose_forward(loaded.model, fast, settings.kernels)
-    threads = threads_for(checkpoint.weight_bytes, torch.get_num_threads()) if device == "cpu" else None
+    threads, at_once = _shares(checkpoint.weight_bytes, device, forward)
     parts = Parts(forward, codec, layout, head, loaded.device, weights.stop_ids(checkpoint), threads)
     info = ScorerInfo(
         name=str(name),
@@ -209,11 +210,21 @@ def open_scorer(
         device=loaded.device,
         budget=budget(layout),
         warnings=loaded.warnings,
+        at_once=at_once,
     )
     scorer = QwenScorer(parts, info)
     if self_test:
         selftest.check(scorer, selftest.probe_of(checkpoint.folder))
     return scorer
+
+
+def _shares(weight_bytes: int, device: str, forward: Forward) -> tuple[int | None, int]:
+    """Threads for one image (None: what torch takes), and images at once. transformers' modules get one."""
+    if device != "cpu":
+        return None, 1
+    threads = torch.get_num_threads()
+    several = isinstance(forward, FastForward)
+    return threads_for(weight_bytes, threads), images_at_once(weight_bytes, threads) if several else 1
 
 
 def _empty_cache() -> None:

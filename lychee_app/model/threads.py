@@ -1,8 +1,9 @@
-"""How many threads of the processor the work on one image uses.
+"""How the processor's cores are shared: many threads for one image, or an image a core.
 
-A large model takes all. A small one leaves room for the processes that decode the next images: its products
-take well under a millisecond, and threads that wait for each other at the end of every one, on cores that
-others use too, made the demo ten times slower (two cores, both busy). Knows sizes. Does not know models.
+A large model takes all cores for one image. The products of a small one take well under a millisecond, and
+threads that wait for each other at the end of every one, on cores that others use too, made the demo ten
+times slower (two cores, both busy): so each of its images stays on one core, and several are in work at once.
+Knows sizes. Does not know models.
 """
 
 from collections.abc import Iterator
@@ -11,15 +12,17 @@ from contextlib import contextmanager
 import torch
 
 SMALL_BYTES = 1 << 30
-DECODERS = 3
-MOST_FOR_SMALL = 4
+MOST_AT_ONCE = 4
 
 
 def threads_for(weight_bytes: int, threads: int) -> int:
-    """Of `threads`, what torch would take, those a model with so many bytes of weights should take."""
-    if weight_bytes >= SMALL_BYTES:
-        return threads
-    return max(1, min(MOST_FOR_SMALL, threads - DECODERS))
+    """Of `threads`, what torch would take: how many work on one image, with so many bytes of weights."""
+    return threads if weight_bytes >= SMALL_BYTES else 1
+
+
+def images_at_once(weight_bytes: int, threads: int) -> int:
+    """How many images are in work at once, each on its own share of `threads`."""
+    return 1 if weight_bytes >= SMALL_BYTES else max(1, min(MOST_AT_ONCE, threads))
 
 
 @contextmanager

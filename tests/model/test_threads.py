@@ -1,17 +1,19 @@
-"""A small model leaves cores to the decoders, and what it changes it puts back."""
+"""How cores are shared, and that what is changed is put back."""
 
 import threading
 
 import pytest
 import torch
 
-from lychee_app.model.threads import SMALL_BYTES, limited, threads_for
+from lychee_app.model.threads import SMALL_BYTES, images_at_once, limited, threads_for
 
 
-@pytest.mark.parametrize(("there", "small"), [(1, 1), (2, 1), (4, 1), (6, 3), (16, 4), (64, 4)])
-def test_a_small_model_leaves_cores_and_a_large_one_takes_all(there: int, small: int) -> None:
-    assert threads_for(10_000_000, there) == small
+@pytest.mark.parametrize(("there", "images"), [(1, 1), (2, 2), (4, 4), (64, 4)])
+def test_an_image_of_a_small_model_gets_one_core_of_a_large_one_all(there: int, images: int) -> None:
+    assert threads_for(10_000_000, there) == 1
+    assert images_at_once(10_000_000, there) == images
     assert threads_for(SMALL_BYTES, there) == there
+    assert images_at_once(SMALL_BYTES, there) == 1
 
 
 def test_the_limit_holds_within_and_in_a_new_thread_and_is_lifted_after() -> None:
