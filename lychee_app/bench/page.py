@@ -1,6 +1,6 @@
 """How fast the page answers with many scored images, measured in a real browser against the real server.
 
-    python -m lychee_app bench page [--images 1000] [--repeats 5] [--browser /usr/bin/chromium]
+    python -m lychee_app bench page [--images 1000] [--repeats 6] [--soak 2000] [--browser /usr/bin/chromium]
 
 A store is filled with made-up rows (their thumbnails are noise, their scores a fixed sequence), the page is
 started on it, and each interaction is timed from the click to the change in the document. Then other images
@@ -10,38 +10,22 @@ Does not know what is inside the page: it reads what a person would.
 """
 
 import argparse
-import io
 import math
 import os
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from lychee_app.errors import UsageError
+from lychee_app.bench import soak, visit
 from lychee_app.records import Reply, Run, Scored, Source, sigmoid
 from lychee_app.store import Store
 
 ELEMENTS = ("green sofa", "brass lamp", "pour-over coffee")
 QUERY = " + ".join(ELEMENTS)
 GOAL_SECONDS = 0.3
-BROWSER = "/usr/bin/chromium"
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,19 +34,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ranked", type=int, default=200, help="images ranked with the page open; 0 for none"
     )
-    parser.add_argument("--browser", default=BROWSER, help="Chromium to drive; '' for Playwright's own")
+    parser.add_argument(
+        "--soak", type=int, default=0, metavar="N", help="rank N images, two tabs looking on, instead"
+    )
+    parser.add_argument("--browser", default=visit.BROWSER, help="Chromium to drive; '' for Playwright's own")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """{"images", "first_paint_seconds", "interactions": {name: {"median_seconds", ...}}, "share": {...}}"""
+    if args.soak:
+        return soak.soaked(args.soak, args.browser)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         run_id = _fill(home, args.images)
-        pictures = _pictures(Path(folder) / "pictures", args.ranked)
-        with _served(home) as address, _browser(args.browser) as tab:
-            first = _first_paint(tab, f"{address}/?run={run_id}&lang=en", args.images)
+        pictures = visit.write_pictures(Path(folder) / "pictures", args.ranked)
+        with visit.served(home) as page, visit.browser(args.browser) as browser:
+            tab = visit.tab_of(browser)
+            first = _first_paint(tab, f"{page.address}/?run={run_id}&lang=en", args.images)
             timed = _interactions(tab, args.images, args.repeats + args.repeats % 2)
-            share = _share(tab, address, pictures) if args.ranked else None
+            share = _share(tab, page.address, pictures) if args.ranked else None
     slowest = max(one["median_seconds"] for one in timed.values())
     return {
         "bench": "page",
@@ -157,18 +147,9 @@ def _first_paint(tab: Any, address: str, images: int) -> float:
 
 def _share(tab: Any, address: str, pictures: Path) -> dict[str, float]:
     """A run of the demo model with the page open: what the page's drawing took of the run's time."""
-    tab.goto(f"{address}/?lang=en")
-    tab.get_by_label("Query", exact=True).fill("red cup")
-    tab.keyboard.press("Control+Enter")
-    tab.locator(".st-key-way button").nth(2).click()
-    tab.locator(".st-key-path input").fill(str(pictures))
-    tab.keyboard.press("Enter")
-    tab.locator(".st-key-rank button:enabled").click()
-    tab.locator(".st-key-stop").wait_for(timeout=60_000)
-    tab.locator(".st-key-stop").wait_for(state="detached", timeout=600_000)
-    head = tab.locator(".ly-head").first
-    drawing, total = (float(head.get_attribute(f"data-{name}") or "nan") for name in ("drawing", "seconds"))
-    return {"run_seconds": total, "drawing_seconds": drawing, "share": round(drawing / total, 4)}
+    visit.rank_folder(tab, address, pictures, "red cup")
+    visit.wait_until_over(tab, 600)
+    return visit.share(tab)
 
 
 def _fill(home: Path, images: int) -> str:
@@ -209,74 +190,10 @@ def _row(index: int) -> Scored:
         element_replies=tuple(replies[1:]),
         width_px=1024,
         height_px=768,
-        thumbnail=_noise(index, (256, 192), "WEBP"),
+        thumbnail=visit.noise(index, (256, 192), "WEBP"),
     )
 
 
 def _reply(query: str, margin: float) -> Reply:
     text = "yes" if margin > 0 else "no"
     return Reply(query, "judge", text, margin / 2, -margin / 2, 9693, 2152, (9693,), "p" * 700, 180, 80, 0.07)
-
-
-def _noise(seed: int, size: tuple[int, int], kind: str) -> bytes:
-    """A picture of coarse noise; as a thumbnail about as large as that of a photograph."""
-    coarse = np.random.default_rng(seed).integers(0, 255, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(coarse).resize(size).save(file, kind)
-    return file.getvalue()
-
-
-def _pictures(folder: Path, count: int) -> Path:
-    folder.mkdir()
-    for index in range(count):
-        (folder / f"{index:04d}.png").write_bytes(_noise(index, (280, 210), "PNG"))
-    return folder
-
-
-@contextmanager
-def _served(home: Path) -> Iterator[str]:
-    """The page as `lychee app` serves it, on a port of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    script = Path(__file__).parents[1] / "ui" / "start.py"
-    flags = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
-    flags += ["--server.fileWatcherType=none", "--browser.gatherUsageStats=false"]
-    flags += ["--runner.postScriptGC=false"]
-    command = ["env", f"LYCHEE_HOME={home}", sys.executable, "-m", "streamlit", "run", str(script), *flags]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait_for(port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def _wait_for(port: int, seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise UsageError(f"The page did not start within {seconds:.0f} seconds.", code="page-start")
-
-
-@contextmanager
-def _browser(executable: str) -> Iterator[Any]:
-    """One tab. Raises UsageError where there is no browser to drive."""
-    try:
-        from playwright.sync_api import Error, sync_playwright
-    except ImportError as error:
-        raise UsageError('This bench drives a browser: pip install "lychee-rank[test]" first.') from error
-    with sync_playwright() as playwright:
-        path = executable if Path(executable).is_file() else None
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        except Error as error:
-            raise UsageError(f"No Chromium to drive: {error}. Install the package chromium.") from error
-        try:
-            yield browser.new_page(viewport={"width": 1366, "height": 900}, locale="en-US")
-        finally:
-            browser.close()
