@@ -67,7 +67,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "model.state.broken": ("权重不完整", "Weights incomplete"),
     "model.needs": ("运行需 {gb} GB，磁盘 {disk} GB", "needs {gb} GB to run, {disk} GB on disk"),
     "model.download": ("下载权重", "Download weights"),
-    "model.fetching": ("已下载 {done} / {total} GB", "Downloaded {done} / {total} GB"),
+    "model.fetching": ("已下载 {percent}% · {done} / {total} GB", "Downloaded {percent} % · {done} / {total} GB"),
     "model.offline": ("当前为离线模式（HF_HUB_OFFLINE），不会下载。", "Offline (HF_HUB_OFFLINE): nothing is downloaded."),
     "mode": ("模式", "Mode"),
     "mode.judge": ("判断", "Judge"),

@@ -1,0 +1,62 @@
+"""A download that is under way, as any tab sees it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lychee_app.settings import Settings
+from lychee_app.ui import fetching
+from tests.ui.test_models import drawn_until, opened
+from tests.ui.test_page import html
+
+
+@dataclass
+class Shown:
+    percent: int
+    text: str
+
+
+@pytest.fixture
+def fetch(settings: Settings) -> Iterator[fetching.Fetch]:
+    """A download of Lychee that stands where a test puts it."""
+    fetching.fetches()["lychee"] = fetch = fetching.Fetch()
+    yield fetch
+    fetching.fetches().clear()
+
+
+def shown(at: AppTest) -> Shown:
+    (bar,) = at.get("progress")
+    return Shown(bar.proto.value, bar.proto.text)
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "percent", "text"),
+    [
+        (0, 0, 0, "Downloaded 0 % · 0.0 / 0.0 GB"),
+        (4_300_000_000, 16_600_000_000, 25, "Downloaded 25 % · 4.0 / 15.5 GB"),
+        (16_599_999_999, 16_600_000_000, 99, "Downloaded 99 % · 15.5 / 15.5 GB"),
+        (16_600_000_001, 16_600_000_000, 100, "Downloaded 100 % · 15.5 / 15.5 GB"),
+    ],
+)
+def test_a_running_download_says_how_far_it_is(
+    fetch: fetching.Fetch, done: int, total: int, percent: int, text: str
+) -> None:
+    fetch.done_bytes, fetch.total_bytes = done, total
+    at = drawn_until(opened("lychee"), "Not downloaded yet")
+    assert shown(at) == Shown(percent, text)
+    assert "download" not in [button.key for button in at.button]
+
+
+def test_a_running_download_moves_on_and_ends(fetch: fetching.Fetch) -> None:
+    at = drawn_until(opened("lychee"), "Not downloaded yet")
+    for percent in (10, 60):
+        fetch.done_bytes, fetch.total_bytes = percent * 10**8, 10**10
+        at.run()
+        assert shown(at).percent == percent
+    fetch.over = True
+    at.run()
+    at = drawn_until(at, "Offline (HF_HUB_OFFLINE)")
+    assert at.get("progress") == []
+    assert "Downloaded" not in html(at)

@@ -1,0 +1,87 @@
+"""The line under the progress bar: what it says of a run that goes well, waits, or hangs."""
+
+import time
+
+import pytest
+
+from lychee_app.jobs import Jobs, Phase, View
+from lychee_app.query import ask
+from lychee_app.records import MemoryReading
+from lychee_app.settings import Settings
+from lychee_app.store import Store
+from lychee_app.ui import run_bar
+from lychee_app.ui.services import opened
+from lychee_app.ui.state import Here
+from lychee_app.ui.words import Language, Words
+from tests.fakes import FakeScorer, Gate, sources
+
+QUIET = "no sign of life"
+
+
+@pytest.fixture
+def here(settings: Settings) -> Here:
+    return Here(opened(settings, lambda name, chosen: FakeScorer()), Words("en"), "r")
+
+
+def view(phase: Phase = "scoring", done: int = 12, **more) -> View:
+    return View("r", phase, "running", done, 32, 1, seconds_per_image=0.07, eta_seconds=1.4, **more)
+
+
+def test_the_line_says_how_far_how_fast_how_long_and_how_full(here: Here) -> None:
+    memory = MemoryReading("CUDA", 18 << 30, 24 << 30, 19 << 30)
+    assert run_bar.stats(here, view(memory=memory)) == [
+        "12/32",
+        "0.07 s/image",
+        "ETA 1 s",
+        "GPU Memory: 18.0 / 24.0 GB",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("language", "seconds", "said"),
+    [
+        ("en", 21.0, "no sign of life for 21 s; this image may be large"),
+        ("en", 600.0, "no sign of life for 10 min; this image may be large"),
+        ("zh", 21.0, "已有 21 s 没有进展，这张图可能很大"),
+    ],
+)
+def test_a_run_that_stands_still_says_since_when(
+    here: Here, language: Language, seconds: float, said: str
+) -> None:
+    here = Here(here.services, Words(language), "r")
+    assert run_bar.stats(here, view(idle_seconds=seconds))[-1] == said
+
+
+@pytest.mark.parametrize(
+    ("phase", "seconds"),
+    [("scoring", 0.0), ("scoring", run_bar.QUIET_SECONDS), ("loading", 600.0), ("waiting", 600.0)],
+)
+def test_a_run_that_moves_loads_or_waits_is_not_called_still(
+    here: Here, phase: Phase, seconds: float
+) -> None:
+    assert QUIET not in " ".join(run_bar.stats(here, view(phase, idle_seconds=seconds)))
+
+
+def test_a_scorer_that_hangs_is_what_the_line_speaks_of(settings: Settings, here: Here) -> None:
+    """The seconds come from a real run whose third image never ends; only their limit is passed by hand."""
+    gate = Gate(free=2)
+    with Store.open(settings.data_folder) as store:
+        jobs = Jobs(store, lambda name, chosen: FakeScorer(before=gate))
+        run_id = jobs.start(ask("red"), sources("red", "green", "blue"), settings)
+        assert gate.reached.wait(30)
+        first = jobs.view(run_id)
+        time.sleep(0.3)
+        second = jobs.view(run_id)
+        gate.open()
+        assert first is not None
+        assert second is not None
+        assert (second.phase, second.done) == ("scoring", 2)
+        assert 0.25 < second.idle_seconds - first.idle_seconds < 30
+        _wait_until_over(jobs, run_id)
+
+
+def _wait_until_over(jobs: Jobs, run_id: str) -> None:
+    end = time.monotonic() + 30
+    while jobs.is_live(run_id):
+        assert time.monotonic() < end, "the run never ended"
+        time.sleep(0.05)
