@@ -13,34 +13,30 @@ from lychee_app.ui.state import Here, Standing
 
 PODIUM = 3
 PAGE_SIZES = (12, 24, 48)
+"""Without the podium. The grid has 2, 3, 4 or 6 columns (page.css), so that a page fills its rows."""
 FILTERS = ("all", "above", "pick", "reject", "undecided", "unscored")
 
 
 @st.fragment(key="gallery")
 def draw(here: Here) -> None:
     """Drawn on its own when something in it is clicked: the charts above need not be."""
-    with here.services.clock.drawing(here.run_id):
-        if (standing := state.standing(here)) is None:
-            st.rerun()
-        _draw(here, standing)
-
-
-def _draw(here: Here, standing: Standing) -> None:
+    if (standing := state.standing(here)) is None:
+        st.rerun()
     with st.container(key="gallery"):
         st.html(f'<span class="ly-order sort-{_sorted_by().partition(":")[0]}"></span>')
         places = _chosen(here, standing)
-        page, size = _pager(here, len(places))
-        shown = places[page * size : (page + 1) * size]
-        podium = [place for place in shown if _set_off(place, page)]
-        if podium:
+        podium = [place for place in places if _set_off(place)]
+        rest = places[len(podium) :]
+        page, size = _pager(here, len(podium), len(rest))
+        if podium and page == 0:
             with st.container(key="podium"):
                 _cards(here, standing, podium)
-        if not shown:
+        if not places:
             faint(here.t("gallery.none"))
         with st.container(key="grid"):
-            _cards(here, standing, [place for place in shown if not _set_off(place, page)])
-        if len(places) > size:
-            _pages(here, page, len(places), size)
+            _cards(here, standing, rest[page * size : (page + 1) * size])
+        if len(rest) > size:
+            _pages(here, page, len(rest), size)
 
 
 def _cards(here: Here, standing: Standing, places: Sequence[Ranked]) -> None:
@@ -48,8 +44,8 @@ def _cards(here: Here, standing: Standing, places: Sequence[Ranked]) -> None:
         card.draw(here, standing, place)
 
 
-def _set_off(place: Ranked, page: int) -> bool:
-    return page == 0 and place.rank is not None and place.rank <= PODIUM and _sorted_by() == "rank"
+def _set_off(place: Ranked) -> bool:
+    return place.rank is not None and place.rank <= PODIUM and _sorted_by() == "rank"
 
 
 def _sorted_by() -> str:
@@ -151,14 +147,15 @@ def _element(place: Ranked, number: int) -> float:
     return -1.0 if score is None else score
 
 
-def _pager(here: Here, count: int) -> tuple[int, int]:
-    """(page from 0, images per page), kept within what there is."""
+def _pager(here: Here, podium: int, rest: int) -> tuple[int, int]:
+    """(page from 0, images per page), kept within what there is. The podium is on top of the first page."""
     size = st.session_state.get("page_size", PAGE_SIZES[0])
-    last = max(0, (count - 1) // size)
+    last = max(0, (rest - 1) // size)
     page = min(max(st.session_state.get("page", 1) - 1, 0), last)
-    first, final = page * size + 1, min((page + 1) * size, count)
-    if count:
-        faint(here.t("gallery.range", first=first, last=final, n=count))
+    if podium + rest:
+        first = podium + page * size + 1 if page else 1
+        final = podium + min((page + 1) * size, rest)
+        faint(here.t("gallery.range", first=first, last=final, n=podium + rest))
     return page, size
 
 

@@ -152,7 +152,7 @@ def test_a_refresh_finds_the_run_and_stop_and_resume_lose_nothing(
     (server.home / "hurry").touch()
     tab.locator(".st-key-resume button").click()
     wait_until_over(tab, 16)
-    expect(tab.locator(".st-key-gallery")).to_contain_text("1–12 of 16")
+    expect(tab.locator(".st-key-gallery")).to_contain_text("1–15 of 16")
     expect(told).to_be_hidden()
     (server.home / "hurry").unlink()
 
@@ -237,7 +237,7 @@ def test_the_demo_gallery_is_ranked_in_one_click_by_the_embedded_model(
     tab.locator(".st-key-demo button").click()
     tab.locator(".st-key-stop").wait_for(state="attached")
     tab.locator(".st-key-stop").wait_for(state="detached", timeout=5 * PATIENCE_MS)
-    expect(tab.locator(".st-key-gallery")).to_contain_text("1–12 of 32")
+    expect(tab.locator(".st-key-gallery")).to_contain_text("1–15 of 32")
     _raw_output(tab)
     _cut_is_dragged(tab)
     _picked_by_keyboard(tab)

@@ -1,0 +1,87 @@
+"""The pages of the gallery: full rows, every image once, and the podium on top of the first."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lychee_app.records import Scored, Source
+from lychee_app.settings import Settings
+from lychee_app.store import Store
+from lychee_app.ui import gallery
+from lychee_app.ui.gallery import PAGE_SIZES
+from tests.rows import failed, row, run_of
+from tests.ui.test_page import APP, cards, html
+
+CSS = Path(gallery.__file__).parent / "assets" / "page.css"
+
+
+def opened(settings: Settings, rows: Sequence[Scored]) -> AppTest:
+    """A kept run of these rows, on the page."""
+    with Store.open(settings.data_folder) as store:
+        run = run_of(rows, id=settings.data_folder.parent.name)  # what is drawn is cached by this
+        store.create(run, [Source(each.name, data=each.name.encode()) for each in rows])
+        for each in rows:
+            store.add(run.id, each)
+        store.finish(run.id, "done", seconds=1.0, peak_memory_bytes=0)
+    at = AppTest.from_file(APP, default_timeout=30)
+    at.query_params["lang"], at.query_params["run"] = "en", run.id
+    return at.run()
+
+
+def falling(count: int) -> list[Scored]:
+    """Image 0 is the best, 1 the second, and so on."""
+    return [row(index, 5.0 - index / 10) for index in range(count)]
+
+
+def turned(at: AppTest, page: int) -> AppTest:
+    at.session_state["page"] = page
+    return at.run()
+
+
+@pytest.mark.parametrize("size", PAGE_SIZES)
+def test_a_page_fills_its_rows_whatever_columns_the_grid_has(size: int) -> None:
+    columns = {int(number) for number in re.findall(r"--ly-columns: (\d+);", CSS.read_text("utf-8"))}
+    assert len(columns) > 1
+    assert [number for number in columns if size % number] == []
+
+
+def test_the_podium_comes_on_top_of_the_first_page_and_every_image_once(settings: Settings) -> None:
+    at = opened(settings, falling(30))
+    assert cards(at) == list(range(15))
+    assert "1–15 of 30" in html(at)
+    assert cards(turned(at, 2)) == list(range(15, 27))
+    assert "16–27 of 30" in html(at)
+    assert cards(turned(at, 3)) == [27, 28, 29]
+    assert "28–30 of 30" in html(at)
+    assert cards(turned(at, 9)) == [27, 28, 29]
+
+
+def test_in_another_order_there_is_no_podium(settings: Settings) -> None:
+    at = opened(settings, falling(30))
+    at.selectbox(key="sort").set_value("upload").run()
+    assert cards(at) == list(range(12))
+    assert cards(turned(at, 2)) == list(range(12, 24))
+
+
+def test_what_has_no_score_is_never_set_off(settings: Settings) -> None:
+    at = opened(settings, [failed(index) for index in range(14)])
+    assert cards(at) == list(range(12))
+    assert "1–12 of 14" in html(at)
+
+
+def test_a_filter_that_leaves_the_best_out_leaves_no_podium(settings: Settings) -> None:
+    at = opened(settings, [*falling(2), *(failed(index) for index in range(2, 16))])
+    assert cards(at) == list(range(14))
+    at.segmented_control(key="shown").set_value("unscored").run()
+    assert cards(at) == list(range(2, 14))
+    assert "1–12 of 14" in html(at)
+
+
+def test_a_page_of_another_size_starts_at_the_first(settings: Settings) -> None:
+    at = turned(opened(settings, falling(40)), 2)
+    at.selectbox(key="page_size").set_value(24).run()
+    assert cards(at) == list(range(27))
+    assert "1–27 of 40" in html(at)
