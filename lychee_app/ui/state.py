@@ -106,13 +106,20 @@ def _order(_services: Services, run_id: str, version: int) -> Order:
     run = _services.jobs.run(run_id)
     places = tuple(ranked(run.images))
     by_index = {place.scored.upload_index: place for place in places}
-    sources = dict(_services.store.sources(run_id))
+    sources = _sources(_services, run_id, run.total)
     return Order(run, places, by_index, best_axis(run.images), sources)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _sources(_services: Services, run_id: str, total: int) -> dict[int, Source]:
+    """Kept apart: a live run has a new order with every row, and the same sources all along."""
+    return dict(_services.store.sources(run_id))
 
 
 def forget_orders() -> None:
     """After a run was renamed or its files moved: what is cached about it no longer holds."""
     _order.clear()
+    _sources.clear()
 
 
 def open_run(run_id: str | None, place: Place = "results") -> None:
