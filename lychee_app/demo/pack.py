@@ -70,6 +70,11 @@ class Art:
     natural: NDArray[np.float32]
     shades: NDArray[np.float32]
 
+    def only(self, name: str) -> "Art":
+        """One style of it."""
+        at = [self.names.index(name)]
+        return Art((name,), self.sprites[at], self.present[at], self.natural[at], self.shades[at])
+
 
 @dataclass(frozen=True)
 class Glyphs:

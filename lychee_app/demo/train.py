@@ -3,28 +3,33 @@
 Fetches and packs the material if missing, then teaches in five lessons: naming single sprites; naming what
 each image token of a scene shows; yes or no and the explanation about what is seen; all of it together; and
 without the helpers, with more weight on saying the same of the same query in other words. It writes the
-checkpoint after each lesson; `python -m lychee_app.bench.demo_card` then measures it and writes its card. The
-seed fixes weights, scenes and texts of each worker; with several workers it does not fix the order they
-arrive in, nor how many fit into the minutes.
+checkpoint after each lesson, and with `--finish` all else that the demo is made of: the art for measuring,
+the gallery, and the card with the measured figures. The seed fixes weights, scenes and texts of each worker;
+with several workers it does not fix the order they arrive in, nor how many fit into the minutes.
 """
 
 import argparse
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_model, save_model
 
+from lychee_app.demo import build_gallery
 from lychee_app.demo.batches import BatchMaker
 from lychee_app.demo.checkpoint import CHECKPOINT, save_checkpoint, written
 from lychee_app.demo.feeding import feeder, keep_freed_memory
-from lychee_app.demo.fetch import BUILD_FOLDER
+from lychee_app.demo.fetch import BUILD_FOLDER, HELD_OUT_ART, fetch
 from lychee_app.demo.learning import Pupil, make_constants
 from lychee_app.demo.material import Material, load_material
 from lychee_app.demo.network import Steps, new_model
 from lychee_app.demo.painting import TensorPainter
 from lychee_app.demo.scenes import grid_for
 from lychee_app.demo.seeing import Namer, SceneMaker, Viewer
+from lychee_app.demo.specimens import save_art, save_glyphs
 from lychee_app.demo.sprites import SpriteMaker
 from lychee_app.demo.teaching import Lesson, lessons, teach
 from lychee_app.demo.tokens import SPECIAL
@@ -37,15 +42,26 @@ def main(arguments: list[str] | None = None) -> None:
     keep_freed_memory()
     material = load_material(options.build)
     pupil = _new_pupil(material, options)
-    state = options.build / "state.pt"
+    state = options.build / "state.safetensors"
     if options.weights:
         pupil.model.load_state_dict(written(options.weights))
     elif options.start > 0:
-        pupil.load_state_dict(torch.load(state, weights_only=True))
+        load_model(pupil, state)
     for lesson in lessons(options.minutes, options.scale, options.pace)[options.start : options.stop]:
-        _teach(lesson, pupil, material, options, lambda: torch.save(pupil.state_dict(), state))
-        torch.save(pupil.state_dict(), state)
+        _teach(lesson, pupil, material, options, lambda: save_model(pupil, str(state)))
+        save_model(pupil, str(state))
         save_checkpoint(pupil.model, material.tokenizer, options.out)
+    if options.finish:
+        _finish(material, options.build)
+
+
+def _finish(material: Material, build: Path) -> None:
+    """The rest of the package's demo: the art that is measured with, the gallery, and the card. Needs npm."""
+    save_art(material.art, "trained")
+    save_art(load_material(build, held_out=True).art.only(HELD_OUT_ART[0].name), "held-out")
+    save_glyphs(material.glyphs)
+    build_gallery.build(fetch(build))
+    subprocess.run([sys.executable, "-m", "lychee_app.bench.demo_card"], check=True)  # benches stand above us
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         "--compiled", action=argparse.BooleanOptionalAction, default=torch.cuda.is_available(),
         help="compile the layers (worth it for more than a minute on a card)",
     )  # fmt: skip
+    parser.add_argument("--finish", action="store_true", help="then also make art, gallery and card anew")
     parser.add_argument("--small", action="store_true", help="a toy model, to try the recipe itself")
     return parser
 
