@@ -1,5 +1,7 @@
 """Starts the page: `streamlit run app.py`."""
 
-from lychee_app.ui import page
+from streamlit import App
 
-page.main()
+from lychee_app.ui.alone import own_names_only
+
+app = App("lychee_app/ui/start.py", middleware=own_names_only())

@@ -1,16 +1,28 @@
-"""Streamlit, kept from asking the internet who it is. `python -m lychee_app.ui.alone run ...` is streamlit's.
+"""Streamlit, kept to this machine: it asks nobody who it is, and answers to no other name.
 
-When a page of another origin knocks, Streamlit wants to know whether that is this machine's own outer one,
-and asks a service on the internet. This page has none: it is on the loopback alone.
+`python -m lychee_app.ui.alone run ...` is streamlit's.
 """
 
-from streamlit import net_util
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from streamlit import get_option, net_util
 
 LOOPBACK = "127.0.0.1"
 
 
+def own_names_only() -> list[Middleware]:
+    """Refuses every request under another host's name, as a page elsewhere could make a browser send.
+
+    Streamlit itself holds only its socket to `server.allowedHosts`; its files it gives to anybody.
+    """
+    names = get_option("server.allowedHosts") or ["*"]
+    return [Middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)]
+
+
 def ask_nobody() -> None:
-    """Streamlit remembers an address once it has found one. There is no option for this."""
+    """When a page of another origin knocks, Streamlit wants to know whether that is this machine's own outer
+    one, and asks a service on the internet. It remembers an address once it has one; there is no option.
+    """
     net_util._external_ip = net_util._internal_ip = LOOPBACK
 
 

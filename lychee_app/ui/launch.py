@@ -46,7 +46,7 @@ def command(port: int = 8501, *, headless: bool = False, script: Path | None = N
 
     `headless`: do not open a browser. `script`: another page than ours (tests).
     """
-    page = script or Path(__file__).with_name("start.py")
+    page = script or Path(__file__).with_name("served.py")
     options = {**OPTIONS, "server.port": str(port), "server.headless": str(headless).lower()}
     return [sys.executable, "-m", "lychee_app.ui.alone", "run", str(page), *_flags(options)]
 

@@ -1,4 +1,4 @@
-"""The script `lychee app` serves; the twin of `app.py`, for an installed package."""
+"""The script behind the page, which the server runs for every visitor."""
 
 from lychee_app.ui import page
 

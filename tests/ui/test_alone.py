@@ -1,5 +1,6 @@
 """The server of the page, started for real: whom it listens to, whom it turns away, and whom it asks."""
 
+import http.client
 import os
 import socket
 import subprocess
@@ -64,9 +65,18 @@ def test_the_server_is_on_the_loopback_alone_and_turns_foreign_pages_away(server
     assert listening == ["127.0.0.1"]
     own, foreign = f"127.0.0.1:{server.port}", f"evil.example:{server.port}"
     assert knock(server, host=own, origin=f"http://{own}") == 101
-    assert knock(server, host=foreign, origin=f"http://{foreign}") == 403
+    assert knock(server, host=foreign, origin=f"http://{foreign}") == 400
     assert knock(server, host=own, origin=f"http://{foreign}") == 403
     assert not server.notes.exists(), server.notes.read_text()
+
+
+@pytest.mark.parametrize("path", ["/", "/_stcore/health", "/_stcore/host-config", "/static/nothing.js"])
+def test_no_file_is_given_to_who_calls_this_machine_by_another_name(server: Server, path: str) -> None:
+    refused = [
+        asked(server, path, host) for host in ("evil.example", "evil.example:8501", "", "127.0.0.1.evil")
+    ]
+    assert refused == [400] * 4
+    assert asked(server, path, f"localhost:{server.port}") in {200, 404}
 
 
 def test_an_address_that_is_known_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +105,16 @@ def knock(server: Server, host: str, origin: str) -> int:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
         line.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         return int(line.recv(64).split()[1])
+
+
+def asked(server: Server, path: str, host: str) -> int:
+    """The status that a plain request gets."""
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        line.request("GET", path, headers={"Host": host})
+        return line.getresponse().status
+    finally:
+        line.close()
 
 
 def wait_until_healthy(child: subprocess.Popen[bytes], port: int) -> None:
