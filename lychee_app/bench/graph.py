@@ -10,10 +10,8 @@ path has rounding of its own.
 """
 
 import argparse
-import copy
-import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +19,9 @@ import torch
 from torch import Tensor
 
 from lychee_app.bench import floors, profiling, sides
-from lychee_app.bench.sides import Case, Ours, Published, Side
-from lychee_app.model import fast
+from lychee_app.bench.measured import Measured, apart, in_turns, jobs_of
+from lychee_app.bench.sides import Case, Ours
 
-WARM = 2
-"""Runs of a case that do not count. What comes a second time may be recorded then."""
 TOKENS = {"7b": (1260, 676, 324), "tiny": (64, 16)}
 
 
@@ -43,42 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-graphs", action="store_true", help="without recorded passes")
 
 
-@dataclass
-class Measured:
-    """What one side did in one case. Bytes include the weights; 0 where they cannot be read."""
-
-    first_ms: list[float] = field(default_factory=list)
-    times_ms: list[float] = field(default_factory=list)
-    peak_bytes: int = 0
-    held_bytes: int = 0
-    result: Any = None
-
-    @property
-    def ms(self) -> float:
-        return statistics.median(self.times_ms)
-
-    def over(self, weights: int) -> dict[str, int] | None:
-        """The most allocated at once, and what the allocator held after the pass, over the weights."""
-        if not self.held_bytes:
-            return None
-        return {"allocated": self.peak_bytes - weights, "held": self.held_bytes - weights}
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Published and ours for each job; `exact` are the logits of the judged cases in a higher precision."""
-
-    pairs: list[tuple[Measured, Measured]]
-    ours: Ours
-    exact: list[Tensor]
-
-    @property
-    def passes(self) -> str:
-        """FastForward, or the plain passes where it is not trusted; and whether with Triton kernels."""
-        steps = getattr(self.ours.forward, "steps", None)
-        return " + ".join(type(each).__name__ for each in (self.ours.forward, steps) if each is not None)
-
-
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
@@ -86,8 +46,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     tokens = arguments.image_tokens or TOKENS[arguments.graph]
     cases = [sides.new_case(model, count, rows) for count in tokens for rows in arguments.rows]
     ceilings = floors.ceilings(device, dtype)
-    jobs = _jobs(cases, arguments.explain)
-    compared = (_in_turns if device.type == "cpu" else _apart)(model, jobs, cases, arguments)
+    jobs = jobs_of(cases, arguments.explain)
+    compared = (in_turns if device.type == "cpu" else apart)(model, jobs, cases, arguments)
     judged = [
         _judged(model, case, ceilings, *pair) for case, pair in zip(cases, compared.pairs, strict=False)
     ]
@@ -110,75 +70,6 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     _show(result)
     return result
-
-
-Job = Callable[[Side], Any]
-
-
-def _jobs(cases: Sequence[Case], explain: int) -> list[Job]:
-    """All cases judged; then one token and `explain` tokens of the first."""
-    jobs: list[Job] = [lambda side, case=case: side.judge(case) for case in cases]
-    lengths = (1, explain) if explain else ()
-    return jobs + [lambda side, length=length: side.explain(cases[0], length) for length in lengths]
-
-
-def _in_turns(
-    model: Any, jobs: Sequence[Job], cases: Sequence[Case], arguments: argparse.Namespace
-) -> Compared:
-    exact = _exact(model, cases, arguments)
-    published, ours = Published(copy.deepcopy(model)), _ours(model, arguments)
-    device = model.lm_head.weight.device
-    found = [(Measured(), Measured()) for _ in jobs]
-    for _ in range(arguments.repeats + WARM):
-        for job, pair in zip(jobs, found, strict=True):
-            for side, measured in zip((published, ours), pair, strict=True):
-                _measure(side, job, measured, device)
-    return Compared(found, ours, exact)
-
-
-def _apart(model: Any, jobs: Sequence[Job], cases: Sequence[Case], arguments: argparse.Namespace) -> Compared:
-    exact = _exact(model, cases, arguments)
-    published = _column(Published(model), jobs, arguments.repeats)
-    ours = _ours(model, arguments)
-    pairs = zip(published, _column(ours, jobs, arguments.repeats), strict=True)
-    return Compared(list(pairs), ours, exact)
-
-
-def _exact(model: Any, cases: Sequence[Case], arguments: argparse.Namespace) -> list[Tensor]:
-    return sides.exact_logits(model, cases) if arguments.exact else []
-
-
-def _column(side: Side, jobs: Sequence[Job], repeats: int) -> list[Measured]:
-    column = [Measured() for _ in jobs]
-    for job, measured in zip(jobs, column, strict=True):
-        torch.cuda.empty_cache()  # what the job before it left
-        for _ in range(repeats + WARM):
-            _measure(side, job, measured, torch.device("cuda"))
-    torch.cuda.empty_cache()
-    return column
-
-
-def _ours(model: Any, arguments: argparse.Namespace) -> Ours:
-    forward = fast.best(model, kernels=not arguments.no_kernels, recorded=not arguments.no_graphs)
-    return Ours(forward, model)
-
-
-def _measure(side: Side, job: Job, measured: Measured, device: torch.device) -> None:
-    """The first WARM runs of a case do not count: they may compile, plan, record, or fill a cache."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-
-    def work() -> None:
-        measured.result = job(side)
-
-    taken = 1e3 * floors.seconds(work, device)
-    if len(measured.first_ms) < WARM:
-        measured.first_ms.append(taken)
-        return
-    measured.times_ms.append(taken)
-    if device.type == "cuda":
-        measured.peak_bytes = max(measured.peak_bytes, torch.cuda.max_memory_allocated(device))
-        measured.held_bytes = torch.cuda.memory_reserved(device)
 
 
 def _judged(
