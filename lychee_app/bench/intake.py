@@ -23,7 +23,7 @@ import psutil
 from PIL import Image
 
 from lychee_app import intake
-from lychee_app.bench import pictures
+from lychee_app.bench import hostile, pictures
 from lychee_app.bench.resident import Watched
 from lychee_app.intake import workers
 from lychee_app.intake.decode import decode
@@ -63,10 +63,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _hurtful() -> Iterator[bytes]:
-    yield from pictures.FOREIGN.values()
-    yield from pictures.bombs().values()
-    yield from pictures.broken_metadata().values()
-    yield from (b"", b"hello", bytes(1000), pictures.HEIC_HEADER)
+    yield from hostile.FOREIGN.values()
+    yield from hostile.bombs().values()
+    yield from hostile.broken_metadata().values()
+    yield from (b"", b"hello", bytes(1000), hostile.HEIC_HEADER)
     yield pictures.encoded(Image.new("RGB", (1, 30_000)), "PNG")
     for seed in pictures.seeds().values():
         yield from (seed[: len(seed) * share // 10] for share in range(10))
@@ -82,7 +82,7 @@ def _files(folder: Path | None) -> list[bytes]:
 def _mutated(files: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
     for number, data in enumerate(files):
         share = count * (number + 1) // len(files) - count * number // len(files)
-        yield from pictures.mutants(data, seed * 1000 + number, share)
+        yield from hostile.mutants(data, seed * 1000 + number, share)
 
 
 def _large(count: int) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ import pytest
 import skimage
 from PIL import Image
 
-from lychee_app.bench import pictures
+from lychee_app.bench import hostile, pictures
 from lychee_app.errors import ImageError
 from lychee_app.intake.decode import THUMBNAIL_PX, Decoded, decode
 from lychee_app.records import ImageBudget
@@ -136,7 +136,7 @@ def test_a_multi_picture_jpeg_counts_as_jpeg() -> None:
     assert result.notes == ()
 
 
-@pytest.mark.parametrize(("name", "data"), pictures.FOREIGN.items())
+@pytest.mark.parametrize(("name", "data"), hostile.FOREIGN.items())
 def test_what_is_not_accepted_is_refused_by_name(name: str, data: bytes) -> None:
     error = refusal(data)
     assert error.code == "format"
@@ -155,8 +155,8 @@ def test_a_heic_without_its_library_names_the_library() -> None:
         "find = util.find_spec\n"
         "util.find_spec = lambda name, *rest: None if name == 'pillow_heif' else find(name, *rest)\n"
         "from tests.intake.test_decode import refusal\n"
-        "from lychee_app.bench import pictures\n"
-        "error = refusal(pictures.HEIC_HEADER)\n"
+        "from lychee_app.bench import hostile\n"
+        "error = refusal(hostile.HEIC_HEADER)\n"
         "print(error.code, error)"
     )
     done = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, check=True)
@@ -174,7 +174,7 @@ def test_an_empty_file_and_a_text_file_say_so() -> None:
     assert refusal(bytes(1000)).code == "not-an-image"
 
 
-@pytest.mark.parametrize(("name", "data"), pictures.bombs().items())
+@pytest.mark.parametrize(("name", "data"), hostile.bombs().items())
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(name: str, data: bytes) -> None:
     error = refusal(data)
     assert error.code in ({"pixels", "corrupt"} if name in {"WEBP", "AVIF"} else {"pixels"})
@@ -208,16 +208,16 @@ def test_a_file_cut_short_is_refused_as_that(kind: str, share: float) -> None:
     assert refusal(data[: int(len(data) * share)]).code == "truncated"
 
 
-@pytest.mark.parametrize(("name", "data"), pictures.broken_metadata().items())
+@pytest.mark.parametrize(("name", "data"), hostile.broken_metadata().items())
 def test_a_good_picture_with_broken_metadata_is_scored(name: str, data: bytes) -> None:
     assert difference(decoded(data), pictures.scene()) < 4
 
 
 def test_broken_metadata_that_had_to_go_is_said() -> None:
-    assert decoded(pictures.broken_metadata()["zTXt bomb"]).notes == (
+    assert decoded(hostile.broken_metadata()["zTXt bomb"]).notes == (
         "Its metadata is broken and was ignored.",
     )
-    assert decoded(pictures.broken_metadata()["PNG broken ICC"]).notes == (
+    assert decoded(hostile.broken_metadata()["PNG broken ICC"]).notes == (
         "Its colour profile is broken and was ignored.",
     )
 
@@ -267,7 +267,7 @@ def test_decoding_leaves_pillow_as_it_was() -> None:
 
 @pytest.mark.parametrize("kind", pictures.KINDS)
 def test_a_mutated_file_gives_an_image_or_a_reason_whatever_its_decoder_raises(kind: str) -> None:
-    for data in pictures.mutants(pictures.good(kind), seed=7, count=60):
+    for data in hostile.mutants(pictures.good(kind), seed=7, count=60):
         outcome = _image_or_reason(data)
         assert isinstance(outcome, Image.Image) or outcome.endswith(".")
 

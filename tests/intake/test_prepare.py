@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lychee_app import intake
-from lychee_app.bench import pictures
+from lychee_app.bench import hostile, pictures
 from lychee_app.errors import ImageError
 from lychee_app.intake import workers
 from lychee_app.intake.decode import decode
@@ -65,9 +65,9 @@ def test_bad_files_cost_their_own_row_and_no_other(settings: Settings) -> None:
         b"",
         b"hello",
         good[:300],
-        pictures.FOREIGN["a PDF"],
+        hostile.FOREIGN["a PDF"],
         good,
-        *pictures.bombs().values(),
+        *hostile.bombs().values(),
         good,
     ]
     found = codes(files, settings)
@@ -170,7 +170,7 @@ def test_decoders_are_started_once_and_kept(settings: Settings) -> None:
 
 @pytest.mark.parametrize("kind", pictures.KINDS)
 def test_mutated_files_each_give_one_row_and_the_decoders_live_on(kind: str, settings: Settings) -> None:
-    files = list(pictures.mutants(pictures.good(kind), seed=1, count=80))
+    files = list(hostile.mutants(pictures.good(kind), seed=1, count=80))
     items = prepared(files, settings)
     assert [item.upload_index for item in items] == list(range(80))
     assert all(item.reason and item.code for item in items if isinstance(item, Refused))
@@ -179,7 +179,7 @@ def test_mutated_files_each_give_one_row_and_the_decoders_live_on(kind: str, set
 
 HEADS = [
     data[:64]
-    for data in (*map(pictures.good, pictures.KINDS), *pictures.FOREIGN.values(), pictures.HEIC_HEADER)
+    for data in (*map(pictures.good, pictures.KINDS), *hostile.FOREIGN.values(), hostile.HEIC_HEADER)
 ]
 
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lychee_app import intake
-from lychee_app.bench import pictures
+from lychee_app.bench import hostile, pictures
 from lychee_app.errors import ImageError, UsageError
 from lychee_app.intake.sniff import ACCEPTED, sniff
 from lychee_app.records import Source
@@ -75,8 +75,8 @@ def test_an_image_without_its_suffix_is_found_by_its_first_bytes(folder: Path) -
 
 
 def test_pictures_of_refused_formats_are_found_so_that_they_get_their_reason(folder: Path) -> None:
-    (folder / "scan.jp2").write_bytes(pictures.FOREIGN["a JPEG 2000 picture"])
-    (folder / "layers.psd").write_bytes(pictures.FOREIGN["a Photoshop"])
+    (folder / "scan.jp2").write_bytes(hostile.FOREIGN["a JPEG 2000 picture"])
+    (folder / "layers.psd").write_bytes(hostile.FOREIGN["a Photoshop"])
     assert {"scan.jp2", "layers.psd"} <= set(names(intake.find([folder])))
 
 

@@ -6,23 +6,23 @@ import pytest
 from PIL import Image
 
 from lychee_app import parse
-from lychee_app.bench import pictures
+from lychee_app.bench import hostile, pictures
 from lychee_app.errors import ImageError
 from lychee_app.intake.decode import decode
 from lychee_app.records import ImageBudget
 from lychee_app.ui.reasons import chinese_reason
 
 FILES = {
-    **pictures.FOREIGN,
-    **pictures.bombs(),
+    **hostile.FOREIGN,
+    **hostile.bombs(),
     "empty": b"",
     "text": b"hello",
-    "HEIC": pictures.HEIC_HEADER,
+    "HEIC": hostile.HEIC_HEADER,
     "strip": pictures.encoded(Image.new("RGB", (1, 30_000)), "PNG"),
     "cut short": pictures.good("JPEG")[:500],
     "damaged": pictures.good("PNG")[:60] + bytes(400),
 }
-NOTED = {"frames": pictures.animated("GIF"), "pages": pictures.animated("TIFF"), **pictures.broken_metadata()}
+NOTED = {"frames": pictures.animated("GIF"), "pages": pictures.animated("TIFF"), **hostile.broken_metadata()}
 SAID = {
     "no score": "I cannot say.",
     "two": "8/10 and 7/10",
