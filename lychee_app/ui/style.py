@@ -26,8 +26,9 @@ def asset(name: str) -> str:
 
 
 def component(name: str):
-    """One of our components; its script is assets/<name>.js. All share one style sheet."""
-    return components.component(f"lychee_{name}", js=asset(f"{name}.js"), css=asset("charts.css"))
+    """One of our components; its script is assets/<name>.js, after shared.js. All share one style sheet."""
+    script = asset("shared.js") + asset(f"{name}.js")
+    return components.component(f"lychee_{name}", js=script, css=asset("charts.css"))
 
 
 @cache

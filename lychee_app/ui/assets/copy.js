@@ -1,12 +1,9 @@
 // A button that puts text on the clipboard and says so.
 export default function ({ data, parentElement }) {
-  const root = parentElement.querySelector(".root") ?? parentElement.appendChild(document.createElement("div"));
-  root.className = "root";
+  const root = rootOf(parentElement);
   root.replaceChildren();
-  const button = root.appendChild(document.createElement("button"));
+  const button = root.appendChild(make("button", data.small ? "copy small" : "copy", data.label));
   button.type = "button";
-  button.className = data.small ? "copy small" : "copy";
-  button.textContent = data.label;
   let timer = 0;
   button.onclick = async () => {
     try {

@@ -1,19 +1,7 @@
 // Images by elements as a heat map: which element each image lacks.
-const make = (tag, cls, text) => {
-  const node = document.createElement(tag);
-  if (cls) node.className = cls;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  const root = parentElement.querySelector(".root") ?? parentElement.appendChild(make("div", "root"));
-  root.send = setTriggerValue; // The newest one: an older one speaks for a part of the page that may be gone.
-  const seen = JSON.stringify(data);
-  if (root.seen === seen) return;
-  root.seen = seen;
-  const scrolled = root.querySelector(".scroll")?.scrollTop ?? 0;
-  root.replaceChildren();
+export default function (part) {
+  const { data } = part, root = emptied(part);
+  if (!root) return;
   const scroll = root.appendChild(make("div", "scroll"));
   const table = scroll.appendChild(make("table"));
   const head = table.appendChild(make("thead")).appendChild(make("tr"));
@@ -36,5 +24,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
     line.onclick = () => root.send("open", row.index);
     line.onkeydown = (event) => { if (event.key === "Enter") root.send("open", row.index); };
   });
-  scroll.scrollTop = scrolled;
+  scroll.scrollTop = root.scrolled;
 }

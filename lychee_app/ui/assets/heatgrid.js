@@ -1,19 +1,7 @@
 // One cell per image in upload order, a thumbnail in the tooltip, a click that says which one.
-const make = (tag, cls, text) => {
-  const node = document.createElement(tag);
-  if (cls) node.className = cls;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  const root = parentElement.querySelector(".root") ?? parentElement.appendChild(make("div", "root"));
-  root.send = setTriggerValue; // The newest one: an older one speaks for a part of the page that may be gone.
-  const seen = JSON.stringify(data);
-  if (root.seen === seen) return;
-  root.seen = seen;
-  const scrolled = root.querySelector(".scroll")?.scrollTop ?? 0;
-  root.replaceChildren();
+export default function (part) {
+  const { data } = part, root = emptied(part);
+  if (!root) return;
   const wrap = root.appendChild(make("div", "wrap"));
   const scroll = wrap.appendChild(make("div", "scroll"));
   const dense = data.total > 300;
@@ -57,5 +45,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
   legend.appendChild(make("i"));
   legend.appendChild(make("span", "", "10"));
   legend.appendChild(make("span", "", data.words.order));
-  scroll.scrollTop = scrolled;
+  scroll.scrollTop = root.scrolled;
 }

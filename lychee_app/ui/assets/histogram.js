@@ -1,12 +1,5 @@
 // Bars over the bins of a run, a cut-off to drag, and a tick per image. All text arrives as data and is
 // written with textContent. Positions are piecewise linear: every bin is as wide as the next.
-const make = (tag, cls, text) => {
-  const node = document.createElement(tag);
-  if (cls) node.className = cls;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-
 const place = (edges, value) => {
   const n = edges.length - 1;
   if (value <= edges[0]) return 0;
@@ -24,7 +17,7 @@ const valueAt = (edges, share) => {
 };
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  const root = parentElement.querySelector(".root") ?? parentElement.appendChild(make("div", "root"));
+  const root = rootOf(parentElement);
   root.replaceChildren();
   const { edges, counts, points, words } = data;
   const n = counts.length, top = Math.max(1, ...counts);

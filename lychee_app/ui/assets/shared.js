@@ -1,0 +1,23 @@
+// Stands before the script of every component: a component has one script, and cannot import another.
+const make = (tag, cls, text) => {
+  const node = document.createElement(tag);
+  if (cls) node.className = cls;
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
+
+const rootOf = (parentElement) =>
+  parentElement.querySelector(".root") ?? parentElement.appendChild(make("div", "root"));
+
+// The root, emptied for new data; null where it shows these data already.
+const emptied = ({ data, parentElement, setTriggerValue }) => {
+  const root = rootOf(parentElement);
+  root.send = setTriggerValue; // The newest one: an older one speaks for a part of the page that may be gone.
+  const seen = JSON.stringify(data);
+  if (root.seen === seen) return null;
+  root.seen = seen;
+  root.scrolled = root.querySelector(".scroll")?.scrollTop ?? 0;
+  root.replaceChildren();
+  return root;
+};
+
