@@ -14,7 +14,7 @@ from lychee_app.analysis import Bin
 from lychee_app.records import Axis, Cutoff, Scored
 from lychee_app.ui import state, style
 from lychee_app.ui.choice import one_of
-from lychee_app.ui.shown import escaped, faint, media_url
+from lychee_app.ui.shown import escaped, faint, media_url, one_decimal
 from lychee_app.ui.state import Here, Standing, on
 
 DIGITS: dict[Axis, int] = {"score": 1, "margin": 2}
@@ -61,7 +61,7 @@ def _histogram(here: Here, standing: Standing, kind: str, bins: Sequence[Bin]) -
         "ticks": [label(one) for one in bins] if kind == "ranges" else [f"{one.low:g}" for one in bins],
         "centred": kind == "ranges",
         "heat": [_heat(one, rows) for one in bins],
-        "points": [round(on(row, axis) or 0.0, 4) for row in rows],
+        "points": [on(row, axis) or 0.0 for row in rows],
         "cut": start,
         "unset": cut is None,
         "suggested": hint,
@@ -198,7 +198,8 @@ def _cell(here: Here, standing: Standing, row: Scored, with_thumbnail: bool) -> 
     cell = {
         "index": row.upload_index,
         "name": row.name,
-        "score": None if row.score is None else round(row.score, 2),
+        "score": row.score,
+        "text": one_decimal(row.score),
         "note": here.t("rank.of", rank=place.rank) if place.rank else here.t.reason(row.error or ""),
     }
     if with_thumbnail and (url := media_url(row.thumbnail)):
@@ -214,9 +215,11 @@ def _elements(here: Here, standing: Standing) -> None:
     for place in standing.order.ranked:
         row = place.scored
         if row.upload_index in scores:
-            parts = [None if one is None else round(one, 2) for one in (*scores[row.upload_index], row.score)]
+            parts = [*scores[row.upload_index], row.score]
+            texts = [one_decimal(one) for one in parts]
             rank = "–" if place.rank is None else str(place.rank)
-            rows.append({"index": row.upload_index, "rank": rank, "name": row.name, "scores": parts})
+            cells = {"scores": parts, "texts": texts}
+            rows.append({"index": row.upload_index, "rank": rank, "name": row.name, **cells})
     data = {
         "elements": [column.text for column in table.columns],
         "rows": rows,

@@ -18,10 +18,10 @@ from tests.ui.test_page import APP, cards, html
 CSS = Path(gallery.__file__).parent / "assets" / "page.css"
 
 
-def opened(settings: Settings, rows: Sequence[Scored]) -> AppTest:
+def opened(settings: Settings, rows: Sequence[Scored], **more) -> AppTest:
     """A kept run of these rows, on the page."""
     with Store.open(settings.data_folder) as store:
-        run = run_of(rows, id=settings.data_folder.parent.name)  # what is drawn is cached by this
+        run = run_of(rows, id=settings.data_folder.parent.name, **more)  # what is drawn is cached by this
         store.create(run, [Source(each.name, data=each.name.encode()) for each in rows])
         for each in rows:
             store.add(run.id, each)

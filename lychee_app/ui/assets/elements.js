@@ -15,8 +15,8 @@ export default function (part) {
     line.dataset.index = row.index;
     line.appendChild(make("td", "rank", row.rank));
     line.appendChild(make("th", "", row.name)).title = row.name;
-    row.scores.forEach((score) => {
-      const cell = line.appendChild(make("td", "", score === null ? "–" : score.toFixed(1)));
+    row.scores.forEach((score, k) => {
+      const cell = line.appendChild(make("td", "", row.texts[k]));
       if (score === null) return cell.classList.add("none");
       cell.style.setProperty("--p", `${10 * score}%`);
       if (score > 8) cell.classList.add("hot");

@@ -15,7 +15,7 @@ export default function (part) {
       image.src = row.thumb;
       image.alt = "";
     }
-    tip.appendChild(make("b", "", row.score === null ? "—" : row.score.toFixed(1)));
+    tip.appendChild(make("b", "", row.text));
     tip.appendChild(make("div", "", row.name));
     if (row.note) tip.appendChild(make("div", "", row.note));
     tip.hidden = false;
@@ -26,10 +26,10 @@ export default function (part) {
     tip.style.top = `${above ? at.top - box.top - tip.offsetHeight - 6 : at.bottom - box.top + 6}px`;
   };
   data.rows.forEach((row) => {
-    const cell = grid.appendChild(make("button", "cell", row.score === null ? "–" : row.score.toFixed(1)));
+    const cell = grid.appendChild(make("button", "cell", row.text));
     cell.type = "button";
     cell.dataset.index = row.index;
-    cell.setAttribute("aria-label", `${row.name}: ${row.score === null ? "–" : row.score.toFixed(1)}`);
+    cell.setAttribute("aria-label", `${row.name}: ${row.text}`);
     if (row.score === null) cell.classList.add("none");
     else cell.style.setProperty("--p", `${10 * row.score}%`);
     if (row.score > 8) cell.classList.add("hot");
