@@ -24,6 +24,10 @@ from lychee_app.settings import Settings
 _OF_THIS_MACHINE = {"path", "no-images"}
 """Codes of what is rightly written, but is not there: no wrong usage."""
 
+_DEMO_CHOSEN = (
+    "lychee: the demo model is used. It knows drawn objects, not photographs; for those: lychee download"
+)
+
 BENCHES = {
     "demo": "how well the embedded model ranks, on scenes it never saw",
     "graph": "the published path and ours side by side",
@@ -128,6 +132,8 @@ def _rank(arguments: argparse.Namespace) -> int:
     sources = pipeline.sources_of(arguments.paths)
     with _replies(settings, arguments.fresh) as cache, terminal.progress_line(len(sources)) as show:
         scorer = _open(settings)
+        if settings.model == "auto" and scorer.info.name == "demo":
+            print(_DEMO_CHOSEN, file=sys.stderr)
         run = pipeline.rank(
             question, sources, scorer, settings, mode=arguments.mode, cache=cache, on_progress=show
         )
@@ -137,7 +143,7 @@ def _rank(arguments: argparse.Namespace) -> int:
     if arguments.csv is not None:
         _write(arguments.csv, export.to_csv(shown))
     if "-" not in (arguments.json, arguments.csv):
-        _print(terminal.table(shown))
+        _print(terminal.table(shown, of=len(run.images)))
     return _status(run)
 
 
@@ -216,7 +222,11 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _app(arguments: argparse.Namespace) -> int:
     from lychee_app.ui import launch
 
-    return subprocess.call(launch.command(port=arguments.port))
+    command = launch.command(port=arguments.port)
+    print(f"The page: http://127.0.0.1:{arguments.port}", flush=True)
+    if os.name == "posix":
+        os.execv(command[0], command)  # the page is this process: who ends it ends the page
+    return subprocess.call(command)
 
 
 def _download(arguments: argparse.Namespace) -> int:

@@ -23,8 +23,10 @@ _FILLER_ZH_HEAD = re.compile(
     rf"|(?:请你?|麻烦你?)\s*{_VERB_ZH}|{_VERB_ZH}(?=(?:一下)?\s*{_MEASURE_ZH}))"
     rf"\s*(?:一下)?\s*(?:{_MEASURE_ZH})?\s*"
 )
+# At the end of the query or of one of its parts, where something of the part is left.
 _FILLER_ZH_TAIL = re.compile(
-    r"\s*(?:的\s*(?:图片|照片|图像|相片|画面|图)|图片|照片|图像|相片)\s*[吧吗呢啊]?$"
+    r"(?<=[^\s+＋,，、;；])\s*(?:的\s*(?:图片|照片|图像|相片|画面|图)|图片|照片|图像|相片)(?:\s*[吧吗呢啊])?"
+    r"(?=\s*(?:[+＋,，、;；]|$))"
 )
 _FILLER_EN_HEAD = re.compile(
     r"^(?:please\s+|can you\s+|could you\s+|would you\s+|i(?:'d| would)? (?:want|like|need)(?: to)?\s+)*"

@@ -58,9 +58,12 @@ def gauge(memory: MemoryReading) -> str:
     return f"{name}: {memory.used_bytes / 1e9:.1f} / {memory.total_bytes / 1e9:.1f} GB"
 
 
-def table(run: Run, limit: int | None = None) -> Table:
-    """The ranking; images without a score come last with their reason. Names and replies are plain text."""
-    view = Table(caption=_caption(run), caption_justify="left")
+def table(run: Run, limit: int | None = None, of: int | None = None) -> Table:
+    """The ranking; images without a score come last with their reason. Names and replies are plain text.
+
+    of: how many images there were, where `run` holds the best of them only.
+    """
+    view = Table(caption=_caption(run, of or len(run.images)), caption_justify="left")
     view.add_column("rank", justify="right")
     view.add_column("score", justify="right")
     for element in run.elements:
@@ -75,9 +78,10 @@ def table(run: Run, limit: int | None = None) -> Table:
     return view
 
 
-def _caption(run: Run) -> Text:
+def _caption(run: Run, of: int) -> Text:
     unscored = sum(row.score is None for row in run.images)
-    count = f"{len(run.images)} images" + (f", {unscored} without a score" if unscored else "")
+    count = f"{of} image" + "s" * (of != 1) + (f", {unscored} without a score" if unscored else "")
+    count = f"best {len(run.images)} of {count}" if len(run.images) < of else count
     return Text("  ·  ".join((run.sent_query, f"{run.model}, {run.mode}", count, f"{run.seconds:.1f} s")))
 
 

@@ -94,3 +94,9 @@ def test_cleaning_twice_changes_little(typed: str) -> None:
     except QueryError:
         return
     assert query.clean(sent, steps) == sent
+
+
+def test_filler_goes_from_every_part_of_a_query() -> None:
+    asked = query.ask("帮我找一张咖啡杯的图片 + white plate")
+    assert (asked.sent, asked.elements) == ("咖啡杯 + white plate", ("咖啡杯", "white plate"))
+    assert query.ask("猫 + 图片 + 狗").elements == ("猫", "图片", "狗")

@@ -37,7 +37,7 @@ def _downloads(here: Here, standing: Standing) -> None:
     stem = export.clean_name(run.title or run.sent_query, fallback="lychee", max_bytes=60)
     columns = st.columns(5)
     makers = (
-        ("csv", "text/csv", lambda: export.to_csv(run, decisions).encode("utf-8-sig")),
+        ("csv", "text/csv", lambda: export.to_csv(run, decisions).encode()),
         ("json", "application/json", lambda: export.to_json(run, decisions).encode()),
         ("html", "text/html", lambda: _report(here, standing).encode()),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 OPTIONS: dict[str, str | tuple[str, ...]] = {
     "browser.gatherUsageStats": "false",
+    "logger.hideWelcomeMessage": "true",
     "server.address": "127.0.0.1",
     "server.allowedHosts": ("localhost", "127.0.0.1"),
     "server.showEmailPrompt": "false",

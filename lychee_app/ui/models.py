@@ -15,22 +15,28 @@ def draw(here: Here) -> str:
     statuses = here.services.shelf.statuses()
     names = ["auto", "demo", "lychee"] if statuses is None else ["auto", *(one.name for one in statuses)]
     default = here.services.settings.model
-    names = list(dict.fromkeys([*names, default, st.session_state.get("model", default)]))
-    st.session_state.setdefault("model", default)
-    name = st.selectbox(
-        here.t("model"),
-        names,
-        format_func=lambda name: here.t(f"model.{name}") if here.t.has(f"model.{name}") else name,
-        key="model",
-        accept_new_options=True,
-        help=here.t("model.help"),
-    )
-    name = name or default
+    name = _pick(here, [*names, default], st.session_state.setdefault("model", default)) or default
     if statuses is None:
         _wait(here)
     else:
         _card(here, name, next((one for one in statuses if one.name == name), None))
     return name
+
+
+def _pick(here: Here, names: list[str], chosen: str) -> str | None:
+    """A box for each language: where names may be typed, one sends the words it shows back as a new name when
+    those words change."""
+    key = f"model-{here.t.language}"
+    st.session_state[key] = chosen
+    return st.selectbox(
+        here.t("model"),
+        list(dict.fromkeys([*names, chosen])),
+        format_func=lambda name: here.t(f"model.{name}") if here.t.has(f"model.{name}") else name,
+        key=key,
+        accept_new_options=True,
+        on_change=lambda: st.session_state.update(model=st.session_state[key]),
+        help=here.t("model.help"),
+    )
 
 
 @st.fragment(run_every=0.6)

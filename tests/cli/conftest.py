@@ -17,6 +17,12 @@ ROOT = Path(__file__).parents[2]
 Lychee = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(autouse=True)
+def _demo_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for by name the demo says nothing of itself."""
+    monkeypatch.setenv("LYCHEE_MODEL", "demo")
+
+
 @pytest.fixture
 def lychee(capfd: pytest.CaptureFixture[str]) -> Lychee:
     """Runs a command line in this process: (exit status, stdout, stderr)."""

@@ -64,6 +64,21 @@ def test_limit_lists_the_best_and_no_more(lychee: Lychee, scenes: Path) -> None:
     assert [image["name"] for image in best] == [image["name"] for image in whole[:2]]
 
 
+def test_a_table_of_the_best_says_of_how_many(lychee: Lychee, scenes: Path) -> None:
+    assert "best 1 of 4 images" in " ".join(lychee("rank", "red", scenes, "--limit", 1)[1].split())
+    assert "1 image ·" in " ".join(lychee("rank", "red", scenes / "scene-01.webp")[1].split())
+
+
+def test_who_did_not_ask_for_the_demo_model_is_told_what_it_is(
+    lychee: Lychee, scenes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LYCHEE_MODEL")
+    status, out, err = lychee("rank", "red", scenes, "--json", "-")
+    assert (status, document(out)["model"]) == (0, "demo")
+    assert "not photographs" in err
+    assert "lychee download" in err
+
+
 def test_explain_mode_has_a_score_out_of_the_text_or_a_reason(lychee: Lychee, scenes: Path) -> None:
     file = scenes / "scene-01.webp"
     _, out, _ = lychee("rank", "umbrella", file, "--mode", "explain", "--json", "-")

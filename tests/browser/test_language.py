@@ -1,0 +1,25 @@
+"""The language of the page is the page's alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Server, upload_and_rank, wait_until_over
+
+
+def test_another_language_changes_no_model_and_ranking_goes_on(
+    open_tab: Callable[..., Page], server: Server, pictures: list[Path]
+) -> None:
+    tab = open_tab(server)
+    expect(_model(tab, "en")).to_have_value("Automatic")
+    for label, language, shown in (("中文", "zh", "自动选择"), ("EN", "en", "Automatic")):
+        tab.get_by_role("radio", name=label).or_(tab.get_by_role("button", name=label)).first.click()
+        expect(_model(tab, language)).to_have_value(shown)
+    upload_and_rank(tab, pictures[:4], "red")
+    wait_until_over(tab, 4)
+    expect(tab.get_by_text("No checkpoint is called")).to_have_count(0)
+
+
+def _model(tab: Page, language: str) -> Locator:
+    return tab.locator(f".st-key-model-{language}").locator("input, [role=combobox]").first
