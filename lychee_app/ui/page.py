@@ -115,7 +115,9 @@ def _live_bar(here: Here) -> None:
 
 
 def _answer(here: Here, standing: Standing) -> None:
-    if standing.live:
+    if standing.live and not standing.run.images:
+        _first_answer(here)
+    elif standing.live:
         every = 1.0 if standing.run.total <= SMALL else 3.5
         st.fragment(run_every=every)(_live_answer)(here)
     elif standing.run.images:
@@ -124,13 +126,19 @@ def _answer(here: Here, standing: Standing) -> None:
         faint(here.t("run.empty"))
 
 
+@st.fragment(run_every=0.5)
+def _first_answer(here: Here) -> None:
+    """Nothing costly is drawn yet, so that a large run too is looked at often until its first result is there."""
+    with here.services.clock.drawing(here.run_id):
+        standing = state.standing(here)
+        if standing is None or standing.run.images or not standing.live:
+            st.rerun()
+        faint(here.t("run.first"))
+
+
 def _live_answer(here: Here) -> None:
     """Results as they come."""
     with here.services.clock.drawing(here.run_id):
-        standing = state.standing(here)
-        if standing is None:
+        if state.standing(here) is None:
             st.rerun()
-        if standing.run.images:
-            results.draw(here)
-        else:
-            faint(here.t("run.first"))
+        results.draw(here)

@@ -14,12 +14,14 @@ from lychee_app.ui import page
 from lychee_app.ui.services import Services, opened
 from tests.fakes import FakeScorer
 
+PACES = {"slowly": 3.0, "steadily": 0.3}
 HURRY = Settings.from_environment().data_folder / "hurry"
 
 
 class Unhurried(FakeScorer):
     def judge(self, candidate: Candidate, queries: Sequence[str], instruction: str = "") -> list[Reply]:
-        time.sleep(3.0 if "slowly" in queries[0] and not HURRY.exists() else 0.04)
+        pace = next((seconds for word, seconds in PACES.items() if word in queries[0]), 0.04)
+        time.sleep(0.04 if HURRY.exists() else pace)
         return super().judge(candidate, queries, instruction)
 
 

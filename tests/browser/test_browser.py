@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from lychee_app.model.checkpoints import DEMO_FOLDER
+from lychee_app.ui.page import SMALL
 from tests.browser.conftest import PATIENCE_MS, Server, upload_and_rank, wait_until_over
 from tests.fakes import picture
 
@@ -154,6 +155,22 @@ def test_a_refresh_finds_the_run_and_stop_and_resume_lose_nothing(
     wait_until_over(tab, 16)
     expect(tab.locator(".st-key-gallery")).to_contain_text("1–15 of 16")
     expect(told).to_be_hidden()
+    (server.home / "hurry").unlink()
+
+
+def test_the_first_result_of_a_large_run_is_shown_at_once(
+    server: Server, open_tab: Open, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(SMALL + 6)]
+    for number, path in enumerate(paths):
+        path.write_bytes(picture("red", seed=number))
+    tab = open_tab(server)
+    upload_and_rank(tab, paths, "red steadily")
+    expect(tab.locator(".ly-card").first).to_be_visible()
+    done = int(tab.locator(".ly-run").get_attribute("aria-valuenow") or 0)
+    assert done < 7, "2 s after the first result; the slow drawings are 3.5 s apart"
+    (server.home / "hurry").touch()
+    wait_until_over(tab, len(paths))
     (server.home / "hurry").unlink()
 
 
