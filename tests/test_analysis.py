@@ -11,6 +11,7 @@ from lychee_app.analysis import (
     even_bins,
     findings,
     margin_bins,
+    on_axis,
     range_bins,
     saturation,
     spread,
@@ -159,6 +160,25 @@ def test_a_chosen_cut_off_counts_what_is_at_or_above_it() -> None:
     assert (cut_at(rows, Cutoff(7.0)).count, cut_at(rows, Cutoff(7.0)).gap) == (2, 2.0)
     assert (cut_at(rows, Cutoff(9.9)).count, cut_at(rows, Cutoff(9.9)).gap) == (0, 0.0)
     assert (cut_at(rows, Cutoff(0.0)).count, cut_at(rows, Cutoff(0.0)).gap) == (3, 0.0)
+
+
+def test_a_cut_off_has_its_exact_place_on_the_other_axis() -> None:
+    rows = [row(i, margin) for i, margin in enumerate([2.0, 0.3, 0.1, -4.0])]
+    there = on_axis(rows, Cutoff(5.5), "margin")
+    assert there is not None
+    assert there.value == pytest.approx(math.log(0.55 / 0.45))
+    back = on_axis(rows, there, "score")
+    assert back is not None
+    assert back.value == pytest.approx(5.5)
+    assert on_axis(rows, Cutoff(5.5), "score") == Cutoff(5.5)
+
+
+def test_a_cut_off_has_no_place_on_the_other_axis_where_the_images_above_would_change() -> None:
+    saturated = [row(i, margin) for i, margin in enumerate([41.0, 39.0, 0.0])]
+    assert on_axis(saturated, Cutoff(40.0, "margin"), "score") is None
+    assert on_axis(saturated, Cutoff(10.0), "margin") is None
+    assert on_axis(saturated, Cutoff(0.0), "margin") is None
+    assert on_axis(explained([9.0, 2.0]), Cutoff(5.5), "margin") is None
 
 
 # --- spread

@@ -4,7 +4,7 @@ Knows scores and margins. Does not know pages, languages or files.
 """
 
 from lychee_app.analysis.bins import Bin, even_bins, margin_bins, range_bins
-from lychee_app.analysis.cut import Cut, above, cut_at, suggest_cut
+from lychee_app.analysis.cut import Cut, above, cut_at, on_axis, suggest_cut
 from lychee_app.analysis.elements import FOUND, ElementColumn, ElementTable, element_table
 from lychee_app.analysis.findings import Finding, Kind, findings
 from lychee_app.analysis.spread import Spread, saturation, spread
@@ -24,6 +24,7 @@ __all__ = [
     "even_bins",
     "findings",
     "margin_bins",
+    "on_axis",
     "range_bins",
     "saturation",
     "spread",

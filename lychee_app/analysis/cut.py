@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from lychee_app.ranking import is_scored, strength
-from lychee_app.records import Axis, Cutoff, Scored
+from lychee_app.records import Axis, Cutoff, Scored, sigmoid
 
 LEAST_GAP: dict[Axis, float] = {"score": 0.5, "margin": 1.0}
 """Points, or nats: a smaller gap is never suggested."""
@@ -51,6 +51,25 @@ def cut_at(images: Iterable[Scored], cutoff: Cutoff) -> Cut:
     count = sum(value >= cutoff.value for value in values)
     gap = values[count - 1] - values[count] if 0 < count < len(values) else 0.0
     return Cut(cutoff, count, gap)
+
+
+def on_axis(images: Iterable[Scored], cutoff: Cutoff, axis: Axis) -> Cutoff | None:
+    """The same cut-off on `axis`, by score = 10 * sigmoid(margin); None where that is not exact.
+
+    It is not where a row has no margin (explain mode), and where scores are so near 0 or 10 that float64 no
+    longer tells apart what the margins do: the images above must stay the same.
+    """
+    if cutoff.axis == axis:
+        return cutoff
+    images = [row for row in images if is_scored(row)]
+    value = 10 * sigmoid(cutoff.value) if axis == "score" else _logit(cutoff.value / 10)
+    twin = Cutoff(value, axis)
+    exact = math.isfinite(value) and all(row.margin is not None for row in images)
+    return twin if exact and above(images, twin) == above(images, cutoff) else None
+
+
+def _logit(share: float) -> float:
+    return math.log(share) - math.log1p(-share) if 0 < share < 1 else math.inf
 
 
 def _largest_gap(images: Sequence[Scored], axis: Axis) -> Cut | None:

@@ -50,8 +50,9 @@ def bins_in_force(standing: Standing) -> Sequence[Bin]:
 def _histogram(here: Here, standing: Standing, kind: str, bins: Sequence[Bin]) -> None:
     t, axis = here.t, bins[0].axis
     suggested = analysis.suggest_cut(standing.order.scored)
-    cut = standing.cutoff if standing.cutoff and standing.cutoff.axis == axis else None
-    hint = suggested.cutoff.value if suggested and suggested.cutoff.axis == axis else None
+    cut = _on(standing, standing.cutoff, axis)
+    hinted = _on(standing, suggested.cutoff if suggested else None, axis)
+    hint = hinted.value if hinted else None
     start = cut.value if cut else hint if hint is not None else bins[len(bins) // 2].low
     rows = standing.order.scored
     data = {
@@ -76,6 +77,10 @@ def _histogram(here: Here, standing: Standing, kind: str, bins: Sequence[Bin]) -
         on_cut_change=lambda: _cut_dragged(here, key, axis),
         on_bar_change=lambda: _bar_chosen(key),
     )
+
+
+def _on(standing: Standing, cutoff: Cutoff | None, axis: Axis) -> Cutoff | None:
+    return analysis.on_axis(standing.order.scored, cutoff, axis) if cutoff else None
 
 
 def label(one: Bin) -> str:
@@ -128,7 +133,8 @@ def _cut_controls(here: Here, standing: Standing, axis: Axis) -> None:
     t = here.t
     suggested = analysis.suggest_cut(standing.order.scored)
     with st.container(horizontal=True, vertical_alignment="bottom", key="cut-controls"):
-        current = standing.cutoff.value if standing.cutoff and standing.cutoff.axis == axis else None
+        here_too = _on(standing, standing.cutoff, axis)
+        current = here_too.value if here_too else None
         key = f"cut:{here.run_id}:{axis}:{current}"
         low, high = (0.0, 10.0) if axis == "score" else (-1e4, 1e4)
         st.session_state.setdefault(key, current)
@@ -141,7 +147,7 @@ def _cut_controls(here: Here, standing: Standing, axis: Axis) -> None:
             key=key,
             format=f"%.{DIGITS[axis]}f",
             width=130,
-            placeholder=t("cut.none"),
+            placeholder=_set_at(here, standing.cutoff),
             on_change=lambda: _cut_typed(here, key, axis),
         )
         if suggested:
@@ -157,7 +163,15 @@ def _cut_controls(here: Here, standing: Standing, axis: Axis) -> None:
         if standing.cutoff:
             st.button(t("cut.clear"), key="uncut", on_click=set_cut, args=(here, None), type="tertiary")
     if standing.cutoff:
-        faint(t("cut.above", n=len(standing.above()), total=len(standing.order.scored)))
+        above = t("cut.above", n=len(standing.above()), total=len(standing.order.scored))
+        faint(above if here_too else f"{above} · {_set_at(here, standing.cutoff)}")
+
+
+def _set_at(here: Here, cutoff: Cutoff | None) -> str:
+    """What an empty field says: no cut-off, or one on the other axis that has no exact place on this one."""
+    if cutoff is None:
+        return here.t("cut.none")
+    return here.t(f"cut.at.{cutoff.axis}", value=f"{cutoff.value:.{DIGITS[cutoff.axis]}f}")
 
 
 def _cut_typed(here: Here, key: str, axis: Axis) -> None:

@@ -128,7 +128,7 @@ def _answer(here: Here, standing: Standing) -> None:
 
 @st.fragment(run_every=0.5)
 def _first_answer(here: Here) -> None:
-    """Nothing costly is drawn yet, so that a large run too is looked at often until its first result is there."""
+    """Nothing costly is drawn yet, so a large run too is looked at often until its first result is there."""
     with here.services.clock.drawing(here.run_id):
         standing = state.standing(here)
         if standing is None or standing.run.images or not standing.live:

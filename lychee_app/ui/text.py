@@ -167,6 +167,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "bins.margin": ("Logit 轴", "Logit axis"),
     "cut": ("分数线", "Cut-off"),
     "cut.none": ("未设", "not set"),
+    "cut.at.score": ("分数 {value}", "score {value}"),
+    "cut.at.margin": ("logit 差 {value}", "logit {value}"),
     "cut.drag": ("拖动设定分数线", "Drag to set a cut-off"),
     "cut.tag": ("{value} · 以上 {above} 张", "{value} · {above} above"),
     "cut.suggest.score": ("建议 {value}（前 {n} 张）", "Suggested {value} (first {n})"),

@@ -2,15 +2,23 @@
 
 import json
 
+import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import NumberInput
 
+from lychee_app.records import Cutoff
 from lychee_app.settings import Settings
+from lychee_app.store import Store
 from tests.rows import row
 from tests.ui.test_gallery import opened
 from tests.ui.test_page import html
 
 ROUND_DOWN = (7.2477, 7.25)
 """Both are 7.2 to one decimal; by way of two decimals, or half up, they would be 7.3."""
+
+
+SATURATED = [45.0, 44.0, 43.0, 42.0, 41.0, -40.0]
+"""Margins whose scores are all 10.0 or 0.0, so that the page offers the logit axis."""
 
 
 def sent(at: AppTest, name: str) -> dict:
@@ -31,3 +39,31 @@ def test_a_score_is_the_same_number_in_the_element_table(settings: Settings) -> 
     at = opened(settings, rows, elements=("cat", "sill"))
     at.segmented_control(key="overview_kind").set_value("elements").run()
     assert [line["texts"] for line in sent(at, "elements")["rows"]] == [["7.2"] * 3] * 2
+
+
+def cut_at(settings: Settings, margins: list[float], cutoff: Cutoff, bins: str) -> AppTest:
+    """A run with that cut-off in force, on the axis of these bins."""
+    at = opened(settings, [row(index, margin) for index, margin in enumerate(margins)])
+    with Store.open(settings.data_folder) as store:
+        store.set_cutoff(settings.data_folder.parent.name, cutoff)
+    at.session_state["bins"] = bins
+    return at.run()
+
+
+def box(at: AppTest) -> NumberInput:
+    return next(one for one in at.number_input if (one.key or "").startswith("cut:"))
+
+
+def test_a_cut_off_stays_in_view_when_the_axis_changes(settings: Settings) -> None:
+    at = cut_at(settings, SATURATED, Cutoff(5.5), "margin")
+    assert box(at).value == pytest.approx(0.2007, abs=1e-4)
+    assert sent(at, "histogram")["cut"] == pytest.approx(0.2007, abs=1e-4)
+    assert not sent(at, "histogram")["unset"]
+    assert "5 of 6 are at or above the cut-off" in html(at)
+
+
+def test_a_cut_off_without_an_exact_place_here_is_told_where_it_is_set(settings: Settings) -> None:
+    at = cut_at(settings, SATURATED, Cutoff(42.5, "margin"), "ranges")
+    assert box(at).value is None
+    assert box(at).placeholder == "logit 42.50"
+    assert "3 of 6 are at or above the cut-off · logit 42.50" in html(at)
