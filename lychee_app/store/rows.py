@@ -34,6 +34,7 @@ class RunSummary:
     done: int
     scored: int
     best_score: float | None
+    not_text: str = ""
     thumbnails: tuple[bytes, ...] = ()
 
 

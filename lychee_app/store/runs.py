@@ -196,6 +196,7 @@ def _summary(db: sqlite3.Connection, run: Run) -> RunSummary:
         done=done,
         scored=scored,
         best_score=best,
+        not_text=run.not_text,
         thumbnails=tuple(data for (data,) in thumbnails),
     )
 

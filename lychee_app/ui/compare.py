@@ -7,6 +7,7 @@ import streamlit as st
 from lychee_app.errors import LycheeError
 from lychee_app.ranking import ranked
 from lychee_app.records import Run, Scored
+from lychee_app.ui import asked
 from lychee_app.ui.shown import escaped, faint, notice, one_decimal, thumbnail_tag
 from lychee_app.ui.state import Here
 
@@ -20,16 +21,19 @@ def draw(here: Here, first_id: str, second_id: str) -> None:
     except LycheeError as error:
         return notice(here.t.error(error), "bad")
     pairs = matched(first, second)
-    st.html(
-        f'<div class="ly-head"><div class="ly-query"><b>A</b> {escaped(first.title or first.query)}</div>'
-        f'<div class="ly-query"><b>B</b> {escaped(second.title or second.query)}</div></div>'
-    )
+    st.html(f'<div class="ly-head">{_side(here, "A", first)}{_side(here, "B", second)}</div>')
     if not pairs:
         return notice(here.t("compare.none"), "calm")
     faint(here.t("compare.count", n=len(pairs)))
     _chart(here, pairs)
     _table(here, pairs, _ranks(first), _ranks(second))
     return None
+
+
+def _side(here: Here, name: str, run: Run) -> str:
+    about = " · ".join(escaped(fact) for fact in asked.facts(here.t, run))
+    line = f'<div class="ly-query"><b>{name}</b> {asked.heading(here.t, run)}</div>'
+    return f'{line}<div class="ly-faint">{about}</div>'
 
 
 def _back() -> None:
@@ -60,7 +64,8 @@ def _ranks(run: Run) -> dict[int, int | None]:
 
 def _chart(here: Here, pairs: list[tuple[Scored, Scored]]) -> None:
     """On the diagonal nothing changed; above it an image matches B better."""
-    frame = pd.DataFrame([(a.score, b.score, a.name) for a, b in pairs], columns=["a", "b", "name"])
+    rows = [(a.score, b.score, a.name, one_decimal(a.score), one_decimal(b.score)) for a, b in pairs]
+    frame = pd.DataFrame(rows, columns=["a", "b", "name", "A", "B"])
     scale = alt.Scale(domain=[0, 10])
     points = (
         alt.Chart(frame)
@@ -68,11 +73,7 @@ def _chart(here: Here, pairs: list[tuple[Scored, Scored]]) -> None:
         .encode(
             x=alt.X("a:Q", scale=scale, title=here.t("compare.axis", run="A")),
             y=alt.Y("b:Q", scale=scale, title=here.t("compare.axis", run="B")),
-            tooltip=[
-                alt.Tooltip("name:N"),
-                alt.Tooltip("a:Q", format=".1f"),
-                alt.Tooltip("b:Q", format=".1f"),
-            ],
+            tooltip=["name:N", "A:N", "B:N"],
         )
     )
     ends = pd.DataFrame({"a": [0, 10], "b": [0, 10]})

@@ -7,7 +7,7 @@ import streamlit as st
 from lychee_app import query
 from lychee_app.errors import LycheeError
 from lychee_app.store import RunSummary
-from lychee_app.ui import compare, state
+from lychee_app.ui import asked, compare, state
 from lychee_app.ui.shown import escaped, faint, notice, one_decimal, strip
 from lychee_app.ui.state import Here
 
@@ -88,16 +88,14 @@ def _line(here: Here, summary: RunSummary) -> None:
 def _markup(here: Here, summary: RunSummary) -> str:
     t = here.t
     facts = [
-        t.when(summary.created),
-        t.model(summary.model),
-        t(f"mode.{summary.mode}"),
+        *asked.facts(t, summary),
         t("history.images", n=summary.total, scored=summary.scored),
         "" if summary.status == "done" else t(f"status.{summary.status}"),
         "" if summary.best_score is None else t("history.best", score=one_decimal(summary.best_score)),
     ]
     about = " · ".join(escaped(fact) for fact in facts if fact)
     return (
-        f'<div class="ly-hist"><div><div class="ly-query">{escaped(summary.title or summary.query)}</div>'
+        f'<div class="ly-hist"><div><div class="ly-query">{asked.heading(t, summary)}</div>'
         f'<div class="ly-faint">{about}</div></div>{strip(summary.thumbnails[:THUMBNAILS])}</div>'
     )
 
