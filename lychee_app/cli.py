@@ -223,7 +223,6 @@ def _app(arguments: argparse.Namespace) -> int:
     from lychee_app.ui import launch
 
     command = launch.command(port=arguments.port)
-    print(f"The page: http://127.0.0.1:{arguments.port}", flush=True)
     if os.name == "posix":
         os.execv(command[0], command)  # the page is this process: who ends it ends the page
     return subprocess.call(command)

@@ -13,8 +13,10 @@ MOMENT_SECONDS = 0.3
 
 @asynccontextmanager
 async def in_browser(_app: App) -> AsyncIterator[dict[str, Any]]:
-    """A lifespan. Nothing is opened where `server.headless` says that nobody sits here."""
+    """A lifespan. Says where the page is, in place of Streamlit's own greeting; nothing is opened where
+    `server.headless` says that nobody sits here."""
+    address = f"http://{get_option('server.address') or 'localhost'}:{get_option('server.port')}"
+    print(f"Lychee: {address}  (Ctrl-C ends it)", flush=True)
     if not get_option("server.headless"):
-        address = f"http://{get_option('server.address') or 'localhost'}:{get_option('server.port')}"
         asyncio.get_running_loop().call_later(MOMENT_SECONDS, cli_util.open_browser, address)
     yield {}
