@@ -158,6 +158,8 @@ class Jobs:
 
     def _enqueue(self, job: _Job) -> None:
         with self._lock:
+            if former := self._jobs.get(job.run.id):
+                job.version = former.version + 1
             self._jobs[job.run.id] = job
             self._line.put(job)
             if self._worker is None or not self._worker.is_alive():

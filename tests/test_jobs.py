@@ -76,6 +76,24 @@ def test_stop_keeps_what_is_done_and_resume_scores_only_the_rest(store: Store, s
     assert store.load(run_id).status == "done"
 
 
+def test_a_version_is_never_given_twice_over_a_stop_and_a_resume(store: Store, settings: Settings) -> None:
+    """The page keeps what it drew by version, and draws again where another tab made a new one."""
+    gate = Gate(free=1)
+    jobs = jobs_with(store, FakeScorer(before=gate))
+    run_id = jobs.start(RED, sources("red", "green", "blue", "red"), settings)
+    assert gate.reached.wait(20)
+    jobs.stop(run_id)
+    gate.open()
+    wait(jobs, run_id)
+    stopped = jobs.view(run_id)
+    jobs.resume(run_id, settings)
+    resumed = jobs.view(run_id)
+    wait(jobs, run_id)
+    assert stopped is not None
+    assert resumed is not None
+    assert resumed.version > stopped.version
+
+
 def test_another_process_resumes_from_the_store_to_the_same_rows(store: Store, settings: Settings) -> None:
     colours = ("red", "green", "blue", "red", "green")
     whole = jobs_with(store, FakeScorer())

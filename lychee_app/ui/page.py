@@ -102,6 +102,16 @@ def _header(here: Here, standing: Standing) -> None:
         _live_bar(here)
     else:
         run_bar.over(here, standing)
+        if run_bar.unfinished(standing.run):
+            _watch(here, standing.version)
+
+
+@st.fragment(run_every=5.0)
+def _watch(here: Here, drawn: int) -> None:
+    """Another tab may resume what this one shows as stopped: then the whole page is drawn again."""
+    view = here.services.jobs.view(here.run_id or "")
+    if view is not None and view.version != drawn:
+        st.rerun()
 
 
 @st.fragment(run_every=0.8)

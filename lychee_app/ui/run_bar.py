@@ -82,12 +82,17 @@ def stats(here: Here, view: View) -> list[str]:
     return parts
 
 
+def unfinished(run: Run) -> bool:
+    """There is something left to resume or to retry."""
+    return run.status != "done" or len(run.images) < run.total or any(row.score is None for row in run.images)
+
+
 def over(here: Here, standing: Standing) -> None:
     """What became of the run, and the way on: resume what is missing, retry what failed."""
     run, t = standing.run, here.t
     missing = run.total - len(run.images)
     failed = sum(row.score is None for row in run.images)
-    if run.status == "done" and not failed:
+    if not unfinished(run):
         return
     text = _fate(here, run, missing, failed)
     left, *rights = st.columns([5, 1.3, 1.3] if missing and failed else [5, 1.3], vertical_alignment="center")

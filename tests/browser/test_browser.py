@@ -174,7 +174,7 @@ def test_the_first_result_of_a_large_run_is_shown_at_once(
     (server.home / "hurry").unlink()
 
 
-def test_a_second_tab_follows_and_stops_the_same_run(
+def test_a_second_tab_follows_stops_and_sees_resumed_the_same_run(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     first = open_tab(server)
@@ -188,6 +188,14 @@ def test_a_second_tab_follows_and_stops_the_same_run(
     for tab, words in ((first, "are done and kept"), (second, "张的结果已保留")):
         expect(tab.get_by_text(words)).to_be_visible()
         expect(tab.locator(".ly-card").first).to_be_visible()
+    (server.home / "hurry").touch()
+    first.locator(".st-key-resume button").click()
+    for tab in (first, second):
+        expect(
+            tab.get_by_text("1–15 of 32" if tab is first else "共 32 张", exact=False).first
+        ).to_be_visible()
+        expect(tab.locator(".st-key-resume")).to_be_hidden()
+    (server.home / "hurry").unlink()
 
 
 def test_hostile_names_and_queries_are_shown_as_text(server: Server, open_tab: Open, tmp_path: Path) -> None:
