@@ -41,7 +41,7 @@ def sentence(t: Words, finding: Finding, cut_set: bool = True) -> str:
     """`cut_set`: the cut-off is somebody's own, not the suggested one."""
     key = f"finding.{finding.kind}"
     if finding.kind == "first_n_stand_out":
-        key += f".{finding.axis}" + (".one" if finding.count == 1 else "")
+        key += f".{finding.axis}"
     elif finding.kind == "skewed":
         key += ".right" if finding.value > 0 else ".left"
     elif finding.kind == "element_missing_in_top" and not cut_set:

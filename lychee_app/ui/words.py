@@ -23,6 +23,9 @@ class Words:
     language: Language
 
     def __call__(self, key: str, **values: object) -> str:
+        """The string of that key; where `n` is 1, the one for a single thing, if there is one."""
+        if values.get("n") == 1 and self.has(f"{key}.one"):
+            key += ".one"
         text = TEXT[key][0 if self.language == "zh" else 1]
         return text.format(**values) if values else text
 

@@ -146,7 +146,7 @@ def test_a_refresh_finds_the_run_and_stop_and_resume_lose_nothing(
     tab.reload()
     expect(tab.locator(".ly-stats")).to_contain_text("/16")
     tab.locator(".st-key-stop button").click()
-    told = tab.get_by_text(re.compile(r"Stopped\. \d+ of 16 are done and kept\."))
+    told = tab.get_by_text(re.compile(r"Stopped\. \d+ of 16 done and kept\."))
     expect(told).to_be_visible()
     kept = int(re.search(r"(\d+) of 16", told.inner_text())[1])  # type: ignore[index]
     assert 0 < kept < 16
@@ -185,7 +185,7 @@ def test_a_second_tab_follows_stops_and_sees_resumed_the_same_run(
     second = open_tab(server, f"/?{run[0]}&lang=zh")
     expect(second.locator(".ly-stats")).to_contain_text("/32")
     second.locator(".st-key-stop button").click()
-    for tab, words in ((first, "are done and kept"), (second, "张的结果已保留")):
+    for tab, words in ((first, "done and kept"), (second, "张的结果已保留")):
         expect(tab.get_by_text(words)).to_be_visible()
         expect(tab.locator(".ly-card").first).to_be_visible()
     (server.home / "hurry").touch()

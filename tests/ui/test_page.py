@@ -169,7 +169,7 @@ def test_new_images_are_added_to_the_run_and_only_they_are_scored(page: AppTest,
     at, first = finished(page, store)
     at.file_uploader[0]._files = [*lying_there, *(("new", *one) for one in files("red", first=9))]
     at.run()
-    assert at.button(key="rank").label == "Score the 1 new images"
+    assert at.button(key="rank").label == "Score the 1 new image"
     at.button(key="rank").click().run()
     _, again = finished(at, store)
     assert again.id == first.id
@@ -197,7 +197,7 @@ def test_a_stopped_run_offers_to_go_on(page: AppTest, store: Store, settings: Se
     store.finish("half", "stopped", 1.0, 0)
     at.query_params["run"] = "half"
     at.run()
-    assert "Stopped. 1 of 2 are done and kept." in html(at)
+    assert "Stopped. 1 of 2 done and kept." in html(at)
     at.button(key="resume").click().run()
     end = time.monotonic() + 20
     while store.load("half").status == "running" and time.monotonic() < end:
@@ -403,4 +403,4 @@ def test_equal_images_keep_their_own_cards(page: AppTest, store: Store) -> None:
     twice = [("a.png", picture("red"), "image/png"), ("a.png", picture("red"), "image/png")]
     at, _ = rank(page, store, "red", twice)
     assert cards(at) == [0, 1]
-    assert "copies of another image" in html(at)
+    assert "1 is a copy of another image" in html(at)

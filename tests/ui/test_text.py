@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lychee_app.analysis.findings import Kind
+from lychee_app.analysis.findings import Finding, Kind
 from lychee_app.records import Status
 from lychee_app.ui import text
+from lychee_app.ui.findings import sentence
 from lychee_app.ui.text import TEXT
 from lychee_app.ui.words import Words, language_of
 
@@ -75,6 +76,24 @@ def test_chinese_browsers_get_chinese_and_all_others_english() -> None:
     assert [language_of(one) for one in ("zh-CN", "zh", "ZH-tw", "en-GB", "de", "")] == ["zh"] * 3 + [
         "en"
     ] * 3
+
+
+def test_one_thing_is_not_spoken_of_as_many() -> None:
+    words = Words("en")
+    for key, (_, english) in TEXT.items():
+        names = fields(english)
+        if "n" in names:
+            said = words(key, **{name: 1 if name == "n" else 7 for name in names})
+            assert not re.search(r"\b1 (new )?(images|files|runs|are|were|lack|have|show)\b", said), said
+
+
+def test_a_finding_about_one_image_is_in_the_singular() -> None:
+    one = Finding("element_missing_in_top", 1, 1, element=0, text="sofa")
+    words = Words("en")
+    assert sentence(words, one) == "Of the 1 above the cut-off, 1 lacks “sofa”"
+    assert sentence(words, one, cut_set=False) == "Of the 1 above the suggested cut-off, 1 lacks “sofa”"
+    assert sentence(words, Finding("complete", 1, 5)) == "1 of 5 shows every element"
+    assert sentence(words, Finding("first_n_stand_out", 1, 5, 2.0)).startswith("The first one stands 2.0")
 
 
 def test_lengths_of_time_are_told_in_fitting_units() -> None:
