@@ -14,6 +14,8 @@ from lychee_app.ui.state import Here, Standing
 PODIUM = 3
 PAGE_SIZES = (12, 24, 48)
 """Without the podium. The grid has 2, 3, 4 or 6 columns (page.css), so that a page fills its rows."""
+PAGE_BUTTON_PX = 48
+"""Room for each number and arrow: left to itself beside another control, pagination drops numbers."""
 FILTERS = ("all", "above", "pick", "reject", "undecided", "unscored")
 
 
@@ -163,7 +165,8 @@ def _pages(here: Here, page: int, count: int, size: int) -> None:
     pages = -(-count // size)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="center"):
         key = f"page:{pages}:{st.session_state.get('page', 1)}"
-        st.pagination(pages, default=page + 1, key=key, on_change=_turn, args=(key,))
+        width = PAGE_BUTTON_PX * (min(pages, 7) + 2)
+        st.pagination(pages, default=page + 1, width=width, key=key, on_change=_turn, args=(key,))
         st.selectbox(
             here.t("page_size"),
             PAGE_SIZES,

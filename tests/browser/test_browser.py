@@ -158,6 +158,16 @@ def test_a_refresh_finds_the_run_and_stop_and_resume_lose_nothing(
     (server.home / "hurry").unlink()
 
 
+def test_every_one_of_two_pages_has_a_number(server: Server, open_tab: Open, pictures: list[Path]) -> None:
+    tab = open_tab(server)
+    upload_and_rank(tab, pictures[:16], "red")
+    wait_until_over(tab, 16)
+    second = tab.get_by_role("button", name="Page 2", exact=True)
+    expect(second).to_be_visible(timeout=5000)
+    second.click()
+    expect(tab.get_by_text("16–16 of 16")).to_be_visible()
+
+
 def test_the_first_result_of_a_large_run_is_shown_at_once(
     server: Server, open_tab: Open, tmp_path: Path
 ) -> None:
