@@ -9,7 +9,6 @@ from streamlit.testing.v1 import AppTest
 from lychee_app.records import Cutoff, Run, Status
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from lychee_app.ui.words import Words
 from tests.fakes import picture
 
 APP = str(Path(__file__).with_name("colour_app.py"))
@@ -334,26 +333,6 @@ def test_two_queries_over_the_same_images_are_compared(page: AppTest, store: Sto
     at.button(key="compare").click().run()
     assert "4 images in both" in html(at)
     assert not at.exception
-
-
-def test_two_runs_of_one_query_are_told_apart_in_the_history_and_side_by_side(
-    page: AppTest, store: Store
-) -> None:
-    at, first = rank(page, store, "red")
-    at.text_input(key="but_not").set_value("<b>blue").run()
-    at.segmented_control(key="mode").set_value("explain").run()
-    at.button(key="rank").click().run()
-    at, second = finished(at, store)
-    at.segmented_control(key="place").set_value("history").run()
-    but_not = "red but not <code>&lt;b&gt;blue</code>"
-    assert html(at).count(but_not) == 1
-    for run in (first, second):
-        at.checkbox(key=f"mark:{run.id}").check().run()
-    at.button(key="compare").click().run()
-    body, words = html(at), Words("en")
-    assert body.count(but_not) == 1
-    for run, mode in ((first, "Judge"), (second, "Explain")):
-        assert f"{words.when(run.created)} · {words.model(run.model)} · {mode}" in body
 
 
 def test_a_folder_of_this_machine_is_ranked_where_it_lies(
