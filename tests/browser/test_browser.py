@@ -113,6 +113,7 @@ def _picked_by_keyboard(tab: Page) -> None:
 def _exported(tab: Page, originals: dict[str, bytes]) -> None:
     expect(tab.locator(".st-key-export-zip")).to_contain_text("(2)")
     rows = list(csv.reader(io.StringIO(_download(tab, "csv").decode("utf-8-sig"))))
+    assert rows[0][0] == "rank"  # one byte-order mark, not two
     assert len(rows) == 33
     assert [int(row[0]) for row in rows[1:]] == list(range(1, 33))
     document = json.loads(_download(tab, "json"))
