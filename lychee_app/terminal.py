@@ -58,7 +58,7 @@ def gauge(memory: MemoryReading) -> str:
     return f"{name}: {memory.used_bytes / 1e9:.1f} / {memory.total_bytes / 1e9:.1f} GB"
 
 
-def table(run: Run, limit: int | None = None, of: int | None = None) -> Table:
+def table(run: Run, of: int | None = None) -> Table:
     """The ranking; images without a score come last with their reason. Names and replies are plain text.
 
     of: how many images there were, where `run` holds the best of them only.
@@ -70,7 +70,7 @@ def table(run: Run, limit: int | None = None, of: int | None = None) -> Table:
         view.add_column(Text(element), justify="right")
     view.add_column("image", overflow="fold")
     view.add_column("reply", overflow="fold")
-    for place in ranked(run.images)[:limit]:
+    for place in ranked(run.images):
         row = place.scored
         reply = row.error or (row.reply.text if row.reply else "")
         parts = [_number(score) for score in row.elements] or ["–"] * len(run.elements)

@@ -36,12 +36,6 @@ class Drawn:
     rgb: NDArray[np.uint8]
     owner: NDArray[np.int8]
 
-    def shares(self, slots: int) -> Pixels:
-        """(slots, tokens): the share of each image token that each object covers. Canvas size only."""
-        rows, columns = (side // TOKEN_PX for side in self.owner.shape)
-        cells = self.owner.reshape(rows, TOKEN_PX, columns, TOKEN_PX)
-        return np.stack([(cells == slot).mean((1, 3), dtype=np.float32).ravel() for slot in range(slots)])
-
 
 class Painter:
     """Draws scenes from packed art. `finer` multiplies all lengths: 1 is the canvas the model sees."""

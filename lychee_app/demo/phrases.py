@@ -110,8 +110,7 @@ class Phrases:
             spoken = _spoken(random, mix)
             again = element.number >= 0 and self.element(random, seen, element.number, spoken, element.tint)
             said.append(again if again and again.value == element.value else element)
-        said = list({element.core: element for element in said}.values())
-        if len(said) < len(elements):  # two synonyms fell together
+        if len({element.core for element in said}) < len(elements):  # two synonyms fell together
             said = list(elements)
         return self.join(random, said), tuple(said)
 

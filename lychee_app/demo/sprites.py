@@ -61,8 +61,8 @@ class SpriteMaker:
 
     def _pose(self, count: int) -> Tensor:
         """(b, 2, 3): where each output position is taken from, in the sprite's own coordinates."""
-        size, room = self._uniform(count, low=0.55, high=1.05), torch.tensor(1.08, device=self._device)
-        slack = (room - size).clamp(min=0.04)
+        size = self._uniform(count, low=0.55, high=1.05)
+        slack = (1.08 - size).clamp(min=0.04)
         dx, dy = (slack * self._uniform(count, low=-1, high=1) for _ in range(2))
         angle = torch.randn(count, device=self._device) * 0.18 * (self._uniform(count) < 0.6)
         flip = torch.where(self._uniform(count) < 0.35, -1.0, 1.0)

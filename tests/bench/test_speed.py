@@ -15,6 +15,7 @@ from PIL import Image
 
 from lychee_app.bench import __main__ as bench
 from lychee_app.bench import floors, memory, photos, profiling, sides, throughput
+from lychee_app.model.threads import limited
 from tests import tiny_checkpoint
 
 
@@ -27,10 +28,8 @@ def arguments(module: Any, *given: str) -> argparse.Namespace:
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     """What is small runs faster so, and other work on the machine disturbs it less."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with limited(1):
+        yield
 
 
 @pytest.fixture(scope="module")

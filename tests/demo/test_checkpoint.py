@@ -19,6 +19,7 @@ from lychee_app.demo.phrases import Phrases
 from lychee_app.demo.specimens import load_glyph_specimens, load_specimens
 from lychee_app.intake import prepare
 from lychee_app.model.scorer import open_scorer
+from lychee_app.model.threads import limited
 from lychee_app.parse import parse
 from lychee_app.prompt import judge_messages
 from lychee_app.query import language
@@ -28,10 +29,8 @@ from lychee_app.settings import Settings
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with limited(1):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from lychee_app.demo.phrases import Phrases
 from lychee_app.demo.scenes import Look, random_scenes
 from lychee_app.demo.seeing import Namer
 from lychee_app.demo.specimens import load_glyph_specimens, load_specimens
+from lychee_app.model.threads import limited
 from lychee_app.prompt import explain_messages, judge_messages
 from lychee_app.query import language
 
@@ -26,10 +27,8 @@ GRIDS = [(6, 6), (4, 9), (8, 4), (3, 12)]
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with limited(1):
+        yield
 
 
 @pytest.fixture(scope="module")

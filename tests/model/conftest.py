@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from lychee_app.model import loading, weights
 from lychee_app.model.reference import Reference
 from lychee_app.model.scorer import QwenScorer, open_scorer
+from lychee_app.model.threads import limited
 from lychee_app.records import Candidate
 from lychee_app.settings import Settings
 from tests import tiny_checkpoint
@@ -35,10 +35,8 @@ QUERIES = ["red cat", "黑猫 in the 沙发", "no", "a green sofa + a lamp, and 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
     """Tiny matrices: a second thread only makes them wait, the more so on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with limited(1):
+        yield
 
 
 @pytest.fixture(scope="session")
