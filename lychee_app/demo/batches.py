@@ -84,9 +84,7 @@ def rendered(messages: list[Message]) -> str:
 class BatchMaker:
     """Makes batches without end from one seed."""
 
-    def __init__(
-        self, tokenizer: Tokenizer, phrases: Phrases, look: Look, seed: int
-    ) -> None:
+    def __init__(self, tokenizer: Tokenizer, phrases: Phrases, look: Look, seed: int) -> None:
         self._tokenizer = tokenizer
         self._phrases = phrases
         self._look = look

@@ -1,5 +1,7 @@
 """The page in reading order: a question in the sidebar; its answer, the decision, the history beside it."""
 
+from contextlib import nullcontext
+
 import streamlit as st
 
 from lychee_app.errors import LycheeError
@@ -127,11 +129,11 @@ def _live_bar(here: Here) -> None:
 def _answer(here: Here, standing: Standing) -> None:
     if standing.live and not standing.run.images:
         _first_answer(here)
-    elif standing.live:
-        every = 1.0 if standing.run.total <= SMALL else 3.5
-        st.fragment(run_every=every)(_live_answer)(here)
     elif standing.run.images:
-        results.draw(here)
+        # A fragment while it runs and after: one that came or went would move every part to another depth
+        # of the page, and each would be there twice until the browser has cleared the old one away.
+        every = (1.0 if standing.run.total <= SMALL else 3.5) if standing.live else None
+        st.fragment(run_every=every)(_results)(here, standing.live)
     else:
         faint(here.t("run.empty"))
 
@@ -146,9 +148,9 @@ def _first_answer(here: Here) -> None:
         faint(here.t("run.first"))
 
 
-def _live_answer(here: Here) -> None:
-    """Results as they come."""
-    with here.services.clock.drawing(here.run_id):
-        if state.standing(here) is None:
+def _results(here: Here, live: bool) -> None:
+    """Results as they come, or as they are; only the former are time a run may wait for."""
+    with here.services.clock.drawing(here.run_id) if live else nullcontext():
+        if live and state.standing(here) is None:
             st.rerun()
         results.draw(here)

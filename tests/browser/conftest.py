@@ -1,5 +1,6 @@
 """A running page and a real browser. Every request and every console message of every tab is looked at."""
 
+import json
 import os
 import re
 import socket
@@ -20,6 +21,25 @@ FAKE = Path(__file__).with_name("fake_app.py")
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
+
+ONCE = [
+    "query",
+    "rank",
+    "place",
+    "stop",
+    "resume",
+    "distribution",
+    "overview",
+    "gallery",
+    "filters",
+    "podium",
+]
+TWICE = """
+const look = () => keys.filter(key => document.getElementsByClassName("st-key-" + key).length > 1)
+  .forEach(key => console.error(key + " is on the page twice"));
+new MutationObserver(look).observe(document, {subtree: true, childList: true});
+"""
+"""Complains of a part that is there twice, if only until the browser has cleared the old one away."""
 
 
 @dataclass
@@ -83,6 +103,7 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Page]]:
         options = {"locale": "en-US", "viewport": {"width": 1366, "height": 900}, **options}
         contexts.append(browser.new_context(**options))
         contexts[-1].set_default_timeout(PATIENCE_MS)
+        contexts[-1].add_init_script(f"const keys = {json.dumps(ONCE)};{TWICE}")
         tab = contexts[-1].new_page()
         _watch(tab, server.address, watched)
         tab.goto(server.address + path)
@@ -94,6 +115,14 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Page]]:
         context.close()
     assert watched.outside == []
     assert watched.complaints == []
+
+
+@pytest.fixture
+def hurry(server: Server) -> Iterator[Callable[[], None]]:
+    """Lets the slow scorer go on at once; for this test alone, however it ends."""
+    sign = server.home / "hurry"
+    yield sign.touch
+    sign.unlink(missing_ok=True)
 
 
 @pytest.fixture

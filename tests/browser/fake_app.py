@@ -1,5 +1,6 @@
 """The page over a scorer that believes in colours, and takes its time where the query says so.
 
+"slowly": some seconds for each image. "once": the second image and those after it are waited for.
 A file called "hurry" in the data folder makes it hurry all the same: no test waits for what it saw begin.
 """
 
@@ -14,15 +15,23 @@ from lychee_app.ui import page
 from lychee_app.ui.services import Services, opened
 from tests.fakes import FakeScorer
 
-PACES = {"slowly": 3.0, "steadily": 0.3}
 HURRY = Settings.from_environment().data_folder / "hurry"
 
 
 class Unhurried(FakeScorer):
     def judge(self, candidate: Candidate, queries: Sequence[str], instruction: str = "") -> list[Reply]:
-        pace = next((seconds for word, seconds in PACES.items() if word in queries[0]), 0.04)
-        time.sleep(0.04 if HURRY.exists() else pace)
+        if "slowly" in queries[0]:
+            _wait(3.0)
+        elif "once" in queries[0] and self.seen and self.seen[-1][1] == tuple(queries):
+            _wait(120.0)
+        time.sleep(0.04)
         return super().judge(candidate, queries, instruction)
+
+
+def _wait(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not HURRY.exists():
+        time.sleep(0.02)
 
 
 @st.cache_resource
