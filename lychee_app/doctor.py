@@ -10,6 +10,7 @@ from pathlib import Path
 from lychee_app import __version__
 from lychee_app.model import checkpoints, memory
 from lychee_app.settings import Settings
+from lychee_app.sizes import disk_gb, memory_gb
 
 LIBRARIES = ("torch", "transformers", "accelerate", "streamlit", "pillow", "pillow-heif")
 
@@ -26,13 +27,13 @@ def examine(settings: Settings) -> Iterator[str]:
 
 def _machine() -> Iterator[str]:
     machine = memory.machine()
-    yield f"RAM: {machine.ram_bytes / 1e9:.1f} GB"
-    yield f"card: {machine.card}, {machine.card_bytes / 1e9:.1f} GB" if machine.card else "card: none"
+    yield f"RAM: {memory_gb(machine.ram_bytes)} GB"
+    yield f"card: {machine.card}, {memory_gb(machine.card_bytes)} GB" if machine.card else "card: none"
 
 
 def _data_folder(folder: Path) -> str:
     there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = f"{shutil.disk_usage(there).free / 1e9:.0f} GB free"
+    free = f"{disk_gb(shutil.disk_usage(there).free)} GB free"
     closed = not there.is_dir() or not os.access(there, os.W_OK)
     warning = "; it cannot be written to: nothing will be kept" if closed else ""
     return f"data folder: {folder} ({free}{warning})"
@@ -41,7 +42,7 @@ def _data_folder(folder: Path) -> str:
 def _models(settings: Settings) -> Iterator[str]:
     for status in checkpoints.available(settings):
         runs = status.how if status.runs else f"cannot run here: {status.how}"
-        yield f"model {status.name}: {status.state}, {status.disk_bytes / 1e9:.2f} GB; {runs}"
+        yield f"model {status.name}: {status.state}, {disk_gb(status.disk_bytes)} GB; {runs}"
         if status.state == "broken":
             yield f"  {status.problem}"
 

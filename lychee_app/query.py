@@ -42,6 +42,8 @@ _FILLER_EN_NOUN = re.compile(
 )
 _FILLER_EN_TAIL = re.compile(r"[,\s]+please[.!]?$", re.IGNORECASE)
 
+_SIGNS = "+＋=<>|~^`"
+"""Symbols to Unicode, but nothing that an image could show."""
 _QUOTES = {'"': '"', "“": "”", "「": "」", "『": "』", "«": "»"}
 _SEPARATORS = re.compile(
     r"\s*[+＋,，、;；\n]\s*|\s+(?:and|with|plus)\s+|\s*(?:以及|还有|并且|加上)\s*|(?<=\S)\s*[和与]\s*(?=\S)",
@@ -66,19 +68,19 @@ def clean(typed: str, steps: Steps | None = None) -> str:
     """The query as it is sent.
 
     Unicode is composed (NFC); control and direction characters become spaces whatever the steps. A step
-    that would leave nothing is skipped. Raises QueryError: empty, over MAX_CHARACTERS, or no letter,
-    digit or symbol in it.
+    that would leave nothing is skipped. Raises QueryError: empty, over MAX_CHARACTERS, or nothing in it but
+    punctuation, + and the like.
     """
     steps = steps or Steps()
     if len(typed) > MAX_CHARACTERS:
-        message = f"The query has {len(typed)} characters; at most {MAX_CHARACTERS} are sent. Shorten it."
+        message = f"The query has {len(typed):,} characters; at most {MAX_CHARACTERS:,} are sent. Shorten it."
         raise QueryError(message, code="query-long")
     text = "".join(" " if _invisible(char) else char for char in unicodedata.normalize("NFC", typed))
     text = re.sub(r"\s+", " ", text).strip() if steps.fold_space else text.strip()
     text = text.lower() if steps.lower_case else text
     if steps.drop_filler:
         text = drop_filler(text) or text
-    if not any(unicodedata.category(char)[0] in "LNS" for char in text):
+    if not any(unicodedata.category(char)[0] in "LNS" and char not in _SIGNS for char in text):
         message = "The query is empty. Say in a few words what the images should show."
         raise QueryError(message, code="query-empty")
     return text

@@ -19,6 +19,7 @@ from rich.text import Text
 from lychee_app.pipeline import Progress as Step
 from lychee_app.ranking import ranked
 from lychee_app.records import MemoryReading, Run
+from lychee_app.sizes import memory_gb
 
 
 @contextmanager
@@ -53,9 +54,9 @@ def _line(*columns: ProgressColumn) -> Progress:
 
 
 def gauge(memory: MemoryReading) -> str:
-    """GPU Memory: 18.2 / 24.0 GB (GB of 10^9 bytes, as cards are sold)."""
+    """GPU Memory: 18.2 / 24.0 GB"""
     name = "RAM" if memory.kind == "RAM" else "GPU Memory"
-    return f"{name}: {memory.used_bytes / 1e9:.1f} / {memory.total_bytes / 1e9:.1f} GB"
+    return f"{name}: {memory_gb(memory.used_bytes)} / {memory_gb(memory.total_bytes)} GB"
 
 
 def table(run: Run, of: int | None = None) -> Table:

@@ -36,7 +36,7 @@ def test_a_query_of_filler_words_only_is_sent_as_it_is() -> None:
     assert query.clean("图片") == "图片"
 
 
-@pytest.mark.parametrize("typed", ["", "  \n", "\x00\u200b", "。，！", "x" * 2001])
+@pytest.mark.parametrize("typed", ["", "  \n", "\x00\u200b", "。，！", "+", " ＋ = ", "x" * 2001])
 def test_nothing_to_look_for_is_refused_with_what_to_do(typed: str) -> None:
     with pytest.raises(QueryError, match=r"Say in a few words|Shorten it"):
         query.clean(typed)

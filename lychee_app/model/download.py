@@ -24,6 +24,7 @@ from typing import Any
 from lychee_app.errors import CheckpointError, DownloadError
 from lychee_app.model import checkpoints, weights
 from lychee_app.settings import Settings
+from lychee_app.sizes import disk_gb
 
 Progress = Callable[[int, int], None]
 Mirror = Callable[[str, Path], None]
@@ -200,7 +201,7 @@ def _room(folder: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed_bytes > free:
         message = (
-            f"The download needs {needed_bytes / 1e9:.1f} GB more; {free / 1e9:.1f} GB are free in {folder}. "
+            f"The download needs {disk_gb(needed_bytes)} GB more; {disk_gb(free)} GB are free in {folder}. "
             "Make room, or set LYCHEE_HOME to a folder on another disk."
         )
         raise DownloadError(message, code="disk-full")

@@ -10,6 +10,6 @@ Knows files and tables. Does not know models, order or pages.
 """
 
 from lychee_app.store.rows import RunSummary
-from lychee_app.store.store import Store, erase
+from lychee_app.store.store import Store
 
-__all__ = ["RunSummary", "Store", "erase"]
+__all__ = ["RunSummary", "Store"]

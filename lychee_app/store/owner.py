@@ -56,12 +56,6 @@ def is_alive(folder: Path, token: str | None) -> bool:
     return False
 
 
-def living(folder: Path) -> list[str]:
-    """Tokens of all stores that hold a lock now."""
-    paths = (folder / "running").glob("*.lock")
-    return [path.stem for path in paths if is_alive(folder, path.stem)]
-
-
 def clear_left_over(folder: Path) -> None:
     """Removes lock files that nobody holds and nobody is just making."""
     before = time.time() - LEFT_OVER_SECONDS

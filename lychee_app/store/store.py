@@ -1,23 +1,20 @@
 """Store: the one door to the data folder."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from lychee_app.cache import CacheKey
-from lychee_app.errors import StoreError
 from lychee_app.records import Cutoff, Decision, Reply, Run, Scored, Source, Status
-from lychee_app.store.database import BUSY_SECONDS, Database, file_error
+from lychee_app.store.database import BUSY_SECONDS, Database
 from lychee_app.store.decisions import Decisions
-from lychee_app.store.owner import Owner, clear_left_over, living
+from lychee_app.store.owner import Owner, clear_left_over
 from lychee_app.store.replies import REPLIES_KEPT, Replies
 from lychee_app.store.rows import RunSummary
 from lychee_app.store.runs import Runs
 from lychee_app.store.uploads import Uploads
 
 FILE_NAME = "lychee.sqlite3"
-PARTS = (FILE_NAME, FILE_NAME + "-wal", FILE_NAME + "-shm", "uploads", "running", "moves")
 
 
 class Store:
@@ -177,21 +174,3 @@ class Store:
     def upload_bytes(self) -> int:
         """What all uploads take on disk."""
         return self._uploads.used_bytes()
-
-
-def erase(folder: Path) -> None:
-    """Removes all that Lychee keeps in its data folder, and the folder if that leaves it empty.
-
-    Other files in it stay. Raises StoreError while a Lychee is scoring, or if something cannot be removed.
-    """
-    folder = folder.expanduser().absolute()
-    if living(folder):
-        message = f"A Lychee that uses {folder} is scoring. Stop it first, then erase."
-        raise StoreError(message, code="store-claimed")
-    try:
-        for path in (folder / name for name in PARTS):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-    except OSError as error:
-        raise file_error(folder, error) from error

@@ -10,7 +10,8 @@ import streamlit as st
 
 from lychee_app.errors import LycheeError
 from lychee_app.settings import Settings
-from lychee_app.ui.shown import gigabytes, notice
+from lychee_app.sizes import disk_gb
+from lychee_app.ui.shown import notice
 from lychee_app.ui.state import Here
 
 
@@ -80,7 +81,7 @@ def _watch(here: Here, name: str) -> None:
     if fetch.over:
         here.services.shelf.look_again()
         st.rerun()
-    done, total = gigabytes(fetch.done_bytes), gigabytes(fetch.total_bytes)
+    done, total = disk_gb(fetch.done_bytes), disk_gb(fetch.total_bytes)
     st.progress(
         fetch.share, text=here.t("model.fetching", done=done, total=total, percent=int(100 * fetch.share))
     )

@@ -5,8 +5,9 @@ import streamlit as st
 from lychee_app.errors import CheckpointError
 from lychee_app.model import checkpoints
 from lychee_app.model.checkpoints import CheckpointStatus
+from lychee_app.sizes import disk_gb, memory_gb
 from lychee_app.ui import fetching
-from lychee_app.ui.shown import escaped, faint, gigabytes, notice
+from lychee_app.ui.shown import escaped, faint, notice
 from lychee_app.ui.state import Here
 
 
@@ -67,7 +68,7 @@ def _card(here: Here, name: str, status: CheckpointStatus | None) -> None:
     else:
         lines = [
             t(f"model.state.{status.state}"),
-            t("model.needs", gb=gigabytes(status.needs_bytes), disk=gigabytes(status.disk_bytes)),
+            t("model.needs", gb=memory_gb(status.needs_bytes), disk=disk_gb(status.disk_bytes)),
             t.how(status.how),
         ]
     text = (" " if name == "auto" else " · ").join(line for line in lines if line)

@@ -5,9 +5,11 @@ What has no match is shown in English: a reason one has to look up is better tha
 
 import re
 
+from lychee_app.query import MAX_CHARACTERS
+
 CODES: dict[str, str] = {
     "query-empty": "查询词是空的。用几个词说说图片里应该有什么。",
-    "query-long": "查询词太长，请缩短。",
+    "query-long": f"查询词超过 {MAX_CHARACTERS:,} 个字符，请缩短。",
     "no-images": "没有可排序的图片，请先添加。",
     "path": "找不到这个路径，或无法读取。",
     "not-downloaded": "这个模型还没有下载到本机。",
@@ -32,6 +34,19 @@ CODES: dict[str, str] = {
     "target-read-only": "目标文件夹不可写。",
     "target-full": "目标磁盘空间不足。",
 }
+
+TOLD_IN_FULL = frozenset(
+    {
+        "query-empty",
+        "query-long",
+        "no-images",
+        "store-locked",
+        "store-claimed",
+        "precision-changed",
+        "target-none",
+    }
+)
+"""Codes whose English sentence says nothing that the Chinese one does not: no path, name or number."""
 
 SENTENCES: tuple[tuple[str, str], ...] = (
     (r"^This is not an image", "这不是图片文件。"),

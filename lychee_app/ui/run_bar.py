@@ -5,8 +5,9 @@ import streamlit as st
 from lychee_app.errors import LycheeError
 from lychee_app.jobs import View
 from lychee_app.records import Run
+from lychee_app.sizes import memory_gb
 from lychee_app.ui import state
-from lychee_app.ui.shown import escaped, gigabytes, notice
+from lychee_app.ui.shown import escaped, notice
 from lychee_app.ui.state import Here, Standing
 
 QUIET_SECONDS = 20.0
@@ -74,7 +75,7 @@ def stats(here: Here, view: View) -> list[str]:
             t("eta", time=t.span(view.eta_seconds)),
         ]
     if view.memory:
-        used, total = gigabytes(view.memory.used_bytes), gigabytes(view.memory.total_bytes)
+        used, total = memory_gb(view.memory.used_bytes), memory_gb(view.memory.total_bytes)
         name = "RAM" if view.memory.kind == "RAM" else "GPU Memory"
         parts.append(t("memory", name=name, used=used, total=total))
     if view.phase == "scoring" and view.idle_seconds > QUIET_SECONDS:

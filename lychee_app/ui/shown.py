@@ -63,8 +63,3 @@ def strip(thumbnails: Iterable[bytes]) -> str:
 def one_decimal(score: float | None) -> str:
     """Rounding happens here and nowhere below."""
     return "–" if score is None else f"{score:.1f}"
-
-
-def gigabytes(count: int) -> str:
-    """Bytes as GB with one decimal, in powers of 1024 as memory gauges do."""
-    return f"{count / (1 << 30):.1f}"

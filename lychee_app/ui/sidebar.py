@@ -84,9 +84,7 @@ def _follow(run: Run | None) -> None:
 
 def _query(here: Here, steps: Steps) -> Question | None:
     t = here.t
-    typed = st.text_area(
-        t("query"), key="query", placeholder=t("query.placeholder"), height=92, max_chars=query.MAX_CHARACTERS
-    )
+    typed = st.text_area(t("query"), key="query", placeholder=t("query.placeholder"), height=92)
     st.pills(
         t("examples"),
         list(EXAMPLES),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from lychee_app.errors import LycheeError
-from lychee_app.ui.reasons import CODES, chinese_reason
+from lychee_app.ui.reasons import CODES, TOLD_IN_FULL, chinese_reason
 from lychee_app.ui.text import TEXT
 
 Language = Literal["zh", "en"]
@@ -36,10 +36,11 @@ class Words:
         return self(f"model.{name}") if self.has(f"model.{name}") else name
 
     def error(self, error: LycheeError) -> str:
-        """The message; in Chinese, where there is one for this kind of error."""
-        if self.language == "zh" and error.code in CODES:
-            return f"{CODES[error.code]}\n{error}"
-        return str(error)
+        """The message; in Chinese, where there is one for this kind of error, before the English details."""
+        if self.language == "en" or error.code not in CODES:
+            return str(error)
+        told = CODES[error.code]
+        return told if error.code in TOLD_IN_FULL else f"{told}\n{error}"
 
     def reason(self, reason: str) -> str:
         """Why an image has no score, or a note on it."""

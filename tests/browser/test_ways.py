@@ -75,6 +75,16 @@ def test_the_cut_off_is_moved_by_the_arrow_keys_too(
     expect(tab.locator(".st-key-shown")).to_contain_text("Above cut-off")
 
 
+def test_a_query_of_ten_thousand_characters_is_told_of_and_not_lost(server: Server, open_tab: Open) -> None:
+    tab = open_tab(server)
+    box = tab.locator(".st-key-query textarea")
+    box.fill("red sofa " * 1200)
+    tab.keyboard.press("Control+Enter")
+    expect(tab.get_by_text("The query has 10,800 characters; at most 2,000 are sent.")).to_be_visible()
+    expect(box).to_have_value("red sofa " * 1200)
+    expect(tab.locator(".st-key-rank button")).to_be_disabled()
+
+
 def test_an_earlier_run_is_opened_deleted_and_gone(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:

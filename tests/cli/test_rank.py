@@ -159,7 +159,7 @@ def test_a_device_may_be_the_goal(lychee: Lychee, scenes: Path) -> None:
         (["rank", "red", "{scenes}", "--model", "~nobody-here/x"], 1, "lychee: "),
         (["rank", "", "{scenes}"], 2, "The query is empty"),
         (["rank", "\x00 \u202e", "{scenes}"], 2, "The query is empty"),
-        (["rank", "x" * 10_000, "{scenes}"], 2, "at most 2000"),
+        (["rank", "x" * 10_000, "{scenes}"], 2, "at most 2,000"),
         (["rank", "red"], 2, "PATH"),
         (["rank", "red", "{scenes}", "--limit", "0"], 2, "above 0"),
         (["rank", "red", "{scenes}", "--mode", "guess"], 2, "invalid choice"),

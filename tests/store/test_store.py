@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lychee_app.cache import CacheKey
 from lychee_app.errors import StoreError
 from lychee_app.records import Cutoff, Reply, Run, Scored, Source
-from lychee_app.store import Store, erase
+from lychee_app.store import Store
 from tests.rows import failed, key, names, reply, row, run_of
 
 # --- a run and its rows
@@ -294,31 +294,6 @@ def test_a_reader_sees_one_moment_while_another_writes(store: Store) -> None:
         stop.set()
         writer.join()
     assert set(seen) <= {frozenset(), frozenset({"pick"}), frozenset({"reject"})}
-
-
-# --- erasing
-
-
-def test_erase_removes_what_is_ours_and_leaves_what_is_not(home: Path) -> None:
-    with Store.open(home) as store:
-        store.create(run_of([]), [Source("a", data=b"a")])
-    (home / "mine.txt").write_text("keep me")
-    erase(home)
-    assert [path.name for path in home.iterdir()] == ["mine.txt"]
-    (home / "mine.txt").unlink()
-    with Store.open(home) as store:
-        assert store.runs() == []
-    erase(home)
-    assert not home.exists()
-    erase(home)
-
-
-def test_a_folder_in_use_is_not_erased(home: Path) -> None:
-    with Store.open(home) as store:
-        store.create(run_of([]))
-        with pytest.raises(StoreError, match="scoring"):
-            erase(home)
-        assert len(store.runs()) == 1
 
 
 def begin(store: Store, run: Run) -> None:

@@ -34,10 +34,10 @@ def shown(at: AppTest) -> Shown:
 @pytest.mark.parametrize(
     ("done", "total", "percent", "text"),
     [
-        (0, 0, 0, "Downloaded 0 % · 0.0 / 0.0 GB"),
-        (4_300_000_000, 16_600_000_000, 25, "Downloaded 25 % · 4.0 / 15.5 GB"),
-        (16_599_999_999, 16_600_000_000, 99, "Downloaded 99 % · 15.5 / 15.5 GB"),
-        (16_600_000_001, 16_600_000_000, 100, "Downloaded 100 % · 15.5 / 15.5 GB"),
+        (0, 0, 0, "Downloaded 0 % · 0.00 / 0.00 GB"),
+        (4_300_000_000, 16_600_000_000, 25, "Downloaded 25 % · 4.3 / 16.6 GB"),
+        (16_599_999_999, 16_600_000_000, 99, "Downloaded 99 % · 16.6 / 16.6 GB"),
+        (16_600_000_001, 16_600_000_000, 100, "Downloaded 100 % · 16.6 / 16.6 GB"),
     ],
 )
 def test_a_running_download_says_how_far_it_is(

@@ -34,7 +34,7 @@ def opened(model: str) -> AppTest:
 
 def test_a_model_says_what_it_needs_and_that_it_is_not_here(settings: Settings) -> None:
     at = drawn_until(opened("lychee"), "Not downloaded yet")
-    assert "GB to run, 15.4 GB on disk" in html(at)
+    assert "GB to run, 16.6 GB on disk" in html(at)
     assert "Offline (HF_HUB_OFFLINE): nothing is downloaded." in html(at)
     assert not at.exception
 

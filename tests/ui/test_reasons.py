@@ -5,12 +5,13 @@ import io
 import pytest
 from PIL import Image
 
-from lychee_app import parse
+from lychee_app import intake, parse, query
 from lychee_app.bench import hostile, pictures
-from lychee_app.errors import ImageError
+from lychee_app.errors import ImageError, QueryError, UsageError
 from lychee_app.intake.decode import decode
 from lychee_app.records import ImageBudget
 from lychee_app.ui.reasons import chinese_reason
+from lychee_app.ui.words import Words
 
 FILES = {
     **hostile.FOREIGN,
@@ -66,3 +67,14 @@ def assert_chinese(reason: str) -> None:
     assert told != reason, reason
     assert "\u4e00" <= told[0] <= "\u9fff" or told[0].isdigit()
     assert told.endswith(f"（{reason}）")
+
+
+def test_an_error_is_told_in_chinese_and_its_details_in_english() -> None:
+    words = Words("zh")
+    with pytest.raises(QueryError) as caught:
+        query.clean("x" * 2001)
+    assert words.error(caught.value) == "查询词超过 2,000 个字符，请缩短。"
+    with pytest.raises(UsageError) as missing:
+        intake.find(["/nowhere/at-all"])
+    assert words.error(missing.value) == f"找不到这个路径，或无法读取。\n{missing.value}"
+    assert Words("en").error(missing.value) == str(missing.value)

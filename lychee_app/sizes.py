@@ -1,0 +1,11 @@
+"""Bytes as text: memory in powers of 1024, as it is sold; disks and files in powers of 1000."""
+
+
+def memory_gb(count: int) -> str:
+    """A card of 24 GB holds 24 * 2^30 bytes."""
+    return f"{count / (1 << 30):.1f}"
+
+
+def disk_gb(count: int) -> str:
+    """A file of 16.6 GB holds 16.6 * 10^9 bytes; below one, two decimals."""
+    return f"{count / 1e9:.{1 if count >= 1e9 else 2}f}"

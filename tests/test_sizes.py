@@ -1,0 +1,13 @@
+import pytest
+
+from lychee_app.sizes import disk_gb, memory_gb
+
+
+def test_memory_counts_in_powers_of_1024_as_it_is_sold() -> None:
+    assert memory_gb(24 << 30) == "24.0"
+    assert memory_gb(24_000_000_000) == "22.4"
+
+
+@pytest.mark.parametrize(("count", "text"), [(16_600_000_000, "16.6"), (21_700_000, "0.02"), (0, "0.00")])
+def test_files_count_in_powers_of_1000(count: int, text: str) -> None:
+    assert disk_gb(count) == text
