@@ -131,6 +131,7 @@ def _rank(arguments: argparse.Namespace) -> int:
     question = query.ask(arguments.query, arguments.typed_not, steps=settings.steps, parts=parts)
     sources = pipeline.sources_of(arguments.paths)
     with _replies(settings, arguments.fresh) as cache, terminal.progress_line(len(sources)) as show:
+        pipeline.get_ready(len(sources), settings)
         scorer = _open(settings)
         if settings.model == "auto" and scorer.info.name == "demo":
             print(_DEMO_CHOSEN, file=sys.stderr)

@@ -185,6 +185,7 @@ class Jobs:
 
     def _score(self, job: _Job) -> Status:
         self._touch(job, phase="loading")
+        pipeline.get_ready(len(job.sources), job.settings)
         scorer = self._scorer_for(job.model, job.settings)
         self._settle(job, scorer)
         question = Question(

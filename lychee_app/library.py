@@ -28,5 +28,6 @@ def rank(
     settings = settings or Settings.from_environment()
     question = query.ask(text, not_text, steps=settings.steps, parts=None if elements else ())
     sources = pipeline.sources_of(paths)
+    pipeline.get_ready(len(sources), settings)
     scorer = open_scorer(model, settings=settings) if isinstance(model, str) else model
     return pipeline.rank(question, sources, scorer, settings, mode=mode)

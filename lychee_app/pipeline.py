@@ -156,6 +156,11 @@ def explain_one(
     return judge.explained(item)
 
 
+def get_ready(count: int, settings: Settings) -> None:
+    """To call before a model is opened: what `count` images need beside it starts meanwhile."""
+    intake.get_ready(count, settings)
+
+
 def sources_of(paths: Iterable[str | Path]) -> list[Source]:
     """Images, folders and globs -> sources. Raises UsageError (see intake.find)."""
     return intake.find(list(paths))

@@ -23,10 +23,15 @@ from lychee_app.intake.sources import find, same_name_safe
 from lychee_app.records import Candidate, ImageBudget, Refused, Source
 from lychee_app.settings import Settings
 
-__all__ = ["PIXELS_VERSION", "find", "fit", "prepare", "refit", "same_name_safe"]
+__all__ = ["PIXELS_VERSION", "find", "fit", "get_ready", "prepare", "refit", "same_name_safe"]
 
 MAX_FILE_BYTES = 400_000_000
 """Larger files are not read at all."""
+
+
+def get_ready(count: int, settings: Settings) -> None:
+    """Starts the decoders that `count` images will need, while the caller opens the model. Never raises."""
+    workers.shared(min(count, _decoders(settings)), started=True)
 
 
 def prepare(
@@ -38,7 +43,7 @@ def prepare(
     more are held. Sources are drawn as they are needed. Raises LycheeError only if no decoder can be started.
     """
     ahead = max(1, settings.decode_ahead)
-    pool = workers.shared(min(ahead, os.cpu_count() or 1))
+    pool = workers.shared(_decoders(settings))
     coming = (_begun(pool, index, source, budget, settings) for index, source in sources)
     waiting: deque[Future[Candidate | Refused]] = deque()
     try:
@@ -50,6 +55,10 @@ def prepare(
     finally:
         for future in waiting:
             future.cancel()
+
+
+def _decoders(settings: Settings) -> int:
+    return min(max(1, settings.decode_ahead), os.cpu_count() or 1)
 
 
 def refit(candidate: Candidate, max_tokens: int, budget: ImageBudget) -> Candidate:

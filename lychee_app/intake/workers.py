@@ -64,7 +64,7 @@ class Job(Generic[T]):
 
 
 class Pool:
-    """Decoder processes, each started when its first job comes."""
+    """Decoder processes, each started when its first job comes, or before."""
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[tuple[Job[Any], Future[Any]] | None] = queue.SimpleQueue()
@@ -74,14 +74,14 @@ class Pool:
         self._owner = os.getpid()
         atexit.register(self.close)
 
-    def grow(self, size: int) -> None:
-        """Makes sure that there are `size` decoders."""
+    def grow(self, size: int, *, started: bool = False) -> None:
+        """Makes sure that there are `size` decoders. started: new ones start their process at once."""
         with self._grow:
             while len(self._decoders) < size:
                 decoder = _Decoder()
                 self._decoders.append(decoder)
                 name = f"decoder-{len(self._decoders)}"
-                threading.Thread(target=self._feed, args=(decoder,), name=name, daemon=True).start()
+                threading.Thread(target=self._feed, args=(decoder, started), name=name, daemon=True).start()
 
     def submit(self, job: Job[T]) -> "Future[T]":
         future: Future[T] = Future()
@@ -100,7 +100,10 @@ class Pool:
             self._jobs.put(None)
             decoder.stop()
 
-    def _feed(self, decoder: "_Decoder") -> None:
+    def _feed(self, decoder: "_Decoder", started: bool) -> None:
+        if started:
+            with contextlib.suppress(LycheeError):  # its first job will tell
+                decoder.start()
         while (item := self._jobs.get()) is not None:
             job, future = item
             if future.set_running_or_notify_cancel():
@@ -162,6 +165,10 @@ class _Decoder:
         except (OSError, EOFError, ValueError, KeyError):
             return Answer(sha256, {}, memoryview(b""))
 
+    def start(self) -> None:
+        """Starts the process, unless it runs. Raises LycheeError."""
+        self._running()
+
     def stop(self) -> None:
         self._stopped = True
         self._discard()
@@ -207,13 +214,13 @@ _shared: dict[int, Pool] = {}
 _sharing = threading.Lock()
 
 
-def shared(size: int) -> Pool:
-    """The one pool of this process, with `size` decoders or more. A fork of it gets its own."""
+def shared(size: int, *, started: bool = False) -> Pool:
+    """The one pool of this process, with `size` decoders or more (see grow). A fork of it gets its own."""
     with _sharing:
         pool = _shared.get(os.getpid())
         if pool is None:
             pool = _shared[os.getpid()] = Pool()
-    pool.grow(size)
+    pool.grow(size, started=started)
     return pool
 
 

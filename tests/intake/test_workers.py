@@ -42,6 +42,19 @@ def slow_job(settings: Settings) -> workers.Job[Candidate | Refused]:
     return intake.job(0, Source("x", pictures.png_black(8000, 8000, bits=24)), BUDGET, settings)
 
 
+def test_decoders_can_be_started_before_their_first_job(settings: Settings) -> None:
+    own = workers.Pool()
+    own.grow(2, started=True)
+    end = time.monotonic() + 60
+    while len(own.processes()) < 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    before = set(own.processes())
+    assert len(before) == 2
+    own.submit(good_job(settings)).result(60)
+    assert set(own.processes()) == before
+    own.close()
+
+
 def test_a_decoder_that_hangs_is_ended_and_the_next_file_is_scored(
     pool: workers.Pool, settings: Settings
 ) -> None:
