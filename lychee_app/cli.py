@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -131,6 +132,7 @@ def _rank(arguments: argparse.Namespace) -> int:
     question = query.ask(arguments.query, arguments.typed_not, steps=settings.steps, parts=parts)
     sources = pipeline.sources_of(arguments.paths)
     with _replies(settings, arguments.fresh) as cache, terminal.progress_line(len(sources)) as show:
+        started = time.perf_counter()
         pipeline.get_ready(len(sources), settings)
         scorer = _open(settings)
         if settings.model == "auto" and scorer.info.name == "demo":
@@ -138,6 +140,7 @@ def _rank(arguments: argparse.Namespace) -> int:
         run = pipeline.rank(
             question, sources, scorer, settings, mode=arguments.mode, cache=cache, on_progress=show
         )
+    run = replace(run, seconds=time.perf_counter() - started)
     shown = replace(run, images=export.best(run, arguments.limit))
     if arguments.json is not None:
         _write(arguments.json, export.to_json(shown))

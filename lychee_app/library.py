@@ -1,6 +1,8 @@
 """The flow as one call, for programs: `lychee_app.rank("green sofa", ["photos/"])`."""
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lychee_app import pipeline, query
@@ -28,6 +30,8 @@ def rank(
     settings = settings or Settings.from_environment()
     question = query.ask(text, not_text, steps=settings.steps, parts=None if elements else ())
     sources = pipeline.sources_of(paths)
+    started = time.perf_counter()
     pipeline.get_ready(len(sources), settings)
     scorer = open_scorer(model, settings=settings) if isinstance(model, str) else model
-    return pipeline.rank(question, sources, scorer, settings, mode=mode)
+    run = pipeline.rank(question, sources, scorer, settings, mode=mode)
+    return replace(run, seconds=time.perf_counter() - started)

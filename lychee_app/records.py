@@ -151,6 +151,7 @@ class Run:
     """One query over one set of images.
 
     `images` is in upload order and holds what is done so far; `total` counts those still to come too.
+    `seconds` includes opening the model, where this run had to.
     """
 
     id: str

@@ -33,6 +33,7 @@ ORDER = [
     "query",
     "records",
     "prompt",
+    "sizes",
     "errors",
 ]
 FILES = sorted(ROOT.rglob("*.py"))

@@ -165,7 +165,8 @@ def _explained(scorer: Scorer, sheets: Sequence[Sheet]) -> dict[str, float]:
 
 
 def cold_gallery(model: str) -> dict[str, float]:
-    """The demo gallery through the command line, in a process of its own."""
+    """The demo gallery through the command line, in a process of its own. `gallery_seconds` includes loading
+    torch and the model; `gallery_wall_seconds` also the start of Python and the printing."""
     with tempfile.TemporaryDirectory() as folder:
         write_gallery(Path(folder))
         command = [

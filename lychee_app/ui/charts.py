@@ -12,7 +12,7 @@ import streamlit as st
 from lychee_app import analysis
 from lychee_app.analysis import Bin
 from lychee_app.records import Axis, Cutoff, Scored
-from lychee_app.ui import state, style
+from lychee_app.ui import redraw, state, style
 from lychee_app.ui.choice import one_of
 from lychee_app.ui.shown import escaped, faint, media_url, one_decimal
 from lychee_app.ui.state import Here, Standing, on
@@ -109,7 +109,7 @@ def set_cut(here: Here, cutoff: Cutoff | None) -> None:
     if here.run_id:
         here.services.store.set_cutoff(here.run_id, cutoff)
         st.session_state["page"] = 1
-        st.rerun(["findings", "distribution", "gallery"])
+        redraw.parts("findings", "distribution", "gallery")
 
 
 def _bar_chosen(key: str) -> None:
@@ -122,7 +122,7 @@ def choose_bin(place: int) -> None:
     """A callback. The bar of that place filters the gallery; -1: none does."""
     st.session_state["bin"] = place
     st.session_state["page"] = 1
-    st.rerun(["distribution", "gallery"])
+    redraw.parts("distribution", "gallery")
 
 
 def _forget_bin() -> None:

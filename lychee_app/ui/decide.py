@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lychee_app.records import Decision
-from lychee_app.ui import actions, card, state, style, viewer
+from lychee_app.ui import actions, card, redraw, state, style, viewer
 from lychee_app.ui.shown import escaped, faint, one_decimal, thumbnail_tag
 from lychee_app.ui.state import Here, Standing
 
@@ -143,7 +143,7 @@ def _decide(here: Here, decision: Decision) -> None:
 
 def _decided() -> None:
     """What shows decisions is drawn again."""
-    st.rerun(["one-by-one", "actions"])
+    redraw.parts("one-by-one", "actions")
 
 
 def _undo(here: Here) -> None:
