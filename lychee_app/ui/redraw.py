@@ -9,8 +9,8 @@ from streamlit.errors import StreamlitAPIException
 def parts(*keys: str) -> NoReturn:
     """In a callback: only the fragments of these keys are drawn again.
 
-    The whole page is, where one of them is not there: a click that cuts a drawing short takes away the fragments
-    that the drawing had not reached.
+    The whole page is, where one of them is not there: a click that cuts a drawing short takes away the
+    fragments that the drawing had not reached.
     """
     try:
         st.rerun(list(keys))
