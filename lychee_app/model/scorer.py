@@ -24,7 +24,7 @@ from lychee_app.model.forward import Forward, PlainForward
 from lychee_app.model.layout import PixelLayout, budget
 from lychee_app.model.loading import Precision, choose_device, head_rows, load, load_lean
 from lychee_app.model.pixels import patchify
-from lychee_app.model.threads import images_at_once, limited, threads_for
+from lychee_app.model.threads import images_at_once, limited, threads_for, unlimited
 from lychee_app.model.tokens import Codec, Prompt
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.records import Candidate, MemoryReading, Reply, ScorerInfo
@@ -222,7 +222,7 @@ def _shares(weight_bytes: int, device: str, forward: Forward) -> tuple[int | Non
     """Threads for one image (None: what torch takes), and images at once. transformers' modules get one."""
     if device != "cpu":
         return None, 1
-    threads = torch.get_num_threads()
+    threads = unlimited()
     several = isinstance(forward, FastForward)
     return threads_for(weight_bytes, threads), images_at_once(weight_bytes, threads) if several else 1
 

@@ -6,6 +6,7 @@ times slower (two cores, both busy): so each of its images stays on one core, an
 Knows sizes. Does not know models.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,15 +26,56 @@ def images_at_once(weight_bytes: int, threads: int) -> int:
     return 1 if weight_bytes >= SMALL_BYTES else max(1, min(MOST_AT_ONCE, threads))
 
 
+def unlimited() -> int:
+    """How many threads torch takes where nobody limits it, asked from any thread."""
+    with _guard:
+        return _unlimited if _within else torch.get_num_threads()
+
+
 @contextmanager
 def limited(threads: int | None) -> Iterator[None]:
-    """So many within, in whichever thread this is entered; as before after it. None changes nothing."""
+    """So many within, in whichever thread this is entered; as before after it. None changes nothing.
+
+    A thread that first computes while another one is limited would take that limit for its own. So what was
+    there before the first of them is kept for all.
+    """
     if threads is None:
         yield
         return
-    before = torch.get_num_threads()
+    _enter()
+    _mine.limits.append(threads)
     torch.set_num_threads(threads)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        _mine.limits.pop()
+        _leave(_mine.limits[-1] if _mine.limits else None)
+
+
+class _Mine(threading.local):
+    """The limits that this thread is in, outermost first."""
+
+    def __init__(self) -> None:
+        self.limits: list[int] = []
+
+
+_mine = _Mine()
+_guard = threading.Lock()
+_within = 0
+_unlimited = 0
+
+
+def _enter() -> None:
+    global _within, _unlimited  # noqa: PLW0603
+    with _guard:
+        if not _within:
+            _unlimited = torch.get_num_threads()
+        _within += 1
+
+
+def _leave(outer: int | None) -> None:
+    """Under the lock: who comes first after the last has left must find what was there before."""
+    global _within  # noqa: PLW0603
+    with _guard:
+        _within -= 1
+        torch.set_num_threads(outer or _unlimited)

@@ -173,3 +173,12 @@ def upload_and_rank(tab: Page, paths: list[Path], query: str) -> None:
 def wait_until_over(tab: Page, count: int) -> None:
     tab.get_by_text(f"of {count}", exact=False).first.wait_for()
     tab.locator(".st-key-stop").wait_for(state="detached")
+
+
+def visit(tab: Page, place: int) -> None:
+    """Goes to results, decide or history (0, 1, 2), once the page has nothing more to draw.
+
+    A click while the server still sends what it last set a widget to is taken back by the browser.
+    """
+    expect(tab.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    tab.locator(".st-key-place button").nth(place).click()

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from lychee_app.model.checkpoints import DEMO_FOLDER
 from lychee_app.ui.page import SMALL
-from tests.browser.conftest import PATIENCE_MS, Server, upload_and_rank, wait_until_over
+from tests.browser.conftest import PATIENCE_MS, Server, upload_and_rank, visit, wait_until_over
 from tests.fakes import picture
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** $x$ [a](b) :material-x: `c`"
@@ -89,7 +89,7 @@ def _cut_is_dragged(tab: Page) -> None:
 
 
 def _picked_by_keyboard(tab: Page) -> None:
-    tab.locator(".st-key-place button").nth(1).click()
+    visit(tab, 1)
     expect(tab.locator(".st-key-key-right button")).to_be_enabled()
     stage = tab.locator(".ly-decide.focus")
     first = stage.get_attribute("data-index")
@@ -220,7 +220,7 @@ def test_hostile_names_and_queries_are_shown_as_text(server: Server, open_tab: O
     tab.locator(".st-key-overview_kind button").nth(1).click()
     expect(tab.locator(".st-key-overview thead th").nth(2)).to_have_text(re.compile("<img src=x onerror="))
     for place in (1, 2):
-        tab.locator(".st-key-place button").nth(place).click()
+        visit(tab, place)
         expect(tab.locator("body")).to_contain_text("<img src=x onerror=")
     assert tab.locator("img[src='x'], img[onerror], strong:text('bold'), a[href='b']").count() == 0
 
@@ -249,7 +249,7 @@ def test_nothing_is_cut_off_on_a_phone(server: Server, open_tab: Open, pictures:
         server, tab.url.removeprefix(server.address), viewport={"width": 390, "height": 844}, has_touch=True
     )
     for place in (0, 1, 2):
-        phone.locator(".st-key-place button").nth(place).click()
+        visit(phone, place)
         phone.wait_for_timeout(1500)
         wide = phone.locator('[data-testid="stMain"]').evaluate("e => e.scrollWidth - e.clientWidth")
         assert wide <= 1
@@ -288,7 +288,7 @@ def test_32_uploaded_files_are_ranked_by_the_embedded_model(real_server: Server,
     wait_until_over(tab, len(paths))
     _bar_filters(tab)
     _heat_grid_opens(tab, "scene-06.webp")
-    tab.locator(".st-key-place button").nth(1).click()
+    visit(tab, 1)
     expect(tab.locator(".st-key-key-right button")).to_be_enabled()
     tab.keyboard.press("p")
     expect(tab.locator(".st-key-export-zip")).to_contain_text("(1)")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, upload_and_rank, wait_until_over
+from tests.browser.conftest import Server, upload_and_rank, visit, wait_until_over
 
 Open = Callable[..., Page]
 
@@ -31,7 +31,7 @@ def test_quick_keys_each_decide_an_image_of_their_own(
     tab = open_tab(server)
     upload_and_rank(tab, pictures[:8], "red")
     wait_until_over(tab, 8)
-    tab.locator(".st-key-place button").nth(1).click()
+    visit(tab, 1)
     expect(tab.locator(".st-key-key-right button")).to_be_enabled()
     for key in "pxp":
         tab.keyboard.press(key)
@@ -54,7 +54,7 @@ def test_a_whole_folder_is_ranked_and_the_names_of_its_picks_are_copied(
     name = tab.locator(".st-key-podium .ly-name").first.inner_text()
     tab.locator('.st-key-podium [class*="st-key-pick-"] button').first.click()
     expect(tab.locator(".ly-card.pick")).to_have_count(1)
-    tab.locator(".st-key-place button").nth(1).click()
+    visit(tab, 1)
     tab.locator(".st-key-export-names button").click()
     expect(tab.locator(".st-key-export-names")).to_contain_text("Copied")
     assert tab.evaluate("navigator.clipboard.readText()").strip() == name
@@ -92,10 +92,10 @@ def test_an_earlier_run_is_opened_deleted_and_gone(
     upload_and_rank(tab, pictures[:4], "green history")
     wait_until_over(tab, 4)
     run = (re.search(r"run=(\w+)", tab.url) or [""])[1]
-    tab.locator(".st-key-place button").nth(2).click()
+    visit(tab, 2)
     tab.locator(f".st-key-open-{run} button").click()
     expect(tab.locator(".ly-head h1")).to_have_text("green history")
-    tab.locator(".st-key-place button").nth(2).click()
+    visit(tab, 2)
     tab.locator(f".st-key-run-{run}").get_by_role("button", name="Delete").click()
     tab.locator(f".st-key-delete-{run} button").click()
     expect(tab.locator(f".st-key-run-{run}")).to_have_count(0)
