@@ -1,15 +1,16 @@
 """Background runs: start, watch, stop, resume, and find again after a refresh. No streamlit in here.
 
 One worker thread scores one run at a time; the others wait in line. Every row is in the store before the
-next image begins, so a run that ends for whatever reason can be resumed. The page polls `view(run_id)`,
-which never blocks on the model.
+next image begins, so a run that ends for whatever reason can be resumed; rows are held here only while their
+run is live. The page polls `view(run_id)`, which never blocks on the model.
 """
 
 import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 Phase = Literal["waiting", "loading", "scoring", "over"]
 OpenScorer = Callable[[str, Settings], Scorer]
+Resolve = Callable[[str, Settings], str]
 
 
 @dataclass(frozen=True)
@@ -53,23 +55,33 @@ class _Job:
     sources: list[tuple[int, Source]]
     settings: Settings
     rows: dict[int, Scored] = field(default_factory=dict)
+    done: int = 0
     phase: Phase = "waiting"
     version: int = 0
     progress: pipeline.Progress | None = None
     touched: float = field(default_factory=time.monotonic)
     stopping: bool = False
+    untold: bool = False
+    """How it ended could not be written down: a disk that is full has no room even for that."""
     warnings: tuple[str, ...] = ()
 
 
 class Jobs:
-    """The runs of this process. `open_scorer` is the seam: (model name, settings) -> Scorer."""
+    """The runs of this process. `open_scorer` is the seam: (model name, settings) -> Scorer.
 
-    def __init__(self, store: Store, open_scorer: OpenScorer) -> None:
+    resolve: what a name like "auto" stands for at the moment; asked before every run.
+    """
+
+    def __init__(
+        self, store: Store, open_scorer: OpenScorer, resolve: Resolve = lambda name, settings: name
+    ) -> None:
         self._store = store
         self._open = open_scorer
+        self._resolve = resolve
         self._lock = threading.RLock()
         self._model_lock = threading.Lock()
         self._jobs: dict[str, _Job] = {}
+        self._claimed: set[str] = set()
         self._line: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._worker: threading.Thread | None = None
         self._scorer: tuple[str, Scorer] | None = None
@@ -94,23 +106,43 @@ class Jobs:
     def resume(self, run_id: str, settings: Settings, *, failed_too: bool = False) -> None:
         """Scores what is missing; with `failed_too` also the rows without a score. A live run is left alone.
 
-        Raises StoreError when the run is not there, UsageError when a source is gone.
+        An image that is gone by then is a row with a reason. Raises StoreError when the run is not there.
         """
-        if self.is_live(run_id):
-            return
+        with self._claim(run_id) as claimed:
+            if claimed:
+                self._resume(run_id, settings, failed_too)
+
+    def add(self, run_id: str, sources: Sequence[Source], settings: Settings) -> None:
+        """Adds images to a run that is over; only they are scored. Raises UsageError while it is live."""
+        with self._claim(run_id) as claimed:
+            if not claimed:
+                message = "This run is still being scored. Add images when it is over, or stop it first."
+                raise UsageError(message, code="run-live")
+            self._store.extend(run_id, sources)
+            self._resume(run_id, settings)
+
+    @contextmanager
+    def _claim(self, run_id: str) -> Iterator[bool]:
+        """Whether the run is ours to begin: it is not live, and nobody else is just beginning it."""
+        with self._lock:
+            claimed = run_id not in self._claimed and not self.is_live(run_id)
+            if claimed:
+                self._claimed.add(run_id)
+        try:
+            yield claimed
+        finally:
+            if claimed:
+                with self._lock:
+                    self._claimed.discard(run_id)
+
+    def _resume(self, run_id: str, settings: Settings, failed_too: bool = False) -> None:
         run = self._store.load(run_id)
         kept = {row.upload_index: row for row in run.images if not (failed_too and row.score is None)}
         missing = [(index, source) for index, source in self._store.sources(run_id) if index not in kept]
         settings = replace(settings, instruction=run.instruction, max_image_tokens=run.max_image_tokens)
         self._store.set_status(run_id, "running")
-        job = _Job(replace(run, status="running", error=None), run.model, missing, settings, rows=kept)
-        self._enqueue(job)
-
-    def add(self, run_id: str, sources: Sequence[Source], settings: Settings) -> None:
-        """Adds images to a run that is over; only they are scored."""
-        if not self.is_live(run_id):
-            self._store.extend(run_id, sources)
-            self.resume(run_id, settings)
+        run = replace(run, status="running", error=None, images=())
+        self._enqueue(_Job(run, run.model, missing, settings, rows=kept))
 
     def stop(self, run_id: str) -> None:
         """Ends the run after the image in hand; what is done is kept."""
@@ -135,12 +167,24 @@ class Jobs:
             return None if job is None else _view(job)
 
     def run(self, run_id: str) -> Run:
-        """The run with all rows so far, from memory if it is this process's, else from the store."""
+        """The run with all rows so far: from memory while it is live here, else from the store."""
+        with self._lock:
+            job = self._jobs.get(run_id)
+            if job is not None and job.phase != "over":
+                return replace(job.run, images=tuple(job.rows[index] for index in sorted(job.rows)))
+        stored = self._store.load(run_id)
+        if job is None or not job.untold:
+            return stored
+        ended = job.run
+        return replace(stored, status=ended.status, error=ended.error, seconds=ended.seconds)
+
+    def rename(self, run_id: str, title: str) -> None:
+        """Gives the run a title, live or not. Raises StoreError."""
+        self._store.rename(run_id, title)
         with self._lock:
             if job := self._jobs.get(run_id):
-                rows = tuple(job.rows[index] for index in sorted(job.rows))
-                return replace(job.run, images=rows)
-        return self._store.load(run_id)
+                job.run = replace(job.run, title=title)
+                job.version += 1
 
     def explain(
         self, model: str, candidate_source: tuple[int, Source], query: str, settings: Settings
@@ -160,6 +204,7 @@ class Jobs:
         with self._lock:
             if former := self._jobs.get(job.run.id):
                 job.version = former.version + 1
+            job.done = len(job.rows)
             self._jobs[job.run.id] = job
             self._line.put(job)
             if self._worker is None or not self._worker.is_alive():
@@ -184,10 +229,14 @@ class Jobs:
         self._finish(job, status, error, time.perf_counter() - started)
 
     def _score(self, job: _Job) -> Status:
+        if job.stopping:
+            return "stopped"
         self._touch(job, phase="loading")
         pipeline.get_ready(len(job.sources), job.settings)
         scorer = self._scorer_for(job.model, job.settings)
         self._settle(job, scorer)
+        if job.stopping:
+            return "stopped"
         question = Question(
             job.run.query, job.run.sent_query, job.run.elements, job.run.not_text, job.run.sent_not
         )
@@ -229,6 +278,7 @@ class Jobs:
 
     def _scorer_for(self, model: str, settings: Settings) -> Scorer:
         """The loaded scorer, or a new one; the old one is let go first, as two may not fit."""
+        model = self._resolve(model, settings)
         if self._scorer is None or self._scorer[0] != model:
             self._scorer = None
             self._scorer = (model, self._open(model, settings))
@@ -244,6 +294,7 @@ class Jobs:
             if progress is not None:
                 job.progress = progress
                 job.rows[progress.scored.upload_index] = progress.scored
+                job.done = len(job.rows)
 
     def _finish(self, job: _Job, status: Status, error: str | None, seconds: float) -> None:
         peak = job.progress.memory.peak_bytes if job.progress else 0
@@ -252,9 +303,10 @@ class Jobs:
         try:
             self._store.finish(job.run.id, status, seconds, peak, error)
         except LycheeError as failure:
-            status, error = "failed", error or str(failure)
+            status, error, job.untold = "failed", error or str(failure), True
         with self._lock:
             job.run = replace(job.run, status=status, error=error, seconds=seconds, peak_memory_bytes=peak)
+            job.rows, job.sources, job.progress = {}, [], None
         self._touch(job, phase="over")
 
 
@@ -264,7 +316,7 @@ def _view(job: _Job) -> View:
         run_id=job.run.id,
         phase=job.phase,
         status=job.run.status,
-        done=len(job.rows),
+        done=job.done,
         total=job.run.total,
         version=job.version,
         seconds_per_image=progress.seconds_per_image if progress else 0.0,

@@ -1,3 +1,5 @@
+import gc
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,7 +9,7 @@ import pytest
 from lychee_app import query
 from lychee_app.errors import CheckpointError, ModelLost, ScoringError, StoreError, UsageError
 from lychee_app.jobs import Jobs
-from lychee_app.records import Scorer, ScorerInfo
+from lychee_app.records import Scored, Scorer, ScorerInfo, Source
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from tests.fakes import FakeScorer, Gate, raising, sources
@@ -237,3 +239,131 @@ def test_no_images_is_wrong_usage_and_an_unknown_run_a_store_error(store: Store,
         jobs.start(RED, [], settings)
     with pytest.raises(StoreError):
         jobs.resume("nowhere", settings)
+
+
+def test_a_run_stopped_while_it_waits_opens_no_model_and_scores_nothing(
+    store: Store, settings: Settings
+) -> None:
+    gate, opened = Gate(free=0), []
+
+    def open_scorer(model: str, settings: Settings) -> Scorer:
+        opened.append(model)
+        return FakeScorer(before=gate)
+
+    jobs = Jobs(store, open_scorer)
+    first = jobs.start(RED, sources("red"), settings, model="one")
+    assert gate.reached.wait(20)
+    second = jobs.start(RED, sources("green"), settings, model="another")
+    jobs.stop(second)
+    gate.open()
+    wait(jobs, first)
+    wait(jobs, second)
+    assert opened == ["one"]
+    assert (jobs.run(second).status, jobs.run(second).images) == ("stopped", ())
+
+
+def test_a_run_resumed_by_two_at_once_is_begun_once(store: Store, settings: Settings) -> None:
+    """Both are past the question whether it is live when the first of them enters it in the line."""
+    gate = Gate(free=1)
+    scorer = FakeScorer(before=gate)
+    jobs = jobs_with(store, scorer)
+    run_id = jobs.start(RED, sources("red", "green", "blue"), settings)
+    assert gate.reached.wait(20)
+    jobs.stop(run_id)
+    gate.open()
+    wait(jobs, run_id)
+    held, passed = threading.Event(), threading.Event()
+
+    class Slow(Store):
+        def sources(self, run_id: str) -> list[tuple[int, Source]]:
+            held.set()
+            assert passed.wait(20)
+            return super().sources(run_id)
+
+    with Slow.open(settings.data_folder) as slow:
+        seen: list[str] = []
+        jobs = jobs_with(slow, FakeScorer(before=lambda candidate: seen.append(candidate.name)))
+        both = threading.Thread(target=jobs.resume, args=(run_id, settings))
+        both.start()
+        assert held.wait(20)
+        jobs.resume(run_id, settings)
+        passed.set()
+        both.join()
+        wait(jobs, run_id)
+    assert seen == ["2-blue.png"]
+
+
+def test_images_added_to_a_live_run_are_refused_and_not_lost_silently(
+    store: Store, settings: Settings
+) -> None:
+    gate = Gate(free=0)
+    jobs = jobs_with(store, FakeScorer(before=gate))
+    run_id = jobs.start(RED, sources("red"), settings)
+    assert gate.reached.wait(20)
+    with pytest.raises(UsageError, match="still being scored"):
+        jobs.add(run_id, sources("green"), settings)
+    gate.open()
+    wait(jobs, run_id)
+    jobs.add(run_id, sources("green"), settings)
+    wait(jobs, run_id)
+    assert len(jobs.run(run_id).images) == 2
+
+
+def test_auto_and_the_model_it_stands_for_are_opened_once(store: Store, settings: Settings) -> None:
+    opened, standing_for = [], ["demo"]
+
+    def open_scorer(model: str, settings: Settings) -> Scorer:
+        opened.append(model)
+        return FakeScorer()
+
+    jobs = Jobs(store, open_scorer, lambda name, settings: standing_for[0] if name == "auto" else name)
+    for model in ("auto", "demo", "auto"):
+        wait(jobs, jobs.start(RED, sources("red"), settings, model=model))
+    assert opened == ["demo"]
+    standing_for[0] = "lychee"  # it was downloaded meanwhile
+    wait(jobs, jobs.start(RED, sources("red"), settings, model="auto"))
+    assert opened == ["demo", "lychee"]
+
+
+def test_a_title_given_to_a_live_run_is_its_title_at_once_and_after(store: Store, settings: Settings) -> None:
+    gate = Gate(free=1)
+    jobs = jobs_with(store, FakeScorer(before=gate))
+    run_id = jobs.start(RED, sources("red", "green"), settings)
+    assert gate.reached.wait(20)
+    before = jobs.view(run_id)
+    jobs.rename(run_id, "for the shop")
+    after = jobs.view(run_id)
+    assert before is not None
+    assert after is not None
+    assert after.version > before.version
+    assert jobs.run(run_id).title == "for the shop"
+    gate.open()
+    wait(jobs, run_id)
+    assert jobs.run(run_id).title == store.load(run_id).title == "for the shop"
+
+
+def test_rows_of_a_finished_run_are_not_held_in_memory(store: Store, settings: Settings) -> None:
+    jobs = jobs_with(store, FakeScorer())
+    named = [Source(f"only here {one.name}", one.data) for one in sources("red", "green")]
+    run_id = jobs.start(RED, named, settings)
+    wait(jobs, run_id)
+    gc.collect()
+    assert not [one for one in gc.get_objects() if isinstance(one, Scored) and "only here" in one.name]
+    assert len(jobs.run(run_id).images) == 2
+    view = jobs.view(run_id)
+    assert view is not None
+    assert view.done == 2
+
+
+def test_stop_while_failed_rows_are_tried_again_loses_none_of_them(store: Store, settings: Settings) -> None:
+    jobs = jobs_with(store, FakeScorer(before=raising(ScoringError("busy"), "1-green.png")))
+    run_id = jobs.start(RED, sources("red", "green", "blue"), settings)
+    wait(jobs, run_id)
+    gate = Gate(free=0)
+    again = jobs_with(store, FakeScorer(before=gate))
+    again.resume(run_id, settings, failed_too=True)
+    assert gate.reached.wait(20)
+    again.stop(run_id)
+    gate.open()
+    wait(again, run_id)
+    assert len(again.run(run_id).images) == 3

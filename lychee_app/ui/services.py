@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from lychee_app import decide
 from lychee_app.jobs import Jobs, OpenScorer
 from lychee_app.model.checkpoints import CheckpointStatus
 from lychee_app.records import Scorer
@@ -82,10 +83,18 @@ def opened(settings: Settings, open_scorer: OpenScorer | None = None) -> Service
     """Opens the data folder; runs that a killed process left behind become resumable. Raises StoreError."""
     store = Store.open(settings.data_folder, upload_cap_bytes=settings.upload_cap_bytes)
     store.mark_interrupted()
-    return Services(settings, store, Jobs(store, open_scorer or _open_scorer), Shelf(settings))
+    decide.recover(store)
+    jobs = Jobs(store, open_scorer) if open_scorer else Jobs(store, _open_scorer, _resolve)
+    return Services(settings, store, jobs, Shelf(settings))
 
 
 def _open_scorer(name: str, settings: Settings) -> Scorer:
     from lychee_app.model.scorer import open_scorer
 
     return open_scorer(name, settings=settings)
+
+
+def _resolve(name: str, settings: Settings) -> str:
+    from lychee_app.model import checkpoints
+
+    return checkpoints.automatic(settings) if name == "auto" else name
