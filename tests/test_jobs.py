@@ -9,7 +9,7 @@ import pytest
 from lychee_app import query
 from lychee_app.errors import CheckpointError, ModelLost, ScoringError, StoreError, UsageError
 from lychee_app.jobs import Jobs
-from lychee_app.records import Scored, Scorer, ScorerInfo, Source
+from lychee_app.records import Candidate, Scored, Scorer, ScorerInfo, Source
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from tests.fakes import FakeScorer, Gate, raising, sources
@@ -356,7 +356,10 @@ def test_rows_of_a_finished_run_are_not_held_in_memory(store: Store, settings: S
 
 
 def test_stop_while_failed_rows_are_tried_again_loses_none_of_them(store: Store, settings: Settings) -> None:
-    jobs = jobs_with(store, FakeScorer(before=raising(ScoringError("busy"), "1-green.png")))
+    def before(candidate: Candidate) -> None:
+        raise ScoringError("busy")
+
+    jobs = jobs_with(store, FakeScorer(before=before))
     run_id = jobs.start(RED, sources("red", "green", "blue"), settings)
     wait(jobs, run_id)
     gate = Gate(free=0)
@@ -366,4 +369,4 @@ def test_stop_while_failed_rows_are_tried_again_loses_none_of_them(store: Store,
     again.stop(run_id)
     gate.open()
     wait(again, run_id)
-    assert len(again.run(run_id).images) == 3
+    assert [row.error for row in again.run(run_id).images] == [None, "busy", "busy"]
