@@ -1,6 +1,6 @@
 """Copying or moving chosen images of this machine into a folder, with a way back.
 
-    plan -> carry_out -> undo
+    plan -> carry_out -> undo          recover: after a crash, where the files are
 
 Planned first, never overwriting. Every file is written down in a journal before it is touched, so that a move
 that a crash cut off can be undone like any other. Knows files and folders. Does not know who decided what.
@@ -9,6 +9,19 @@ that a crash cut off can be undone like any other. Knows files and folders. Does
 from lychee_app.decide.carry_out import carry_out
 from lychee_app.decide.journal import Done, forget, journals
 from lychee_app.decide.plan import Action, Plan, Step, plan
+from lychee_app.decide.recover import recover
 from lychee_app.decide.take_back import Undone, undo
 
-__all__ = ["Action", "Done", "Plan", "Step", "Undone", "carry_out", "forget", "journals", "plan", "undo"]
+__all__ = [
+    "Action",
+    "Done",
+    "Plan",
+    "Step",
+    "Undone",
+    "carry_out",
+    "forget",
+    "journals",
+    "plan",
+    "recover",
+    "undo",
+]

@@ -26,9 +26,10 @@ def put(source: Path, target: Path, aside: Path, *, keep_source: bool) -> None:
     if not keep_source and _renamed(source, target):
         return
     try:
-        shutil.copy2(source, aside)
+        shutil.copyfile(source, aside)
         with aside.open("rb+") as file:
             os.fsync(file.fileno())
+        shutil.copystat(source, aside)  # last: it may forbid writing
         os.replace(aside, target)
     finally:
         aside.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import pytest
 from lychee_app.decide import Action, carry_out, journals, plan, undo
 from lychee_app.errors import StoreError
 from lychee_app.records import Source
+from tests.decide.nobody import as_nobody
 from tests.decide.shots import shots, tree
 from tests.rows import failed, row, run_of
 
@@ -100,6 +101,18 @@ def test_another_disk_is_reached_by_copying(photos: Path, journal: Path, other_d
     assert undo(done.journal).left_out == ()
     assert tree(photos) == {"a.jpg": b"photo a", "b.jpg": b"photo b"}
     assert not (other_disk / "picks").exists()
+
+
+def test_a_file_that_may_only_be_read_is_copied_with_its_mode(nobodys: Path) -> None:
+    photos, target = nobodys / "photos", nobodys / "target"
+    with as_nobody():
+        photos.mkdir()
+        run, sources = shots(photos, a=1.0)
+        (photos / "a.jpg").chmod(0o444)
+        done = carry_out(plan(run, [0], sources, target, "copy"), nobodys / "journal")
+    assert done.left_out == ()
+    assert tree(target) == {"a.jpg": b"photo a"}
+    assert (target / "a.jpg").stat().st_mode & 0o777 == 0o444
 
 
 def test_a_file_that_did_not_fit_leaves_nothing_and_its_name_is_free_again(
