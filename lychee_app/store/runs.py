@@ -77,15 +77,21 @@ class Runs:
         return marked
 
     def load(self, run_id: str) -> Run:
+        """Its rows name the files where they are now: a row's own path is that of when it was scored."""
         query = (
-            "SELECT images.record, data FROM images LEFT JOIN thumbnails ON sha256 = thumbnail "
-            "WHERE run_id = ? ORDER BY upload_index"
+            "SELECT images.record, data, sources.record FROM images "
+            "LEFT JOIN thumbnails ON sha256 = thumbnail "
+            "LEFT JOIN sources ON sources.run_id = images.run_id "
+            "AND sources.upload_index = images.upload_index AND upload IS NULL "
+            "WHERE images.run_id = ? ORDER BY images.upload_index"
         )
         shared: dict[str, str] = {}
         with self._database.reading() as db:
             run = _run(db, run_id)
             found = db.execute(query, (run_id,))
-            images = tuple(rows.unpack_scored(record, data, shared) for record, data in found)
+            images = tuple(
+                _placed(rows.unpack_scored(record, data, shared), text) for record, data, text in found
+            )
         return replace(run, images=images)
 
     def sources(self, run_id: str) -> list[tuple[int, Source]]:
@@ -164,8 +170,14 @@ def _run(db: sqlite3.Connection, run_id: str) -> Run:
     """The run without its rows. Raises StoreError."""
     found = db.execute("SELECT record, status, total FROM runs WHERE id = ?", (run_id,)).fetchone()
     if found is None:
-        raise _no_run(run_id)
+        raise no_run(run_id)
     return rows.read_run(found[0], status=found[1], total=found[2])
+
+
+def _placed(scored: Scored, source: str | None) -> Scored:
+    """`source`: the record of the file of this machine that was scored; None for an upload."""
+    path = source and rows.read_source(source, None).path
+    return replace(scored, path=str(path)) if path else scored
 
 
 def _write(db: sqlite3.Connection, run: Run, **changes: Any) -> None:
@@ -209,6 +221,6 @@ def _distinct(db: sqlite3.Connection, query: str, run_id: str) -> list[str]:
     return [value for (value,) in db.execute(query, (run_id,)).fetchall() if value]
 
 
-def _no_run(run_id: str) -> StoreError:
+def no_run(run_id: str) -> StoreError:
     message = f"There is no run {run_id!r} in the history. It may have been deleted in another window."
     return StoreError(message, code="store-no-run")

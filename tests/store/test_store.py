@@ -130,6 +130,16 @@ def test_moved_files_are_found_at_their_new_place_and_uploads_stay(store: Store,
     assert upload.read() == b"b"
 
 
+def test_rows_name_moved_files_where_they_are_now(store: Store, tmp_path: Path) -> None:
+    old, new = tmp_path / "a", tmp_path / "new" / "a"
+    images = [row(0, 1.0, path=str(old)), row(1, 1.0), row(2, 1.0, path="elsewhere")]
+    store.create(run_of([], total=3), [Source("a", path=old), Source("b", data=b"b")])
+    for image in images:
+        store.add("run-1", image)
+    store.relocate("run-1", {0: new})
+    assert [image.path for image in store.load("run-1").images] == [str(new), None, "elsewhere"]
+
+
 # --- history
 
 
