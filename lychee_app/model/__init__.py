@@ -8,7 +8,7 @@ reference                            the published usage, which everything is he
 forward                              the seam: three passes, and the plain ones
 fast  trust                          the fast passes, and whether they are believed on this machine
   vision  text  attention  projections    the towers on joined weights
-  fused  kernels                          norms, turns and SwiGLU, in torch and in Triton
+  fused  kernels                          norms, rotary and SwiGLU, in torch and in Triton
   decode  decode_fused  decode_kernels    one token after the other
   graphs                                  passes recorded once and replayed
 selftest  faults  memory  threads    a known match; torch's errors; gauges; cores

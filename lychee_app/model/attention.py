@@ -30,25 +30,25 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Spans:
+class CuSeqlens:
     """Where each packed sequence begins and ends: ends of queries and of keys, int32 (sequences + 1).
 
     `causal` aligns the last query with the last key, so that queries may follow keys already known.
     """
 
-    query_ends: Tensor
-    key_ends: Tensor
-    longest_query: int
-    longest_key: int
+    cu_seqlens_q: Tensor
+    cu_seqlens_k: Tensor
+    max_seqlen_q: int
+    max_seqlen_k: int
     causal: bool
     batches: tuple[Batch, ...]
 
 
-def spans(
+def packed(
     queries: Sequence[int], keys: Sequence[int], device: torch.device, *, causal: bool = False
-) -> Spans:
+) -> CuSeqlens:
     """From the lengths of the sequences, in the order they are packed."""
-    return Spans(
+    return CuSeqlens(
         _ends(queries, device),
         _ends(keys, device),
         max(queries),
@@ -58,17 +58,17 @@ def spans(
     )
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, spans: Spans) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, cu_seqlens: CuSeqlens) -> Tensor:
     """query: (queries, heads, width); key, value: (keys, key heads, width) -> (queries, heads, width)."""
     flash = _flash(query.device, query.dtype, query.shape[-1])
-    return flash(query, key, value, spans) if flash else attend_in_batches(query, key, value, spans)
+    return flash(query, key, value, cu_seqlens) if flash else attend_in_batches(query, key, value, cu_seqlens)
 
 
-def attend_in_batches(query: Tensor, key: Tensor, value: Tensor, spans: Spans) -> Tensor:
+def attend_in_batches(query: Tensor, key: Tensor, value: Tensor, cu_seqlens: CuSeqlens) -> Tensor:
     """The same with `scaled_dot_product_attention`: one call for each run of equal lengths."""
-    if len(spans.batches) == 1:
-        return _attend_batch(query, key, value, spans.batches[0])
-    return torch.cat([_attend_batch(query, key, value, batch) for batch in spans.batches])
+    if len(cu_seqlens.batches) == 1:
+        return _attend_batch(query, key, value, cu_seqlens.batches[0])
+    return torch.cat([_attend_batch(query, key, value, batch) for batch in cu_seqlens.batches])
 
 
 def _attend_batch(query: Tensor, key: Tensor, value: Tensor, batch: Batch) -> Tensor:
@@ -106,7 +106,7 @@ def _mask(queries: int, keys: int, device: torch.device) -> Tensor:
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
-Attend = Callable[[Tensor, Tensor, Tensor, Spans], Tensor]
+Attend = Callable[[Tensor, Tensor, Tensor, CuSeqlens], Tensor]
 
 
 @cache
@@ -131,7 +131,7 @@ def _agrees(attend: Attend, device: torch.device, dtype: torch.dtype, width: int
         torch.randn(tokens, heads, width, generator=noise).to(device, dtype)
         for tokens, heads in ((24, 4), (34, 2), (34, 2))
     )
-    sample = spans((8, 16), (11, 23), device, causal=causal)
+    sample = packed((8, 16), (11, 23), device, causal=causal)
     found, wanted = attend(query, key, value, sample), attend_in_batches(query, key, value, sample)
     return torch.allclose(found, wanted, rtol=0.05, atol=0.05)
 
@@ -139,9 +139,14 @@ def _agrees(attend: Attend, device: torch.device, dtype: torch.dtype, width: int
 def _with_flash(varlen: Callable[..., Any]) -> Attend:
     grouped = {"enable_gqa": True} if "enable_gqa" in inspect.signature(varlen).parameters else {}
 
-    def attend(query: Tensor, key: Tensor, value: Tensor, spans: Spans) -> Tensor:
-        window = (-1, 0) if spans.causal else (-1, -1)
-        lengths = (spans.query_ends, spans.key_ends, spans.longest_query, spans.longest_key)
+    def attend(query: Tensor, key: Tensor, value: Tensor, cu_seqlens: CuSeqlens) -> Tensor:
+        window = (-1, 0) if cu_seqlens.causal else (-1, -1)
+        lengths = (
+            cu_seqlens.cu_seqlens_q,
+            cu_seqlens.cu_seqlens_k,
+            cu_seqlens.max_seqlen_q,
+            cu_seqlens.max_seqlen_k,
+        )
         return varlen(query, key, value, *lengths, window_size=window, **grouped)
 
     return attend

@@ -48,7 +48,7 @@ class Decoder(Protocol):
 
 
 class PlainDecoder:
-    """Steps in torch."""
+    """ElementwiseOps in torch."""
 
     def __init__(self, text: TextDecoder, head: Tensor) -> None:
         """head: (vocabulary, hidden)."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lychee_app.model.decode import Prefilled, read
 from lychee_app.model.decode_kernels import SLOT_BLOCK, add_product, attend_one, product
-from lychee_app.model.fused import Turns
+from lychee_app.model.fused import Rotary
 from lychee_app.model.graphs import Capture, Recordings
 from lychee_app.model.projections import Projection
 from lychee_app.model.text import TextDecoder
@@ -30,7 +30,7 @@ class FusedDecoder:
         self._head = Projection(head)
         self._recordings = Recordings(capture, most=1)
         self._kept: Tensor | None = None
-        self._turns: Turns | None = None
+        self._rotary: Rotary | None = None
 
     def buffer(self, slots: int) -> Tensor:
         if self._kept is None or self._kept.shape[1] < slots:
@@ -43,7 +43,7 @@ class FusedDecoder:
 
     def forget(self) -> None:
         self._recordings.forget()
-        self._kept = self._turns = None
+        self._kept = self._rotary = None
 
     def launch_singly(self) -> None:
         self._recordings.stop()
@@ -51,37 +51,37 @@ class FusedDecoder:
     def _tokens(self, prompt: Prefilled, count: int) -> Iterator[Tensor]:
         """Each (1,) on the device; the step to the next one starts when that is asked for."""
         token = (prompt.hidden @ self._head.weight.t()).argmax(-1)
-        turns, kept = self._turned(prompt), prompt.kept
+        rotary, kept = self._rotated(prompt), prompt.kept
         slots = (torch.arange(count) + prompt.slot).to(token.device)
-        places = tuple(each.data_ptr() for each in (kept, turns.cos, turns.sin))
+        places = tuple(each.data_ptr() for each in (kept, rotary.cos, rotary.sin))
 
         def step(token: Tensor, slot: Tensor) -> Tensor:
-            return self._step(token, slot, turns, kept)
+            return self._step(token, slot, rotary, kept)
 
         yield token
         for index in range(count - 1):
             token = self._recordings(places, step, token, slots[index : index + 1])
             yield token
 
-    def _turned(self, prompt: Prefilled) -> Turns:
+    def _rotated(self, prompt: Prefilled) -> Rotary:
         """The angles of every slot of the prompt's buffer, always in the same place for the same buffer."""
         slots = prompt.kept.shape[1]
         positions = torch.arange(slots) + (prompt.position - prompt.slot)
-        turns = self._text.turns(positions.expand(3, -1))
-        if self._turns is None or len(self._turns.cos) != slots:
-            self._turns = turns
+        rotary = self._text.rotary(positions.expand(3, -1))
+        if self._rotary is None or len(self._rotary.cos) != slots:
+            self._rotary = rotary
         else:
-            self._turns.cos.copy_(turns.cos)
-            self._turns.sin.copy_(turns.sin)
-        return self._turns
+            self._rotary.cos.copy_(rotary.cos)
+            self._rotary.sin.copy_(rotary.sin)
+        return self._rotary
 
-    def _step(self, token: Tensor, slot: Tensor, turns: Turns, kept: Tensor) -> Tensor:
+    def _step(self, token: Tensor, slot: Tensor, rotary: Rotary, kept: Tensor) -> Tensor:
         """token, slot: (1,) on the device -> the next token. Fills the slot of `kept`."""
         text = self._text
-        x, at = text.embed(token), Turns(*(part.index_select(0, slot) for part in (turns.cos, turns.sin)))
+        x, at = text.embed(token), Rotary(*(part.index_select(0, slot) for part in (rotary.cos, rotary.sin)))
         for layer, slots in zip(text.layers, kept, strict=True):
             heads = product(x, layer.qkv, layer.before_attention).unflatten(-1, (-1, text.width))
-            query = text.steps.rotate_and_keep(heads, text.heads, at, slots, slot)
+            query = text.ops.rotate_and_keep(heads, text.heads, at, slots, slot)
             add_product(attend_one(query, slots, slot), layer.out, x)
             add_product(product(x, layer.mlp.gate_up, layer.before_mlp, swiglu=True), layer.mlp.down, x)
         return product(x, self._head, text.final_norm).argmax(-1)

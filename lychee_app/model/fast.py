@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from lychee_app.model.decode import Decoder, PlainDecoder, Prefilled
 from lychee_app.model.forward import Forward, Grid, PlainForward, image_start, rope_positions
-from lychee_app.model.fused import PlainSteps, Steps, fused_steps
+from lychee_app.model.fused import ElementwiseOps, TorchOps, fused_ops
 from lychee_app.model.graphs import Capture, Recordings, capture_for
 from lychee_app.model.text import TextDecoder, TextPlan
 from lychee_app.model.trust import trusted
@@ -62,13 +62,13 @@ class FastForward:
         self._device, self._dtype = head.device, head.dtype
         on_card = self._device.type == "cuda"
         self._here = torch.cuda.device(self._device) if on_card else nullcontext()  # Triton asks which card
-        steps = fused_steps(self._device, self._dtype, _widths(model.config)) if kernels else None
-        self.steps: Steps = steps or PlainSteps()
-        self._vision = VisionTower(model.model.visual, self.steps)
-        self._text = TextDecoder(model.model.language_model, self.steps)
+        ops = fused_ops(self._device, self._dtype, _widths(model.config)) if kernels else None
+        self.ops: ElementwiseOps = ops or TorchOps()
+        self._vision = VisionTower(model.model.visual, self.ops)
+        self._text = TextDecoder(model.model.language_model, self.ops)
         capture = capture_for(self._device) if recorded else None
         self._recordings = Recordings(capture)
-        self._decoder = _decoder(self._text, head, capture, fused=steps is not None)
+        self._decoder = _decoder(self._text, head, capture, fused=ops is not None)
         self._prefixes: OrderedDict[tuple[Ids, ...], Tensor] = OrderedDict()
         self._prefix_lock = threading.Lock()
         self._plan: Callable[..., TextPlan] = lru_cache(KEPT_PLANS)(self._make_plan)

@@ -1,7 +1,7 @@
 # ruff: noqa: PLR0917 - kernels take their places one by one
 # pyright: reportArgumentType=false, reportIndexIssue=false, reportOperatorIssue=false
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
-"""Triton kernels for the steps between the matrix products, one pass over the data each.
+"""Triton kernels for the ops between the matrix products, one pass over the data each.
 
 Imported only where Triton is. Sums are float32 and rounded where the Hugging Face modules round. Knows
 addresses and block sizes. Does not know layers.
@@ -12,11 +12,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from lychee_app.model.fused import Norm, Turns
+from lychee_app.model.fused import Norm, Rotary
 
 
-class FusedSteps:
-    """`fused.Steps` in Triton."""
+class TritonOps:
+    """`fused.ElementwiseOps` in Triton."""
 
     def norm(self, x: Tensor, norm: Norm) -> Tensor:
         return _norm(x, x, norm, add=False)
@@ -24,13 +24,13 @@ class FusedSteps:
     def add_norm(self, x: Tensor, delta: Tensor, norm: Norm) -> Tensor:
         return _norm(x, delta, norm, add=True)
 
-    def rotate(self, heads: Tensor, count: int, turns: Turns) -> None:
-        _rotate(heads, count, count, turns, heads, turns.cos)
+    def rotate(self, heads: Tensor, count: int, rotary: Rotary) -> None:
+        _rotate(heads, count, count, rotary, heads, rotary.cos)
 
     def rotate_and_keep(
-        self, heads: Tensor, queries: int, turns: Turns, kept: Tensor, places: Tensor
+        self, heads: Tensor, queries: int, rotary: Rotary, kept: Tensor, places: Tensor
     ) -> Tensor:
-        _rotate(heads, queries, (heads.shape[1] + queries) // 2, turns, kept, places)
+        _rotate(heads, queries, (heads.shape[1] + queries) // 2, rotary, kept, places)
         return heads[:, :queries]
 
     def swiglu(self, gate_up: Tensor) -> Tensor:
@@ -50,24 +50,24 @@ def _norm(x: Tensor, delta: Tensor, norm: Norm, add: bool) -> Tensor:
     return out
 
 
-def _rotate(heads: Tensor, queries: int, turned: int, turns: Turns, kept: Tensor, places: Tensor) -> None:
+def _rotate(heads: Tensor, queries: int, rotated: int, rotary: Rotary, kept: Tensor, places: Tensor) -> None:
     tokens, count, width = heads.shape
     rotate_kernel[(tokens,)](
         heads,
-        turns.cos,
-        turns.sin,
+        rotary.cos,
+        rotary.sin,
         kept,
         places,
         heads.stride(0),
         kept.stride(0),
         QUERIES=queries,
-        TURNED=turned,
+        ROTATED=rotated,
         HEADS=count,
         WIDTH=width,
-        HEAD_BLOCK=triton.next_power_of_2(turned),
-        KEY_BLOCK=triton.next_power_of_2(max(count - turned, 1)),
+        HEAD_BLOCK=triton.next_power_of_2(rotated),
+        KEY_BLOCK=triton.next_power_of_2(max(count - rotated, 1)),
         HALF_BLOCK=triton.next_power_of_2(width // 2),
-        KEEP=turned > queries,
+        KEEP=rotated > queries,
         num_warps=4,
     )
 
@@ -99,7 +99,7 @@ def rotate_kernel(
     stride,
     kept_stride,
     QUERIES: tl.constexpr,
-    TURNED: tl.constexpr,
+    ROTATED: tl.constexpr,
     HEADS: tl.constexpr,
     WIDTH: tl.constexpr,
     HEAD_BLOCK: tl.constexpr,
@@ -107,12 +107,12 @@ def rotate_kernel(
     HALF_BLOCK: tl.constexpr,
     KEEP: tl.constexpr,
 ):
-    """One token: turns its first TURNED heads; with KEEP, keys and values go to `kept` instead of back."""
+    """One token: rotates its first ROTATED heads; with KEEP, keys and values go to `kept` instead of back."""
     token = tl.program_id(0).to(tl.int64)
     half: tl.constexpr = WIDTH // 2
     head = tl.arange(0, HEAD_BLOCK)[:, None]
     at = tl.arange(0, HALF_BLOCK)[None, :]
-    inside = (head < TURNED) & (at < half)
+    inside = (head < ROTATED) & (at < half)
     source = heads + token * stride + head * WIDTH + at
     first = tl.load(source, mask=inside, other=0).to(tl.float32)
     second = tl.load(source + half, mask=inside, other=0).to(tl.float32)
@@ -131,9 +131,9 @@ def rotate_kernel(
         tl.store(key + half, turned_second, mask=keys)
         row = tl.arange(0, KEY_BLOCK)[:, None]
         column = tl.arange(0, 2 * HALF_BLOCK)[None, :]
-        here = (row < HEADS - TURNED) & (column < WIDTH)
-        values = tl.load(heads + token * stride + (TURNED + row) * WIDTH + column, mask=here)
-        tl.store(place + (HEADS - TURNED + row) * WIDTH + column, values, mask=here)
+        here = (row < HEADS - ROTATED) & (column < WIDTH)
+        values = tl.load(heads + token * stride + (ROTATED + row) * WIDTH + column, mask=here)
+        tl.store(place + (HEADS - ROTATED + row) * WIDTH + column, values, mask=here)
 
 
 @triton.jit

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from lychee_app.model import projections
-from lychee_app.model.attention import Batch, Spans, attend, spans
-from lychee_app.model.fused import Norm, Steps, Turns
+from lychee_app.model.attention import Batch, CuSeqlens, attend, packed
+from lychee_app.model.fused import ElementwiseOps, Norm, Rotary
 from lychee_app.model.projections import Projection
 from lychee_app.model.vision import Mlp, mlp_of, norm_of
 
@@ -32,12 +32,12 @@ class TextPlan:
     (rows,) which tokens are the rows' last; `slots` is the size of the buffer.
     """
 
-    turns: Turns
+    rotary: Rotary
     places: Tensor
     known: Tensor
     last: Tensor
-    spans: Spans
-    last_spans: Spans
+    cu_seqlens: CuSeqlens
+    last_cu_seqlens: CuSeqlens
     slots: int
 
 
@@ -51,10 +51,10 @@ class Layer:
 
 
 class TextDecoder:
-    def __init__(self, language: Any, steps: Steps) -> None:
+    def __init__(self, language: Any, ops: ElementwiseOps) -> None:
         """`language`: transformers' text module, whose weights are used and joined (projections.py)."""
         config = language.config
-        self.steps = steps
+        self.ops = ops
         self.heads: int = config.num_attention_heads
         self.key_heads: int = config.num_key_value_heads
         self.width: int = config.hidden_size // config.num_attention_heads
@@ -72,13 +72,13 @@ class TextDecoder:
         shape = (layers or len(self.layers), slots, 2, self.key_heads, self.width)
         return self.table.new_empty(shape)
 
-    def turns(self, positions: Tensor) -> Turns:
+    def rotary(self, positions: Tensor) -> Rotary:
         """positions: (3, tokens) time, height, width; each serves its own frequencies (arXiv 2409.12191)."""
         rotary = self._rotary
         positions = positions.to(rotary.inv_freq.device)
         angles = (positions[:, :, None].float() * rotary.inv_freq.float()).split(self._sections, dim=-1)
         angle = torch.cat([part[index % 3] for index, part in enumerate(angles)], dim=-1)
-        return Turns(angle.cos() * rotary.attention_scaling, angle.sin() * rotary.attention_scaling)
+        return Rotary(angle.cos() * rotary.attention_scaling, angle.sin() * rotary.attention_scaling)
 
     def plan(self, known: Sequence[int], lengths: Sequence[int], positions: Tensor) -> TextPlan:
         """Rows of `lengths` new tokens after `known` tokens each; positions: (3, all new tokens)."""
@@ -87,28 +87,28 @@ class TextDecoder:
         starts = [0, *accumulate(totals)]
         slots = [torch.arange(start, start + total) for start, total in zip(starts[:-1], totals, strict=True)]
         return TextPlan(
-            self.turns(positions),
+            self.rotary(positions),
             torch.cat([slot[old:] for slot, old in zip(slots, known, strict=True)]).to(device),
             torch.cat([slot[:old] for slot, old in zip(slots, known, strict=True)]).to(device),
             (torch.tensor(lengths).cumsum(0) - 1).to(device),
-            spans(lengths, totals, device, causal=True),
-            spans([1] * len(totals), totals, device),
+            packed(lengths, totals, device, causal=True),
+            packed([1] * len(totals), totals, device),
             starts[-1],
         )
 
     def step_plans(self, slot: int, position: int, count: int) -> Iterator[TextPlan]:
         """Plans of single tokens that follow each other in one row. All is sent to the device at once."""
         after, device = torch.arange(count), self.table.device
-        turns = self.turns((after + position).expand(3, -1))
+        rotary = self.rotary((after + position).expand(3, -1))
         places = (after + slot).to(device)
-        query_ends = torch.tensor([0, 1], dtype=torch.int32).to(device)
+        cu_seqlens_q = torch.tensor([0, 1], dtype=torch.int32).to(device)
         ends = torch.stack((after * 0, after + slot + 1), dim=1).int().to(device)
         first = torch.zeros(1, dtype=torch.long).to(device)
         for index in range(count):
             keys, at = slot + index + 1, slice(index, index + 1)
             batch = Batch(first_query=0, first_key=0, count=1, queries=1, keys=keys, mask=None)
-            seen = Spans(query_ends, ends[index], 1, keys, False, (batch,))
-            turn = Turns(turns.cos[at], turns.sin[at])
+            seen = CuSeqlens(cu_seqlens_q, ends[index], 1, keys, False, (batch,))
+            turn = Rotary(rotary.cos[at], rotary.sin[at])
             yield TextPlan(turn, places[at], places[:0], first, seen, seen, keys)
 
     def __call__(self, x: Tensor, plan: TextPlan, kept: Tensor, prefix: Tensor | None = None) -> Tensor:
@@ -124,24 +124,24 @@ class TextDecoder:
                 self._layer(layer, x, plan, slots)
             else:
                 x = self._last_layer(layer, x, plan, slots)
-        return self.steps.norm(x, self.final_norm)
+        return self.ops.norm(x, self.final_norm)
 
     def _layer(self, layer: Layer, x: Tensor, plan: TextPlan, slots: Tensor) -> None:
-        heads = layer.qkv(self.steps.norm(x, layer.before_attention)).unflatten(-1, (-1, self.width))
-        query = self.steps.rotate_and_keep(heads, self.heads, plan.turns, slots, plan.places)
-        out = attend(query, slots[: plan.slots, 0], slots[: plan.slots, 1], plan.spans)
+        heads = layer.qkv(self.ops.norm(x, layer.before_attention)).unflatten(-1, (-1, self.width))
+        query = self.ops.rotate_and_keep(heads, self.heads, plan.rotary, slots, plan.places)
+        out = attend(query, slots[: plan.slots, 0], slots[: plan.slots, 1], plan.cu_seqlens)
         self._add_rest(layer, x, out)
 
     def _last_layer(self, layer: Layer, x: Tensor, plan: TextPlan, slots: Tensor) -> Tensor:
         """The same, with queries and all after them for the rows' last tokens alone: (rows, hidden)."""
-        y, split = self.steps.norm(x, layer.before_attention), self.heads * self.width
+        y, split = self.ops.norm(x, layer.before_attention), self.heads * self.width
         heads = layer.qkv.rows(split, len(layer.qkv.weight))(y).unflatten(-1, (-1, self.width))
-        self.steps.rotate_and_keep(heads, 0, plan.turns, slots, plan.places)
+        self.ops.rotate_and_keep(heads, 0, plan.rotary, slots, plan.places)
         x = x.index_select(0, plan.last)
         query = layer.qkv.rows(0, split)(y.index_select(0, plan.last)).unflatten(-1, (-1, self.width))
-        at_last = Turns(*(part.index_select(0, plan.last) for part in (plan.turns.cos, plan.turns.sin)))
-        self.steps.rotate(query, self.heads, at_last)
-        out = attend(query, slots[: plan.slots, 0], slots[: plan.slots, 1], plan.last_spans)
+        at_last = Rotary(*(part.index_select(0, plan.last) for part in (plan.rotary.cos, plan.rotary.sin)))
+        self.ops.rotate(query, self.heads, at_last)
+        out = attend(query, slots[: plan.slots, 0], slots[: plan.slots, 1], plan.last_cu_seqlens)
         self._add_rest(layer, x, out)
         return x
 
@@ -149,8 +149,8 @@ class TextDecoder:
         """Adds the attention's output projection, then the MLP, to `x` in place."""
         layer.out.add_to(x, attended.flatten(1))
         for part in _parts(x):
-            y = self.steps.norm(part, layer.before_mlp)
-            layer.mlp.down.add_to(part, layer.mlp.activation(y, self.steps))
+            y = self.ops.norm(part, layer.before_mlp)
+            layer.mlp.down.add_to(part, layer.mlp.activation(y, self.ops))
 
 
 def _parts(x: Tensor) -> Iterator[Tensor]:

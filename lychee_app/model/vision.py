@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lychee_app.model import projections
-from lychee_app.model.attention import Spans, attend, spans
-from lychee_app.model.fused import Norm, Steps, Turns
+from lychee_app.model.attention import CuSeqlens, attend, packed
+from lychee_app.model.fused import ElementwiseOps, Norm, Rotary
 from lychee_app.model.projections import Projection
 
 Grid = tuple[int, int]
@@ -32,9 +32,9 @@ class VisionPlan:
 
     order: Tensor
     back: Tensor
-    turns: Turns
-    windows: Spans
-    whole: Spans
+    rotary: Rotary
+    windows: CuSeqlens
+    whole: CuSeqlens
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Mlp:
     gate_up: Projection
     down: Projection
 
-    def activation(self, x: Tensor, steps: Steps) -> Tensor:
-        return steps.swiglu(self.gate_up(x))
+    def activation(self, x: Tensor, ops: ElementwiseOps) -> Tensor:
+        return ops.swiglu(self.gate_up(x))
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Block:
 
 
 class VisionTower:
-    def __init__(self, visual: Any, steps: Steps) -> None:
+    def __init__(self, visual: Any, ops: ElementwiseOps) -> None:
         """`visual`: transformers' vision module, whose weights are used and joined (projections.py)."""
         config = visual.config
-        self._steps = steps
+        self._ops = ops
         self._heads: int = config.num_heads
         self._merge: int = config.spatial_merge_size
         self._window: int = config.window_size // config.patch_size // config.spatial_merge_size
@@ -82,18 +82,18 @@ class VisionTower:
         delta = None
         for block in self._blocks:
             y = self._normed(x, delta, block.before_attention)
-            y = self._steps.add_norm(x, self._attention(block, y, plan), block.before_mlp)
+            y = self._ops.add_norm(x, self._attention(block, y, plan), block.before_mlp)
             delta = self._mlp(block.mlp, y)
         y = self._normed(x, delta, self._merger_norm).unflatten(0, (-1, unit)).flatten(1)
         y = self._merger[1](F.gelu(self._merger[0](y)))
         return y.index_select(0, plan.back)
 
     def _normed(self, x: Tensor, delta: Tensor | None, norm: Norm) -> Tensor:
-        return self._steps.norm(x, norm) if delta is None else self._steps.add_norm(x, delta, norm)
+        return self._ops.norm(x, norm) if delta is None else self._ops.add_norm(x, delta, norm)
 
     def _attention(self, block: Block, y: Tensor, plan: VisionPlan) -> Tensor:
         heads = block.qkv(y).unflatten(-1, (3 * self._heads, -1))  # (patches, 3 * heads, width)
-        self._steps.rotate(heads, 2 * self._heads, plan.turns)
+        self._ops.rotate(heads, 2 * self._heads, plan.rotary)
         query, key, value = heads.chunk(3, dim=1)
         out = attend(query, key, value, plan.whole if block.sees_all else plan.windows)
         return block.out(out.flatten(1))
@@ -101,9 +101,9 @@ class VisionTower:
     def _mlp(self, mlp: Mlp, y: Tensor) -> Tensor:
         """In place of `y`, some patches at a time."""
         if len(y) <= MLP_PATCHES:
-            return mlp.down(mlp.activation(y, self._steps))
+            return mlp.down(mlp.activation(y, self._ops))
         for part in y.split(MLP_PATCHES):
-            part.copy_(mlp.down(mlp.activation(part, self._steps)))
+            part.copy_(mlp.down(mlp.activation(part, self._ops)))
         return y
 
     def _make_plan(self, grid: Grid) -> VisionPlan:
@@ -116,9 +116,9 @@ class VisionTower:
         return VisionPlan(
             order.to(device),
             order.argsort().to(device),
-            Turns(angles.cos(), angles.sin()),
-            spans(patches, patches, device),
-            spans((sum(patches),), (sum(patches),), device),
+            Rotary(angles.cos(), angles.sin()),
+            packed(patches, patches, device),
+            packed((sum(patches),), (sum(patches),), device),
         )
 
 

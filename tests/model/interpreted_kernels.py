@@ -8,12 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lychee_app.model import fused, loading, weights
-from lychee_app.model.attention import attend_in_batches, spans
+from lychee_app.model.attention import attend_in_batches, packed
 from lychee_app.model.decode import PlainDecoder, Prefilled
 from lychee_app.model.decode_fused import FusedDecoder
 from lychee_app.model.decode_kernels import SLOT_BLOCK, add_product, attend_one, product
-from lychee_app.model.fused import Norm, PlainSteps
-from lychee_app.model.kernels import FusedSteps
+from lychee_app.model.fused import Norm, TorchOps
+from lychee_app.model.kernels import TritonOps
 from lychee_app.model.projections import Projection, joined
 from lychee_app.model.text import TextDecoder
 from tests.model.tape import Tape
@@ -21,11 +21,11 @@ from tests.model.tape import Tape
 CPU = torch.device("cpu")
 
 
-def steps() -> None:
+def ops() -> None:
     """Head widths that are no power of two, as in the published vision tower, and one that is."""
     for width in (40, 128):
         for dtype in (torch.float32, torch.bfloat16):
-            assert fused.agree(FusedSteps(), CPU, dtype, width), (width, dtype)
+            assert fused.agree(TritonOps(), CPU, dtype, width), (width, dtype)
 
 
 def products() -> None:
@@ -40,7 +40,7 @@ def products() -> None:
         add_product(x, Projection(plain.weight), total)
         torch.testing.assert_close(total, wanted, atol=2e-4, rtol=1e-4)
         both = joined([nn.Linear(width, 13, bias=False) for _ in range(2)])
-        wanted = PlainSteps().swiglu(both(normed))
+        wanted = TorchOps().swiglu(both(normed))
         torch.testing.assert_close(product(x, both, norm, swiglu=True), wanted, atol=2e-4, rtol=1e-4)
 
 
@@ -51,7 +51,7 @@ def one_query() -> None:
         query = torch.randn(1, heads, width)
         for slot in (0, SLOT_BLOCK - 1, SLOT_BLOCK, 2 * SLOT_BLOCK + 5):
             known = kept[: slot + 1]
-            wanted = attend_in_batches(query, known[:, 0], known[:, 1], spans((1,), (slot + 1,), CPU))
+            wanted = attend_in_batches(query, known[:, 0], known[:, 1], packed((1,), (slot + 1,), CPU))
             kept[slot + 1 :] = float("nan")
             found = attend_one(query, kept, torch.tensor([slot]))
             torch.testing.assert_close(found, wanted.flatten(1), atol=1e-4, rtol=1e-4)
@@ -62,7 +62,7 @@ def generation(folder: Path) -> None:
     """Four tokens of the tiny checkpoint, by both ways to make a step."""
     model = loading.load(weights.inspect(folder), "cpu", "float32", folder).model
     head: Tensor = model.lm_head.weight.detach()
-    text = TextDecoder(model.model.language_model, FusedSteps())
+    text = TextDecoder(model.model.language_model, TritonOps())
     x, positions = torch.randn(9, text.table.shape[1]), torch.arange(9).expand(3, -1)
     made = []
     tape = Tape()
@@ -82,7 +82,7 @@ if __name__ == "__main__":
     torch.manual_seed(0)
     torch.set_num_threads(1)
     with torch.inference_mode():
-        steps()
+        ops()
         products()
         one_query()
     with torch.no_grad():

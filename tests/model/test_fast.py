@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lychee_app.model import fast
 from lychee_app.model.fast import FastForward, capable, trusted
 from lychee_app.model.forward import PlainForward
-from lychee_app.model.fused import PlainSteps
+from lychee_app.model.fused import TorchOps
 from lychee_app.model.text import MLP_TOKENS
 from lychee_app.model.vision import MLP_PATCHES
 
@@ -146,7 +146,7 @@ def test_weights_are_held_once_and_the_model_goes_on_working(model: Any, plain: 
     image = plain.embed_image(patches_of((10, 22)), (10, 22))
     found = PlainForward(own).embed_image(patches_of((10, 22)), (10, 22))
     torch.testing.assert_close(found, image, atol=1e-4, rtol=1e-4)
-    assert isinstance(quick.steps, PlainSteps)
+    assert isinstance(quick.ops, TorchOps)
 
 
 def stored_bytes(model: nn.Module) -> int:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lychee_app.model.attention import attend, spans
+from lychee_app.model.attention import attend, packed
 from lychee_app.model.vision import window_order
 
 CPU = torch.device("cpu")
@@ -49,15 +49,15 @@ def test_packed_sequences_see_themselves_only(lengths: list[tuple[int, int]], ca
     noise = torch.Generator().manual_seed(0)
     tokens = [sum(pair[side] for pair in lengths) for side in (0, 1)]
     query = torch.randn(tokens[0], 6, 16, generator=noise)
-    packed = torch.randn(tokens[1], 2, 2, 16, generator=noise)
-    key, value = packed[:, 0], packed[:, 1]  # strided, as they lie in the key-value buffer
-    found = attend(query, key, value, spans(*zip(*lengths, strict=True), CPU, causal=causal))
+    buffer = torch.randn(tokens[1], 2, 2, 16, generator=noise)
+    key, value = buffer[:, 0], buffer[:, 1]  # strided, as they lie in the key-value buffer
+    found = attend(query, key, value, packed(*zip(*lengths, strict=True), CPU, causal=causal))
     torch.testing.assert_close(found, one_by_one(query, key, value, lengths, causal))
 
 
 def test_neighbours_of_equal_length_are_one_call() -> None:
     windows = [64] * 30 + [32] * 6 + [16]
-    assert [batch.count for batch in spans(windows, windows, CPU).batches] == [30, 6, 1]
+    assert [batch.count for batch in packed(windows, windows, CPU).batches] == [30, 6, 1]
 
 
 @settings(max_examples=60, deadline=None)
@@ -76,6 +76,6 @@ def test_tokens_are_ordered_by_window(rows: int, columns: int, side: int) -> Non
 
 
 def test_one_mask_serves_queries_that_follow_known_keys() -> None:
-    (batch,) = spans((2,), (4,), CPU, causal=True).batches
+    (batch,) = packed((2,), (4,), CPU, causal=True).batches
     assert batch.mask is not None
     assert batch.mask.tolist() == [[True, True, True, False], [True, True, True, True]]

@@ -1,4 +1,4 @@
-"""The Triton kernels compute what the plain steps compute, shown in Triton's own interpreter."""
+"""The Triton kernels compute what the plain ops compute, shown in Triton's own interpreter."""
 
 import os
 import subprocess
@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from lychee_app.model.fused import fused_steps
+from lychee_app.model.fused import fused_ops
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not on this platform")
-def test_interpreted_kernels_agree_with_the_plain_steps(tiny: Path) -> None:
+def test_interpreted_kernels_agree_with_the_plain_ops(tiny: Path) -> None:
     command = [sys.executable, "-m", "tests.model.interpreted_kernels", str(tiny)]
     environment = {**os.environ, "TRITON_INTERPRET": "1"}
     done = subprocess.run(
@@ -24,5 +24,5 @@ def test_interpreted_kernels_agree_with_the_plain_steps(tiny: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_without_a_card_there_are_no_fused_steps() -> None:
-    assert fused_steps(torch.device("cpu"), torch.float32, (16,)) is None
+def test_without_a_card_there_are_no_fused_ops() -> None:
+    assert fused_ops(torch.device("cpu"), torch.float32, (16,)) is None
