@@ -1,6 +1,6 @@
 """The published path and ours on one graph in one process: milliseconds, memory, agreement, and the floor.
 
-On a processor both run on copies of the same weights and take rotary, so that what else the machine does falls
+On a processor both run on copies of the same weights and take turns, so that what else the machine does falls
 on both. On a card the published path is measured first, because joining its matrices would change it.
 
 Memory is told twice, each over the weights: the most that was allocated at once, and what the allocator held
