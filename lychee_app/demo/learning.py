@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lychee_app.demo.batches import Batch, BatchMaker, Words
-from lychee_app.demo.network import Canvas, Steps, look, normalised, read, sent
+from lychee_app.demo.network import Canvas, Layers, look, normalised, read, sent
 from lychee_app.demo.phrases import VALUES
 from lychee_app.demo.seeing import Namer, Views
 
@@ -59,7 +59,7 @@ class Pupil(nn.Module):
         self.model = model
         self.namer = namer
         self.constants = constants
-        self.steps = Steps.plain()
+        self.layers = Layers.plain()
         """Or their compiled twins."""
         self.gain = nn.Parameter(torch.tensor(0.2))
         self.match_seen = nn.Linear(namer.objects.in_features, len(VALUES))
@@ -67,7 +67,7 @@ class Pupil(nn.Module):
 
     def seen(self, patches: Tensor, canvas: Canvas) -> Tensor:
         """Image tokens (b, t, hidden) of patches (b, places, 588), 0 to 255."""
-        return look(self.model, normalised(patches), canvas, self.steps)
+        return look(self.model, normalised(patches), canvas, self.layers)
 
     def losses(self, batch: Batch, views: Views, canvas: Canvas, *, alike: int, apart: bool) -> Tensor:
         """(8,): judge, wording, explain, words of both (objects, tints), matches, image tokens (objects,
@@ -126,7 +126,7 @@ class Pupil(nn.Module):
         mask = torch.cat([_ones(x, before), real], dim=1)[:, None, None] & _causal(x, before)
         place = _place(changing, start, shown, suffix.shape[1])
         prefix = embed(self.constants.prefix)[None]
-        states, early, middle = read(self.model, x, place, mask, prefix, steps=self.steps)
+        states, early, middle = read(self.model, x, place, mask, prefix, layers=self.layers)
         width = rows.shape[1]
         seen = middle[:, width : width + shown.tokens.shape[1]]
         return F.linear(states[:, -1], embed.weight), early[:, :width], seen
@@ -142,7 +142,7 @@ class Pupil(nn.Module):
         real = torch.cat([changing >= 0, shown.real, _ones(x, tail.shape[1])], dim=1)
         mask = real[:, None, None] & _causal(x, 0) | torch.eye(x.shape[1], dtype=torch.bool, device=x.device)
         place = _place(changing, start, shown, tail.shape[1])
-        states, early, middle = read(self.model, x, place, mask, steps=self.steps)
+        states, early, middle = read(self.model, x, place, mask, layers=self.layers)
         lead = x.shape[1] - tail.shape[1]
         at = self._to(batch.answer_at)[:, :, None].expand(-1, -1, states.shape[2]) + lead
         return F.linear(states.gather(1, at), embed.weight), early[:, lead:], middle[:, lead:]

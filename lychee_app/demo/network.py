@@ -1,9 +1,8 @@
 """The demo's Qwen2.5-VL: its configuration, and the batched forward pass it is trained with.
 
-The modules and weights are those of transformers; only the walk through them is ours, so that a whole
-batch of
-images of one canvas passes the vision tower at once and the judge prompt's common beginning is computed once.
-A test compares the result with the plain forward pass.
+The modules and weights are those of transformers; only the walk through them is ours, so that a whole batch
+of images of one canvas passes the vision tower at once and the judge prompt's common beginning is computed
+once. A test compares the result with the plain forward pass.
 """
 
 from collections.abc import Callable, Sequence
@@ -120,7 +119,7 @@ def normalised(patches: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Steps:
+class Layers:
     """One layer each: of the vision tower, of the language model, of what all its rows begin with."""
 
     vision: Callable[..., Tensor]
@@ -128,36 +127,36 @@ class Steps:
     first: Callable[..., tuple[Tensor, Tensor, Tensor]]
 
     @classmethod
-    def plain(cls) -> "Steps":
+    def plain(cls) -> "Layers":
         return cls(vision_step, text_step, first_step)
 
     @classmethod
-    def compiled(cls) -> "Steps":
+    def compiled(cls) -> "Layers":
         """Half a minute of compiling on a card, then twice as fast."""
         vision, text = torch.compile(vision_step, dynamic=True), torch.compile(text_step, dynamic=True)
         return cls(vision, text, torch.compile(first_step))
 
 
 def look(
-    model: Qwen2_5_VLForConditionalGeneration, patches: Tensor, canvas: Canvas, steps: Steps | None = None
+    model: Qwen2_5_VLForConditionalGeneration, patches: Tensor, canvas: Canvas, layers: Layers | None = None
 ) -> Tensor:
     """The vision tower: normalised patches (b, patches, 588) -> image tokens (b, tokens, hidden)."""
     tower: Any = model.model.visual
     kernel = tower.patch_embed.proj.weight.sum(2).flatten(1)  # both frames of a still image are the same
-    x, turns = F.linear(patches, kernel), _vision_rotary(tower, canvas.spots)
-    step = (steps or Steps.plain()).vision
+    x, rotary = F.linear(patches, kernel), _vision_rotary(tower, canvas.spots)
+    step = (layers or Layers.plain()).vision
     for number, block in enumerate(tower.blocks):
         mask = canvas.whole if number in tower.fullatt_block_indexes else canvas.windows
-        x = step(block, x, turns, mask)
+        x = step(block, x, rotary, mask)
     merged = tower.merger.ln_q(x).reshape(len(x), len(canvas.real), -1)
     return tower.merger.mlp(merged)
 
 
-def vision_step(block: Any, x: Tensor, turns: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+def vision_step(block: Any, x: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
     """One layer of the vision tower."""
     heads = block.attn.qkv(block.norm1(x)).unflatten(-1, (3, block.attn.num_heads, -1))
     q, k, v = heads.permute(2, 0, 3, 1, 4).unbind(0)  # (b, heads, patches, head size)
-    seen = attend(_rotate(q, *turns), _rotate(k, *turns), v, mask)
+    seen = attend(_rotate(q, *rotary), _rotate(k, *rotary), v, mask)
     x = x + block.attn.proj(seen.transpose(1, 2).flatten(2))
     return x + block.mlp(block.norm2(x))
 
@@ -188,11 +187,11 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def text_step(
-    layer: Any, x: Tensor, turns: tuple[Tensor, Tensor], mask: Tensor, before: Sequence[Tensor] | None
+    layer: Any, x: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor, before: Sequence[Tensor] | None
 ) -> Tensor:
     """One layer of the language model. `before`: keys and values of what all rows begin with."""
     q, k, v = _heads(layer, x)
-    q, k = _rotate(q, *turns), _rotate(k, *turns)
+    q, k = _rotate(q, *rotary), _rotate(k, *rotary)
     if before is not None:
         k = torch.cat([before[0].expand(len(x), -1, -1, -1), k], dim=2)
         v = torch.cat([before[1].expand(len(x), -1, -1, -1), v], dim=2)
@@ -206,7 +205,7 @@ def read(
     mask: Tensor,
     prefix: Tensor | None = None,
     *,
-    steps: Steps | None = None,
+    layers: Layers | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The language model: rows (r, l, hidden) at places (3, r, l) -> last hidden states and those after
     layers WORD_LAYER and MATCH_LAYER, each (r, l, hidden).
@@ -215,22 +214,22 @@ def read(
     """
     early, middle = x, x
     text: Any = model.model.language_model
-    turns, before, steps = _text_rotary(text, place), None, steps or Steps.plain()
+    rotary, before, layers = _text_rotary(text, place), None, layers or Layers.plain()
     count = torch.arange(0 if prefix is None else prefix.shape[1], device=x.device)
-    first_turns = _text_rotary(text, count.expand(3, 1, -1))
+    first_rotary = _text_rotary(text, count.expand(3, 1, -1))
     for number, layer in enumerate(text.layers):
         if prefix is not None:
-            prefix, *before = steps.first(layer, prefix, first_turns)
-        x = steps.text(layer, x, turns, mask, before)
+            prefix, *before = layers.first(layer, prefix, first_rotary)
+        x = layers.text(layer, x, rotary, mask, before)
         early = x if number == WORD_LAYER else early
         middle = x if number == MATCH_LAYER else middle
     return text.norm(x), early, middle
 
 
-def first_step(layer: Any, x: Tensor, turns: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+def first_step(layer: Any, x: Tensor, rotary: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """The common beginning through one layer, and the keys and values that it leaves."""
     q, k, v = _heads(layer, x)
-    q, k = _rotate(q, *turns), _rotate(k, *turns)
+    q, k = _rotate(q, *rotary), _rotate(k, *rotary)
     seen = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
     return _after(layer, x, seen), k, v
 

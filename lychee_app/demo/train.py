@@ -25,7 +25,7 @@ from lychee_app.demo.feeding import feeder, keep_freed_memory
 from lychee_app.demo.fetch import BUILD_FOLDER, HELD_OUT_ART, fetch
 from lychee_app.demo.learning import Pupil, make_constants
 from lychee_app.demo.material import Material, load_material
-from lychee_app.demo.network import Steps, new_model
+from lychee_app.demo.network import Layers, new_model
 from lychee_app.demo.painting import TensorPainter
 from lychee_app.demo.scenes import grid_for
 from lychee_app.demo.seeing import Namer, SceneMaker, Viewer
@@ -96,7 +96,7 @@ def _new_pupil(material: Material, options: argparse.Namespace) -> Pupil:
     constants = make_constants(_batch_maker(material, 0), options.device)
     pupil = Pupil(model, namer, constants).to(options.device)
     if options.compiled:
-        pupil.steps = Steps.compiled()
+        pupil.layers = Layers.compiled()
     return pupil
 
 
