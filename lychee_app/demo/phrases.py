@@ -1,12 +1,9 @@
-"""Queries about a scene in Chinese, English and both, how far the scene meets them, and the sentence that
-says so.
+"""Queries about a scene in Chinese, English and both, how far the scene meets them, and the words for it.
 
-Truth rules. An element names one object, with or without a colour. Object present: 1; with a colour word:
-1 if
-a tinted one has that tint or an untinted one naturally is of that colour, 0.5 if it is there in another
-colour;
-a colour that cannot be decided for an untinted object is never asked. Object absent, or only written: 0. A
-query's truth is the mean over its elements.
+Truth rules. An element names one object, with or without a colour. Object present: 1; with a colour word: 1
+if a tinted one has that tint or an untinted one naturally is of that colour, 0.5 if it is there in another
+colour; a colour that cannot be decided for an untinted object is never asked. Object absent, or only written:
+0. A query's truth is the mean over its elements.
 """
 
 from bisect import bisect_right
