@@ -2,8 +2,9 @@
 
 Every file is written to a `.part` that survives a cut connection, a closed program or a power loss; the
 next call asks only for the bytes that are missing (HTTP Range). A finished file is checked against the
-hub's SHA-256 before it gets its name. (`snapshot_download` of huggingface_hub 2 deletes what it has of an
-unfinished file, which is up to 5 GB here; its listing, its headers and its `http_get` are used.)
+hub's SHA-256, or a small one against its git hash, before it gets its name. One process fetches at a time.
+(`snapshot_download` of huggingface_hub 2 deletes what it has of an unfinished file, which is up to 5 GB here;
+its listing, its headers and its `http_get` are used.)
 
 Knows the hub's listing, and ModelScope's where that library is installed and the hub cannot be reached.
 Only weights, JSON, text and templates at the top of the repository are fetched: no code.
@@ -13,6 +14,7 @@ import hashlib
 import importlib.util
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,13 +32,14 @@ Progress = Callable[[int, int], None]
 Mirror = Callable[[str, Path], None]
 """(repository, folder) -> None: fills the folder from elsewhere."""
 
+_GIT_HASH = re.compile(r"[0-9a-f]{40}")
 _PATTERNS = ("model*.safetensors", "*.json", "*.txt", "*.jinja")
-_MANIFEST = ".download.json"
+_MANIFEST, _LOCK = ".download.json", ".download.lock"
 
 
 @dataclass(frozen=True)
 class _Remote:
-    """One file of the repository. `mark` changes with its content: SHA-256 for weights, a git hash else."""
+    """One file of the repository. `mark` is a hash of its content: SHA-256 for weights, git's else."""
 
     name: str
     size_bytes: int
@@ -98,20 +101,47 @@ def _fetch(repo: str, folder: Path, settings: Settings, progress: Progress) -> N
     with _translated(repo, folder):
         revision, files = _listing(repo, settings)
         source = _Source(repo, revision, settings.hub_endpoint)
-        folder.mkdir(parents=True, exist_ok=True)
-        have = _manifest(folder)
-        missing = [file for file in files if not _is_here(file, folder, have)]
-        total = sum(file.size_bytes for file in files)
-        done = total - sum(file.size_bytes for file in missing)
-        _room(folder, sum(file.size_bytes - _part_bytes(file, folder) for file in missing))
-        for file in sorted(missing, key=lambda file: file.size_bytes):
-            _one(source, file, folder, lambda part, done=done: progress(done + part, total))
-            have[file.name] = file.mark
-            (folder / _MANIFEST).write_text(json.dumps(have), "utf-8")
-            done += file.size_bytes
-            if file.name == "config.json":
-                weights.config_of(folder)
-        progress(total, total)
+        with _alone(repo, folder):
+            _fetch_missing(source, files, folder, progress)
+
+
+def _fetch_missing(source: _Source, files: list[_Remote], folder: Path, progress: Progress) -> None:
+    have = _manifest(folder)
+    missing = [file for file in files if not _is_here(file, folder, have)]
+    total = sum(file.size_bytes for file in files)
+    done = total - sum(file.size_bytes for file in missing)
+    _room(folder, sum(file.size_bytes - _part_bytes(file, folder) for file in missing))
+    for file in sorted(missing, key=lambda file: file.size_bytes):
+        _one(source, file, folder, lambda part, done=done: progress(done + part, total))
+        have[file.name] = file.mark
+        (folder / _MANIFEST).write_text(json.dumps(have), "utf-8")
+        done += file.size_bytes
+        if file.name == "config.json":
+            weights.config_of(folder)
+    progress(total, total)
+
+
+@contextmanager
+def _alone(repo: str, folder: Path) -> Iterator[None]:
+    """Makes the folder, and keeps others from writing to it; the system lets go when the process ends.
+
+    Raises DownloadError where somebody else is fetching.
+    """
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        message = (
+            f"{repo} is being downloaded already, by another Lychee on this machine. Wait until it is done."
+        )
+        raise DownloadError(message, code="download-busy") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _listing(repo: str, settings: Settings) -> tuple[str, list[_Remote]]:
@@ -146,11 +176,13 @@ def _one(source: _Source, file: _Remote, folder: Path, progress: Callable[[int],
     disable_progress_bars("huggingface_hub.http_get")
     url = hf_hub_url(source.repo, file.name, revision=source.revision, endpoint=source.endpoint)
     part = _part(file, folder)
+    if _part_bytes(file, folder) > file.size_bytes:
+        part.unlink()  # whatever wrote it, it is not the beginning of this file
     with _Part(part, progress) as stream:
         http_get(
             url, stream, resume_size=stream.tell(), headers=build_hf_headers(), expected_size=file.size_bytes
         )
-    if part.stat().st_size != file.size_bytes or (file.sha256 and _sha256(part) != file.sha256):
+    if part.stat().st_size != file.size_bytes or not _is_sound(part, file):
         part.unlink()
         message = f"{file.name} of {source.repo} arrived damaged and was thrown away. Run the download again."
         raise DownloadError(message, code="checksum")
@@ -207,9 +239,16 @@ def _room(folder: Path, needed_bytes: int) -> None:
         raise DownloadError(message, code="disk-full")
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _is_sound(part: Path, file: _Remote) -> bool:
+    """Whether its content is what the hub says. A mirror that tells no hash of a small file is believed."""
+    if file.sha256:
+        with part.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+    return not _GIT_HASH.fullmatch(file.mark) or _git_hash(part.read_bytes()) == file.mark
+
+
+def _git_hash(data: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 @contextmanager
@@ -268,7 +307,9 @@ def _modelscope() -> Mirror | None:
 
 def _from_mirror(mirror: Mirror, repo: str, folder: Path, first: DownloadError) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        mirror(repo, folder)
+        with _alone(repo, folder):
+            mirror(repo, folder)
+    except DownloadError:
+        raise
     except Exception as error:  # a mirror may raise anything
         raise DownloadError(f"{first} The mirror failed too: {error}", code="no-network") from error

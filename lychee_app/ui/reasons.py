@@ -17,6 +17,7 @@ CODES: dict[str, str] = {
     "no-network": "连不上网络，请检查后重试。",
     "offline": "当前为离线模式，不会下载。",
     "disk-full": "磁盘空间不足。",
+    "download-busy": "另一个程序正在下载这个模型，请等它完成。",
     "store-full": "磁盘已满，请腾出空间；之前的结果都在。",
     "store-cap": "上传的图片超过了允许占用的磁盘空间。",
     "store-locked": "数据被另一个程序占用太久，请关闭其他窗口后重试。",

@@ -44,7 +44,7 @@ class Hub:
         entry: dict[str, object] = {
             "rfilename": str(file.relative_to(self.folder)),
             "size": len(data),
-            "blobId": hashlib.sha1(data).hexdigest(),
+            "blobId": hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest(),
         }
         if file.suffix == ".safetensors":
             sha256 = hashlib.sha256(data).hexdigest()

@@ -64,7 +64,8 @@ def test_a_download_can_be_opened_and_scores(hub: Hub, online: Settings) -> None
     seen: list[tuple[int, int]] = []
     folder = download(REPO, online, lambda done, total: seen.append((done, total)))
     assert folder == checkpoints.own_folder(REPO, online)
-    assert {file.name for file in folder.iterdir()} == wanted(hub) | {".download.json"}
+    assert {file.name for file in folder.iterdir()} - wanted(hub) == {".download.json", ".download.lock"}
+    assert wanted(hub) <= {file.name for file in folder.iterdir()}
     assert {total for _, total in seen} == {sum((hub.folder / name).stat().st_size for name in wanted(hub))}
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1][0] == seen[-1][1]
@@ -142,6 +143,43 @@ def test_a_damaged_file_is_thrown_away_and_said(hub: Hub, online: Settings) -> N
     assert not (checkpoints.own_folder(REPO, online) / LARGEST).exists()
     hub.corrupt = set()
     assert download(REPO, online)
+
+
+def test_a_small_file_that_came_damaged_is_thrown_away_too(hub: Hub, online: Settings) -> None:
+    hub.corrupt = {"tokenizer.json"}
+    with pytest.raises(DownloadError, match=r"tokenizer\.json .* arrived damaged"):
+        download(REPO, online)
+    assert not (checkpoints.own_folder(REPO, online) / "tokenizer.json").exists()
+    hub.corrupt = set()
+    assert download(REPO, online)
+
+
+def test_a_part_longer_than_its_file_is_begun_anew(
+    hub: Hub, online: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    hub.cut = {LARGEST: 0}
+    part = interrupted(hub, online)
+    part.write_bytes(bytes((hub.folder / LARGEST).stat().st_size + 1))
+    hub.cut = {}
+    hub.asked.clear()
+    folder = download(REPO, online)
+    assert hub.ranges(LARGEST) == [None]
+    assert (folder / LARGEST).read_bytes() == (hub.folder / LARGEST).read_bytes()
+
+
+def test_a_second_download_of_the_same_is_told_of_the_first(hub: Hub, online: Settings) -> None:
+    told: list[DownloadError] = []
+
+    def second(done: int, total: int) -> None:
+        if not told:
+            with pytest.raises(DownloadError, match="being downloaded already") as caught:
+                download(REPO, online)
+            told.append(caught.value)
+
+    folder = download(REPO, online, second)
+    assert [error.code for error in told] == ["download-busy"]
+    assert (folder / LARGEST).read_bytes() == (hub.folder / LARGEST).read_bytes()
 
 
 def test_a_file_that_changed_on_the_hub_is_fetched_anew(hub: Hub, online: Settings) -> None:
