@@ -69,7 +69,11 @@ def _is_path(name: str) -> bool:
 
 def own_folder(repo: str, settings: Settings) -> Path:
     """Where `lychee download` puts a repository."""
-    return settings.data_folder / "models" / repo.replace("/", "--")
+    return _models_folder(settings) / repo.replace("/", "--")
+
+
+def _models_folder(settings: Settings) -> Path:
+    return settings.data_folder / "models"
 
 
 def repository(name: str) -> str:
@@ -85,9 +89,9 @@ def repository(name: str) -> str:
 
 
 def available(settings: Settings, cache: Path | None = None) -> list[CheckpointStatus]:
-    """What the model picker offers: the known checkpoints, and others in the hub's cache that can run."""
+    """What the model picker offers: the known checkpoints, and others that were downloaded and can run."""
     machine = memory.machine()
-    names = dict.fromkeys(["demo", "lychee", *_KNOWN_BYTES, *_cached(cache)])
+    names = dict.fromkeys(["demo", "lychee", *_KNOWN_BYTES, *_downloaded(settings), *_cached(cache)])
     return [_status(name, settings, machine, cache) for name in names if name not in ALIASES.values()]
 
 
@@ -136,6 +140,13 @@ def _hub_folder(repo: str, cache: Path | None) -> Path | None:
 
     found = try_to_load_from_cache(repo, "config.json", cache_dir=cache)
     return Path(found).parent if isinstance(found, str) else None
+
+
+def _downloaded(settings: Settings) -> list[str]:
+    """Hub names of what `lychee download` fetched, whole or not, if it is of the right architecture."""
+    found = sorted(_models_folder(settings).glob("*--*/config.json"))
+    names = [file.parent.name.replace("--", "/", 1) for file in found if _is_ours(file)]
+    return [name for name in names if _HUB_NAME.fullmatch(name)]
 
 
 def _cached(cache: Path | None) -> list[str]:

@@ -17,6 +17,7 @@ from torch import Tensor
 from lychee_app.errors import CheckpointError
 from lychee_app.model import skeleton
 from lychee_app.model.fast import capable
+from lychee_app.model.memory import largest_card
 from lychee_app.model.placement import Placement, cost, place
 from lychee_app.model.weights import Checkpoint
 
@@ -40,10 +41,11 @@ class Loaded:
 
 
 def choose_device(device: str | None) -> str:
-    """None: CUDA where there is a card, else MPS, else the processor. Raises CheckpointError."""
+    """None: the largest CUDA card, else MPS, else the processor. Raises CheckpointError."""
     mps = torch.backends.mps.is_available()
     if device is None:
-        return "cuda:0" if torch.cuda.is_available() else "mps" if mps else "cpu"
+        card = largest_card()
+        return f"cuda:{card}" if card is not None else "mps" if mps else "cpu"
     kind, _, index = device.partition(":")
     cards = [str(number) for number in range(torch.cuda.device_count())]
     there = {"cpu": not index, "mps": mps and not index, "cuda": (index or "0") in cards}

@@ -12,7 +12,7 @@ from lychee_app.records import MemoryReading
 
 @dataclass(frozen=True)
 class Machine:
-    """What a checkpoint can run on. `card_bytes` is the largest CUDA card's memory, 0 without one."""
+    """What a checkpoint can run on. `card_bytes` is the memory of `largest_card`, 0 without one."""
 
     card: str
     card_bytes: int
@@ -22,16 +22,28 @@ class Machine:
 def machine() -> Machine:
     import torch
 
-    ram = psutil.virtual_memory().total
-    if not torch.cuda.is_available():
+    ram, index = psutil.virtual_memory().total, largest_card()
+    if index is None:
         return Machine("", 0, ram)
-    cards = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
-    largest = max(cards, key=lambda card: card.total_memory)
-    return Machine(largest.name, largest.total_memory, ram)
+    card = torch.cuda.get_device_properties(index)
+    return Machine(card.name, card.total_memory, ram)
+
+
+def largest_card() -> int | None:
+    """The CUDA card that is used unless another is named: the first of those with most memory."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    sizes = [torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())]
+    return sizes.index(max(sizes)) if sizes else None
 
 
 def reading(device: str) -> MemoryReading:
-    """A CUDA card's memory as used by everybody, and this process's peak of it. Without a card: RAM."""
+    """A CUDA card's memory as used by everybody, and this process's peak of it. Without a card: RAM.
+
+    The peak is the process's own and since it began: what the weights took to load is in it.
+    """
     import torch
 
     if torch.device(device).type == "cuda":

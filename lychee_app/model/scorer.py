@@ -30,6 +30,8 @@ from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.records import Candidate, MemoryReading, Reply, ScorerInfo
 from lychee_app.settings import Settings
 
+_IMAGE_TOKEN_ID = 151_655
+"""What a config that does not say it means, as transformers reads it."""
 _WORTH_RELEASING_BYTES = 512 << 20
 """Less than this stays with the allocator: giving it back and asking again costs milliseconds per image."""
 
@@ -188,13 +190,14 @@ def open_scorer(
     """Loads a checkpoint of this machine and tests it. Never goes to the network.
 
     device: "cuda", "cuda:1", "mps", "cpu"; None takes the best there is. precision "auto" is bfloat16 on CUDA
-    and float32 elsewhere. fast False runs the plain modules. Raises CheckpointError, UsageError.
+    and float32 elsewhere. fast False runs the plain modules. Raises CheckpointError,
+    UsageError; OutOfMemory where the weights fit but the self-test does not.
     """
     settings = settings or Settings.from_environment()
     name = checkpoints.automatic(settings) if name == "auto" else name
     checkpoint = weights.inspect(checkpoints.locate(name, settings))
     layout = PixelLayout.read(checkpoint.folder)
-    codec = Codec(checkpoint.folder, checkpoint.config["image_token_id"])
+    codec = Codec(checkpoint.folder, checkpoint.config.get("image_token_id", _IMAGE_TOKEN_ID))
     device, scratch = choose_device(device), settings.data_folder / "offload"
     loaded = (load_lean(checkpoint, device, precision) if fast else None) or load(
         checkpoint, device, precision, scratch

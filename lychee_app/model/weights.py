@@ -169,13 +169,21 @@ def _shard(file: Path) -> Shard:
             (length,) = struct.unpack("<Q", stream.read(8))
             header = stream.read(length) if length <= min(size - 8, _MAX_HEADER_BYTES) else b""
         tensors = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
-        end = 8 + length + max(entry["data_offsets"][1] for entry in tensors.values())
+        end = 8 + length + max(_end(entry) for entry in tensors.values())
     except (OSError, struct.error, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         what = f"{file} is no readable safetensors file ({size:,} bytes)."
         raise _error(what, _AGAIN, "shard-broken") from error
     if end != size:
         raise _error(f"{file} has {size:,} bytes; its header speaks of {end:,}.", _AGAIN, "shard-truncated")
     return Shard(file, size, header, frozenset(tensors))
+
+
+def _end(entry: Mapping[str, Any]) -> int:
+    """The place behind a tensor. Raises what a header that lacks something makes it stumble over."""
+    (low, high), kind = entry["data_offsets"], entry["dtype"]
+    if not (isinstance(kind, str) and 0 <= low <= high):
+        raise ValueError(f"{entry} is no tensor")
+    return high
 
 
 def _entries(shard: Shard) -> Iterator[Mapping[str, Any]]:

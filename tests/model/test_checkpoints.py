@@ -2,12 +2,15 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from lychee_app.errors import CheckpointError
-from lychee_app.model import checkpoints
+from lychee_app.model import checkpoints, memory
 from lychee_app.model.checkpoints import available, fit, locate
+from lychee_app.model.loading import choose_device
 from lychee_app.model.memory import Machine
 from lychee_app.settings import Settings
 
@@ -108,6 +111,31 @@ def test_the_picker_shows_what_is_here_and_what_is_not(cache: Path, settings: Se
     assert shown["lychee"].disk_bytes == LYCHEE
     assert "some/bert" not in shown
     assert "demo" in shown
+
+
+def test_the_picker_shows_what_was_downloaded_here(tiny: Path, settings: Settings, tmp_path: Path) -> None:
+    own = checkpoints.own_folder("Some/tiny-7B", settings)
+    shutil.copytree(tiny, own)
+    for name, text in (("some--bert", '{"model_type": "bert"}'), ("odd name--x", '"qwen2_5_vl"')):
+        shutil.copytree(tiny, own.parent / name)
+        (own.parent / name / "config.json").write_text(text)
+    shown = {status.name: status for status in available(settings, tmp_path / "no cache")}
+    assert (shown["Some/tiny-7B"].state, shown["Some/tiny-7B"].problem) == ("ready", "")
+    assert set(shown) == {"demo", "lychee", "Qwen/Qwen2.5-VL-3B-Instruct", "Some/tiny-7B"}
+    (own / "model.safetensors").unlink()
+    shown = {status.name: status for status in available(settings, tmp_path / "no cache")}
+    assert shown["Some/tiny-7B"].state == "broken"
+
+
+def test_the_card_that_is_told_of_is_the_one_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = [SimpleNamespace(name=f"{size} GB", total_memory=size * GB) for size in (8, 24, 24)]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(cards))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: cards[index])
+    machine = memory.machine()
+    assert (machine.card, machine.card_bytes) == ("24 GB", 24 * GB)
+    assert choose_device(None) == "cuda:1"
+    assert choose_device("cuda") == "cuda:0"
 
 
 def test_the_picker_says_what_is_broken(cache: Path, settings: Settings) -> None:

@@ -51,6 +51,12 @@ def overwrite(name: str, data: bytes) -> Callable[[Path], None]:
     return change
 
 
+def header(entry: dict[str, object]) -> Callable[[Path], None]:
+    """A shard of one tensor of 4 bytes that is told of like this."""
+    text = json.dumps({"a": {"shape": [1], **entry}}).encode()
+    return overwrite(SHARD, struct.pack("<Q", len(text)) + text + bytes(4))
+
+
 def edit(name: str, change: Callable[[Any], object]) -> Callable[[Path], None]:
     def apply(folder: Path) -> None:
         values = json.loads((folder / name).read_text("utf-8"))
@@ -116,6 +122,10 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str, str]] = {
         SHARD,
     ),
     "header too long": (overwrite(SHARD, struct.pack("<Q", 1 << 62) + bytes(64)), "shard-broken", SHARD),
+    "a tensor of no kind": (header({"data_offsets": [0, 4]}), "shard-broken", SHARD),
+    "a kind that is a number": (header({"dtype": 1, "data_offsets": [0, 4]}), "shard-broken", SHARD),
+    "a tensor without a start": (header({"dtype": "F32", "data_offsets": [None, 4]}), "shard-broken", SHARD),
+    "a tensor that ends first": (header({"dtype": "F32", "data_offsets": [9, 4]}), "shard-broken", SHARD),
     "header without tensors": (overwrite(SHARD, struct.pack("<Q", 2) + b"{}"), "shard-broken", SHARD),
     "a web page": (overwrite(SHARD, b"<!DOCTYPE html><html>not found</html>"), "shard-broken", SHARD),
     "a large file pointer": (
