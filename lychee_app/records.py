@@ -151,7 +151,8 @@ class Run:
     """One query over one set of images.
 
     `images` is in upload order and holds what is done so far; `total` counts those still to come too.
-    `seconds` includes opening the model, where this run had to.
+    `seconds` includes opening the model, where this run had to. `peak_memory_bytes` is the peak of the process
+    that scored it, up to its last image (see MemoryReading): loading the model and earlier runs count too.
     """
 
     id: str
@@ -186,7 +187,10 @@ class Cutoff:
 
 @dataclass(frozen=True)
 class MemoryReading:
-    """Memory of the device the model runs on: a GPU's, or RAM (`kind` "RAM") where there is none."""
+    """Memory of the device the model runs on: a GPU's, or RAM (`kind` "RAM") where there is none.
+
+    `peak_bytes` is the most that this process ever held: allocated on the GPU, or its resident size.
+    """
 
     kind: str
     used_bytes: int

@@ -20,6 +20,7 @@ import platformdirs
 from lychee_app.errors import UsageError
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.query import Steps
+from lychee_app.sizes import DISK_GB
 
 _YES = {"1", "true", "yes", "on"}
 _NO = {"0", "false", "no", "off"}
@@ -40,7 +41,7 @@ class Settings:
     decode_seconds: float = 10.0
     decode_memory_bytes: int = 1 << 30
     max_image_px: int = 120_000_000
-    upload_cap_bytes: int = 4 << 30
+    upload_cap_bytes: int = 4 * DISK_GB
     kernels: bool = True
     """Whether the fast passes may use Triton kernels on a CUDA card. They are tried and compared first."""
     hub_offline: bool = False
@@ -55,7 +56,7 @@ class Settings:
             data_folder=Path(home).expanduser() if home else platformdirs.user_data_path("lychee"),
             model=env.get("LYCHEE_MODEL", "auto"),
             max_image_tokens=_whole(env, "LYCHEE_IMAGE_TOKENS", 1280, low=4, high=16384),
-            upload_cap_bytes=_whole(env, "LYCHEE_UPLOAD_CAP_GB", 4, low=1, high=4096) << 30,
+            upload_cap_bytes=_whole(env, "LYCHEE_UPLOAD_CAP_GB", 4, low=1, high=4096) * DISK_GB,
             kernels=env.get("LYCHEE_KERNELS", "").lower() not in _NO,
             hub_offline=env.get("HF_HUB_OFFLINE", "").lower() in _YES,
             hub_endpoint=env.get("HF_ENDPOINT") or None,

@@ -1,5 +1,7 @@
 """Bytes as text: memory in powers of 1024, as it is sold; disks and files in powers of 1000."""
 
+DISK_GB = 10**9
+
 
 def memory_gb(count: int) -> str:
     """A card of 24 GB holds 24 * 2^30 bytes."""
@@ -8,4 +10,4 @@ def memory_gb(count: int) -> str:
 
 def disk_gb(count: int) -> str:
     """A file of 16.6 GB holds 16.6 * 10^9 bytes; below one, two decimals."""
-    return f"{count / 1e9:.{1 if count >= 1e9 else 2}f}"
+    return f"{count / DISK_GB:.{1 if count >= 1e9 else 2}f}"

@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from lychee_app.settings import Settings
 from lychee_app.sizes import disk_gb, memory_gb
 
 
@@ -11,3 +14,9 @@ def test_memory_counts_in_powers_of_1024_as_it_is_sold() -> None:
 @pytest.mark.parametrize(("count", "text"), [(16_600_000_000, "16.6"), (21_700_000, "0.02"), (0, "0.00")])
 def test_files_count_in_powers_of_1000(count: int, text: str) -> None:
     assert disk_gb(count) == text
+
+
+@pytest.mark.parametrize(("environment", "text"), [({}, "4.0"), ({"LYCHEE_UPLOAD_CAP_GB": "7"}, "7.0")])
+def test_the_cap_on_uploads_is_told_as_it_was_given(environment: dict[str, str], text: str) -> None:
+    assert disk_gb(Settings.from_environment(environment).upload_cap_bytes) == text
+    assert disk_gb(Settings(Path()).upload_cap_bytes) == "4.0"

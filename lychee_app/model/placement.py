@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lychee_app.sizes import disk_gb, memory_gb
+
 ROOM_BYTES = 2 << 30
 """Kept free beside the weights on a card: activations at 1280 image tokens and the workspaces of kernels."""
 
@@ -50,8 +52,8 @@ def cost(ram_bytes: int, disk_bytes: int) -> str:
     if not ram_bytes + disk_bytes:
         return "The card has no room for the model: it runs on the processor, slowly. Close other programs."
     seconds = ram_bytes / 12e9 + disk_bytes / 1e9
-    places = [f"{ram_bytes / 1e9:.1f} GB in RAM"] if ram_bytes else []
-    places += [f"{disk_bytes / 1e9:.1f} GB in files"] if disk_bytes else []
+    places = [f"{memory_gb(ram_bytes)} GB in RAM"] if ram_bytes else []
+    places += [f"{disk_gb(disk_bytes)} GB in files"] if disk_bytes else []
     return (
         f"The model does not fit: {' and '.join(places)} must be copied for every pass, "
         f"roughly {seconds:.1f} s more each. Close other programs or choose a smaller model."

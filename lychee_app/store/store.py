@@ -6,6 +6,7 @@ from types import TracebackType
 
 from lychee_app.cache import CacheKey
 from lychee_app.records import Cutoff, Decision, Reply, Run, Scored, Source, Status
+from lychee_app.sizes import DISK_GB
 from lychee_app.store.database import BUSY_SECONDS, Database
 from lychee_app.store.decisions import Decisions
 from lychee_app.store.owner import Owner, clear_left_over
@@ -38,7 +39,7 @@ class Store:
         cls,
         folder: Path,
         *,
-        upload_cap_bytes: int = 4 << 30,
+        upload_cap_bytes: int = 4 * DISK_GB,
         replies_kept: int = REPLIES_KEPT,
         busy_seconds: float = BUSY_SECONDS,
     ) -> "Store":
@@ -97,7 +98,7 @@ class Store:
     def finish(
         self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: str | None = None
     ) -> None:
-        """Ends a run. `seconds` and `peak_memory_bytes` are those of the whole run, all resumes included."""
+        """Ends a run. `seconds` are those of the whole run, all resumes included; see Run for the other."""
         self._runs.change(
             run_id, status=status, seconds=seconds, peak_memory_bytes=peak_memory_bytes, error=error
         )

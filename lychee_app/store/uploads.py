@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lychee_app.errors import StoreError
 from lychee_app.records import Source
+from lychee_app.sizes import disk_gb
 from lychee_app.store.database import Database, explained
 
 ORPHAN_SECONDS = 24 * 3600.0
@@ -101,7 +102,7 @@ class Uploads:
         used = _used(db)
         if used + more_bytes > self._cap_bytes:
             message = (
-                f"Uploads may take {self._cap_bytes / 1e9:.1f} GB in all; {used / 1e9:.1f} GB are taken and "
+                f"Uploads may take {disk_gb(self._cap_bytes)} GB in all; {disk_gb(used)} GB are taken and "
                 f"this one has {more_bytes / 1e6:.1f} MB. Delete runs you no longer need, raise "
                 "LYCHEE_UPLOAD_CAP_GB, or rank a folder of this machine: its images are not copied."
             )

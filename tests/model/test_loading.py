@@ -52,6 +52,18 @@ def test_a_config_of_nonsense_is_refused_and_never_a_traceback(
         open_scorer(folder, settings=settings, device="cpu")
 
 
+def test_a_config_that_leaves_out_the_image_token_means_the_released_one(
+    tiny: Path, tmp_path: Path, settings: Settings
+) -> None:
+    """Which the tokenizer of this checkpoint does not have."""
+    folder = Path(shutil.copytree(tiny, tmp_path / "odd"))
+    config = json.loads((folder / "config.json").read_text())
+    del config["image_token_id"]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="does not place one image"):
+        open_scorer(folder, settings=settings, device="cpu")
+
+
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
 def test_a_tensor_of_another_shape_is_refused(
     fast: bool, tiny: Path, tmp_path: Path, settings: Settings
@@ -135,7 +147,7 @@ def test_a_processor_loads_without_accelerate_unless_ram_is_short() -> None:
     assert place(33 * GB, "cpu", 0, 16 * GB, Path("scratch")).arguments()["device_map"] == "auto"
 
 
-@pytest.mark.parametrize(("ram", "disk", "said"), [(6e9, 0, "6.0 GB in RAM"), (0, 3e9, "3.0 GB in files")])
+@pytest.mark.parametrize(("ram", "disk", "said"), [(6 * GB, 0, "6.0 GB in RAM"), (0, 3e9, "3.0 GB in files")])
 def test_the_cost_of_a_spill_is_said(ram: float, disk: float, said: str) -> None:
     text = cost(int(ram), int(disk))
     assert said in text
