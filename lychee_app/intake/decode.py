@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageChops
 from lychee_app.errors import ImageError
 from lychee_app.intake import colour, decoders, metadata
 from lychee_app.intake.fitting import fit
-from lychee_app.intake.sniff import HEAD_BYTES, sniff
+from lychee_app.intake.sniff import HEAD_BYTES, SPOKEN, sniff
 from lychee_app.records import ImageBudget
 
 PIXELS_VERSION = 1
@@ -25,6 +25,7 @@ BAND_PX = 8_000_000
 
 _CUT_SHORT = re.compile("truncat|unexpected end|end of (?:file|data|image)|not enough|incomplete", re.I)
 _NO_MEMORY = re.compile("insufficient memory|out of memory|cannot allocate|memory allocation", re.I)
+_NEW_SUBFILE_TYPE, _REDUCED, _MAKE, _SUB_IFDS, _DNG_VERSION = 254, 1, 271, 330, 50706
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -102,6 +103,9 @@ class _Task:
             raise self._too_large("far too many pixels") from error
 
     def _decoded(self, image: Image.Image) -> Decoded:
+        if _is_raw_preview(image):
+            message = f"This is a camera raw file. Only {SPOKEN} are taken: export it as JPEG."
+            raise ImageError(message, code="format")
         width_px, height_px = image.size
         if width_px * height_px > self.max_px:
             raise self._too_large(f"{width_px} x {height_px} = {width_px * height_px / 1e6:.1f} megapixels")
@@ -142,6 +146,15 @@ def _broken(kind: str, error: Exception, cut_short: bool) -> ImageError:
         return ImageError(message, code="truncated")
     message = f"{file} is damaged, or of a rare kind that is not decoded. Save it anew as PNG or JPEG."
     return ImageError(message, code="corrupt")
+
+
+def _is_raw_preview(image: Image.Image) -> bool:
+    """NEF, DNG, ARW and others are TIFFs whose first picture is a small copy of another."""
+    tags = getattr(image, "tag_v2", None) if image.format == "TIFF" else None
+    kind = 0 if tags is None else tags.get(_NEW_SUBFILE_TYPE, 0)
+    if tags is None or not isinstance(kind, int) or not kind & _REDUCED:
+        return False
+    return any(tag in tags for tag in (_SUB_IFDS, _DNG_VERSION, _MAKE))
 
 
 def orientation(image: Image.Image) -> int:

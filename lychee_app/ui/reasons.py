@@ -59,6 +59,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     (r"^Reading this file takes more memory", "解码这张图需要的内存过多。"),
     (r"^The file has \d+ MB", "文件过大。"),
     (r"one side is over \d+ times the other", "图片过于狭长，模型无法处理；请先裁剪。"),
+    (r"^This is a camera raw file", "这是相机的 RAW 文件；请导出为 JPEG。"),
     (r"^This is (a|an) .* Only .* are taken", "不接受这种文件；请另存为 PNG 或 JPEG。"),
     (r"what decodes it is not installed: (.+)\.$", r"没有安装解码这种图片的组件：\1。"),
     (r"is cut short: its end is missing", "文件不完整，结尾缺失；请重新复制或下载。"),

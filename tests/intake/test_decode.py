@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage
-from PIL import Image
+from PIL import Image, TiffImagePlugin, TiffTags
 
 from lychee_app.bench import hostile, pictures
 from lychee_app.errors import ImageError
@@ -118,6 +118,34 @@ def test_the_first_frame_of_an_animation_is_scored_with_a_note() -> None:
         result = decoded(pictures.animated(kind))
         assert difference(result, pictures.scene()) < 8, kind
         assert result.notes == ("Only its first frame is scored.",), kind
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [{254: 1, 330: 8}, {254: 1, 50706: b"\1\4\0\0"}, {254: 1, 271: "NIKON CORPORATION"}],
+    ids=["more pictures inside", "DNG", "of a camera"],
+)
+def test_a_camera_raw_file_is_not_taken_for_its_small_preview(tags: dict[int, object]) -> None:
+    with pytest.raises(ImageError, match=r"camera raw file.*export it as JPEG") as caught:
+        decoded(tiff_with(tags))
+    assert caught.value.code == "format"
+
+
+@pytest.mark.parametrize(
+    "tags", [{254: 0, 271: "Canon", 330: 8}, {254: 1}, {271: "EPSON"}, {254: 2, 330: 8}, {254: "x", 271: "y"}]
+)
+def test_a_scan_or_an_export_with_a_camera_s_name_is_a_picture(tags: dict[int, object]) -> None:
+    assert decoded(tiff_with(tags)).width_px == 160
+
+
+def tiff_with(tags: dict[int, object]) -> bytes:
+    ifd, file = TiffImagePlugin.ImageFileDirectory_v2(), io.BytesIO()
+    for tag, value in tags.items():
+        if isinstance(value, str):
+            ifd.tagtype[tag] = TiffTags.ASCII
+        ifd[tag] = value
+    Image.new("RGB", (160, 120), "red").save(file, "TIFF", tiffinfo=ifd)
+    return file.getvalue()
 
 
 def test_the_first_page_of_a_tiff_is_scored_with_a_note() -> None:
