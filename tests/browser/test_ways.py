@@ -72,6 +72,14 @@ def test_the_cut_off_is_moved_by_the_arrow_keys_too(
     tab.keyboard.press("ArrowRight")
     expect(handle).to_have_attribute("aria-valuenow", f"{before + 0.1:.1f}")
     expect(tab.locator(".st-key-distribution")).to_contain_text(re.compile(r"\d of 8 are at or above"))
+    expect(handle).to_be_focused()
+    tab.keyboard.press("End")
+    expect(handle).to_have_attribute("aria-valuenow", "10.0")
+    expect(tab.locator(".st-key-distribution")).to_contain_text("0 of 8 are at or above")
+    expect(handle).to_be_focused()
+    tab.keyboard.press("Home")
+    expect(handle).to_have_attribute("aria-valuenow", "0.0")
+    expect(tab.locator(".st-key-distribution")).to_contain_text("8 of 8 are at or above")
     expect(tab.locator(".st-key-shown")).to_contain_text("Above cut-off")
 
 

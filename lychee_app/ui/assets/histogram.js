@@ -18,6 +18,8 @@ const valueAt = (edges, share) => {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = rootOf(parentElement);
+  const focused = root.getRootNode().activeElement?.closest?.(".cut, .slot");
+  const again = focused && root.contains(focused) ? focused.dataset.bin ?? "cut" : null;
   root.replaceChildren();
   const { edges, counts, points, words } = data;
   const n = counts.length, top = Math.max(1, ...counts);
@@ -44,6 +46,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     bar.onclick = () => setTriggerValue("bar", k === data.selected ? -1 : k);
     return bar;
   });
+  bars[again]?.focus();
   const axis = root.appendChild(make("div", "axis"));
   const every = Math.ceil(n / 8);
   data.ticks.forEach((tick, k) => {
@@ -96,7 +99,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     };
   };
   cut.onkeydown = (event) => {
-    const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 5, PageDown: -5 }[event.key];
+    const whole = 10 ** data.digits * (edges[n] - edges[0]);
+    const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 5, PageDown: -5, Home: -whole, End: whole };
+    const step = steps[event.key];
     if (!step) return;
     event.preventDefault();
     event.stopPropagation();
@@ -107,5 +112,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     timer = setTimeout(send, 350);
   };
   draw();
+  if (again === "cut") cut.focus({ preventScroll: true });
   return () => clearTimeout(timer);
 }
