@@ -15,29 +15,45 @@ from lychee_app.errors import QueryError
 MAX_CHARACTERS = 2000
 MAX_ELEMENTS = 12
 
-# Asking words around the noun phrase. Longer alternatives first: the first that fits is taken.
-_VERB_ZH = r"(?:找到|找出|寻找|查找|搜索|搜一下|搜|挑选出?|挑出|挑|选出|选|来|要|看看|找)"
+# Asking words around the noun phrase. Longer alternatives first: the first that fits is taken. A word that
+# also begins a thing ("see saw", 来宾) asks only where what is around it says so.
 _MEASURE_ZH = r"(?:[一两三几]?[张幅些]|一点)\s*(?:关于|有关|带有|含有|包含|有)?"
+_ASK_ZH = r"(?:找到|找出|寻找|查找|搜索|搜一下|挑选出?|挑出|选出|看看|找(?!零))"
+_WORD_ZH = (
+    r"(?:搜(?![救查捕身])|挑(?![战剔食衅夫])|选(?![举民秀美票拔])"
+    r"|来(?![自宾客访源电信往])|要(?![求塞素闻害]))"
+)
+_VERB_ZH = rf"(?:{_ASK_ZH}|{_WORD_ZH})"
+_COUNTED_ZH = rf"(?=(?:一下)?\s*{_MEASURE_ZH})"
+_FOR_US_ZH = (
+    rf"(?:(?:给我(?![们的])|我们?想要|我们?要(?![求塞素闻害]))\s*{_VERB_ZH}?"
+    rf"|(?:[帮给替为]我们?|帮忙|我们?想)\s*{_VERB_ZH})"
+)
 _FILLER_ZH_HEAD = re.compile(
-    rf"^(?:(?:请你?|麻烦你?|能不能|可不可以|可以)?\s*(?:帮我|给我|替我|为我|帮忙|我想要?|我要)\s*{_VERB_ZH}?"
-    rf"|(?:请你?|麻烦你?)\s*{_VERB_ZH}|{_VERB_ZH}(?=(?:一下)?\s*{_MEASURE_ZH}))"
+    rf"^(?:(?:请你?|麻烦你?|能不能|可不可以|可以)?\s*{_FOR_US_ZH}"
+    rf"|(?:请你?|麻烦你?)\s*{_ASK_ZH}|(?:请你?|麻烦你?)?\s*{_VERB_ZH}{_COUNTED_ZH})"
     rf"\s*(?:一下)?\s*(?:{_MEASURE_ZH})?\s*"
 )
-# At the end of the query or of one of its parts, where something of the part is left.
-_FILLER_ZH_TAIL = re.compile(
-    r"(?<=[^\s+＋,，、;；])\s*(?:的\s*(?:图片|照片|图像|相片|画面|图)|图片|照片|图像|相片)(?:\s*[吧吗呢啊])?"
-    r"(?=\s*(?:[+＋,，、;；]|$))"
+# At the end of the query or of one of its parts, where something of the part is left. 老照片 is a thing:
+# without 的 a word for images goes only where the query began by asking, and 照片 stays.
+_PART_END_ZH = r"(?:\s*[吧吗呢啊])?(?=\s*(?:[+＋,，、;；]|$))"
+_FILLER_ZH_TAIL = re.compile(rf"(?<=[^\s+＋,，、;；])\s*的\s*(?:图片|照片|图像|相片|画面|图){_PART_END_ZH}")
+_FILLER_ZH_NOUN = re.compile(rf"(?<=[^\s+＋,，、;；])\s*(?:图片|图像){_PART_END_ZH}")
+_POLITE_EN = r"(?:please|(?:can|could|would) you|i(?:'d| would)? (?:want|like|need) to|help me(?: to)?)\s+"
+_WISH_EN = r"i(?:'d| would)? (?:want|like|need)\s+"
+_ARTICLE_EN = r"(?:an?|the|some|any|all)\s+"
+_IMAGES_EN = r"(?:images?|photos?|pictures?|pics?)\s+(?:of|with|showing|that shows?)\s+"
+_VERB_EN = (
+    r"(?:(?:find|search for|look for)\s+(?:me\s+)?|(?:show|get|give|pick)\s+me\s+(?!up\b)"
+    rf"|(?:show|get|pick|see|search)\s+(?={_ARTICLE_EN}|{_IMAGES_EN})|give\s+(?=(?:{_ARTICLE_EN})?{_IMAGES_EN}))"
 )
 _FILLER_EN_HEAD = re.compile(
-    r"^(?:please\s+|can you\s+|could you\s+|would you\s+|i(?:'d| would)? (?:want|like|need)(?: to)?\s+)*"
-    r"(?:(?:help me|find|show|get|give|search for|search|look for|pick|see)(?:\s+me)?\s+)+"
-    r"(?:(?:an?|the|some|any|all)\s+)?"
-    r"(?:(?:images?|photos?|pictures?|pics?)\s+(?:of|with|showing|that shows?)\s+)?"
-    r"(?:(?:an?|the|some)\s+)?",
+    rf"^(?:(?:{_POLITE_EN}|{_WISH_EN})*{_VERB_EN}|(?:{_POLITE_EN})+(?:show|see|search|pick)\s+)(?:{_VERB_EN})*"
+    rf"(?:{_ARTICLE_EN})?(?:{_IMAGES_EN})?(?:(?:an?|the|some)\s+)?",
     re.IGNORECASE,
 )
 _FILLER_EN_NOUN = re.compile(
-    r"^(?:an?\s+|the\s+|some\s+)?(?:images?|photos?|pictures?|pics?)\s+(?:of|with|showing)\s+(?:(?:an?|the|some)\s+)?",
+    rf"^(?:(?:an?|the|some)\s+)?{_IMAGES_EN}(?:(?:an?|the|some)\s+)?",
     re.IGNORECASE,
 )
 _FILLER_EN_TAIL = re.compile(r"[,\s]+please[.!]?$", re.IGNORECASE)
@@ -90,7 +106,8 @@ def drop_filler(text: str) -> str:
     """Takes asking words off both ends: "find me a photo of a black cat, please" -> "black cat"."""
     zh = _FILLER_ZH_HEAD.sub("", text)
     if zh != text or language(text) == "zh":
-        text = _FILLER_ZH_TAIL.sub("", zh)
+        asked, text = zh != text, _FILLER_ZH_TAIL.sub("", zh)
+        text = _FILLER_ZH_NOUN.sub("", text) if asked else text
     text = _FILLER_EN_TAIL.sub("", text)
     text = _FILLER_EN_HEAD.sub("", text)
     return _FILLER_EN_NOUN.sub("", text).strip()

@@ -25,6 +25,81 @@ def test_what_is_sent_keeps_the_noun_phrases(typed: str, sent: str) -> None:
     assert query.clean(typed) == sent
 
 
+@pytest.mark.parametrize(
+    "thing",
+    [
+        "see saw",
+        "get well card",
+        "show jumping horse",
+        "give way sign",
+        "pick axe",
+        "pick up truck",
+        "pick me up coffee",
+        "search and rescue dog",
+        "help me sign",
+        "searchlight",
+        "findings on a whiteboard",
+        "来宾签到台",
+        "请来宾入座的牌子",
+        "挑战者号航天飞机",
+        "请勿触摸标志",
+        "帮忙的志愿者",
+        "给我们唱歌的女孩",
+        "给我的信",
+        "我想你",
+        "我要求退款的牌子",
+        "搜救犬",
+        "要塞",
+        "老照片",
+        "黑白照片墙",
+        "毕业照片",
+        "卫星图片",
+    ],
+)
+def test_a_thing_that_begins_or_ends_like_a_request_is_sent_whole(thing: str) -> None:
+    assert query.clean(thing) == thing
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("find red car", "red car"),
+        ("find me a photo of a black cat", "black cat"),
+        ("find a photo with a dog", "dog"),
+        ("search for a red car", "red car"),
+        ("search for red cars", "red cars"),
+        ("look for the moon", "moon"),
+        ("show me dogs", "dogs"),
+        ("show a see saw", "see saw"),
+        ("Show me a pick axe", "pick axe"),
+        ("show pictures of cats", "cats"),
+        ("give me some photos of cats", "cats"),
+        ("give photos of cats", "cats"),
+        ("get me the red one", "red one"),
+        ("pick all photos with a dog", "dog"),
+        ("see the sea", "sea"),
+        ("please show red cars", "red cars"),
+        ("I want to see dogs", "dogs"),
+        ("could you please help me find a see saw, please", "see saw"),
+        ("find get well card", "get well card"),
+        ("给我红色的车", "红色的车"),
+        ("我要红色沙发", "红色沙发"),
+        ("我想要一张猫的照片", "猫"),
+        ("我想找黑猫", "黑猫"),
+        ("请找黑猫", "黑猫"),
+        ("请来一张猫的图", "猫"),
+        ("来几张猫的图片", "猫"),
+        ("帮我选手机壳的图片", "手机壳"),
+        ("帮我们找一张黑猫的照片", "黑猫"),
+        ("帮我找一张老照片", "老照片"),
+        ("麻烦你帮我挑选出有狗的图片", "有狗"),
+        ("能不能帮我找几张红苹果图片", "红苹果"),
+    ],
+)
+def test_words_that_ask_are_not_sent(typed: str, sent: str) -> None:
+    assert query.clean(typed) == sent
+
+
 def test_each_step_can_be_switched_off() -> None:
     typed = "Find me a  Black Cat"
     assert query.clean(typed, query.Steps(lower_case=False)) == "Black Cat"
