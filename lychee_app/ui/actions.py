@@ -162,6 +162,8 @@ def _carry_out(here: Here, planned: Plan) -> None:
         if done.action == "move":
             store.relocate(done.run_id, done.paths)
     except LycheeError as error:
+        decide.recover(store)
+        state.forget_orders()
         return state.tell(error)
     state.forget_orders()
     lost = len(done.left_out) - len(planned.left_out)

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lychee_app import decide
+from lychee_app.errors import StoreError
 from lychee_app.records import Cutoff, Run, Status
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from tests.fakes import picture
+from lychee_app.ui.services import opened
+from tests.fakes import FakeScorer, picture
 
 APP = str(Path(__file__).with_name("colour_app.py"))
 COLOURS = ["blue", "red", "green", "red"]
@@ -335,10 +338,8 @@ def test_two_queries_over_the_same_images_are_compared(page: AppTest, store: Sto
     assert not at.exception
 
 
-def test_a_folder_of_this_machine_is_ranked_where_it_lies(
-    page: AppTest, store: Store, tmp_path: Path
-) -> None:
-    folder = tmp_path / "pictures"
+def ranked_folder(page: AppTest, store: Store, folder: Path) -> tuple[AppTest, Run]:
+    """A folder of this machine with a red and a blue picture."""
     folder.mkdir()
     for name, data, _ in files("red", "blue"):
         (folder / name).write_bytes(data)
@@ -346,14 +347,25 @@ def test_a_folder_of_this_machine_is_ranked_where_it_lies(
     page.text_input(key="path").set_value(str(folder)).run()
     page.text_area(key="query").set_value("red").run()
     page.button(key="rank").click().run()
-    at, run = finished(page, store)
-    assert [Path(row.path or "").name for row in run.images] == ["0-red.png", "1-blue.png"]
+    return finished(page, store)
+
+
+def planned_move(at: AppTest, target: Path) -> AppTest:
+    """Of the best image; nothing is touched yet."""
     at.segmented_control(key="place").set_value("decide").run()
     at.button(key="key-pick").click().run()
-    target = tmp_path / "best"
     at.segmented_control(key="carry-how").set_value("move").run()
     at.text_input(key="carry-to").set_value(str(target)).run()
-    at.button(key="carry-plan").click().run()
+    return at.button(key="carry-plan").click().run()
+
+
+def test_a_folder_of_this_machine_is_ranked_where_it_lies(
+    page: AppTest, store: Store, tmp_path: Path
+) -> None:
+    folder, target = tmp_path / "pictures", tmp_path / "best"
+    at, run = ranked_folder(page, store, folder)
+    assert [Path(row.path or "").name for row in run.images] == ["0-red.png", "1-blue.png"]
+    at = planned_move(at, target)
     assert (folder / "0-red.png").exists(), "nothing is touched before it is confirmed"
     at.button(key="carry-do").click().run()
     assert (target / "0-red.png").exists()
@@ -361,6 +373,35 @@ def test_a_folder_of_this_machine_is_ranked_where_it_lies(
     at.button(key="take-back-0").click().run()
     assert (folder / "0-red.png").exists()
     assert not at.exception
+
+
+def test_a_move_that_fails_half_way_leaves_no_dead_path(
+    page: AppTest, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, target = tmp_path / "pictures", tmp_path / "best"
+    at, run = ranked_folder(page, store, folder)
+    at = planned_move(at, target)
+    whole = decide.carry_out
+
+    def full(plan: decide.Plan, journal_folder: Path) -> decide.Done:
+        whole(plan, journal_folder)
+        raise StoreError("The disk is full.", code="store-journal")
+
+    monkeypatch.setattr(decide, "carry_out", full)
+    at.button(key="carry-do").click().run()
+    assert store.sources(run.id)[0][1].path == target / "0-red.png"
+    assert "The disk is full." in html(at)
+    assert not at.exception
+
+
+def test_a_page_that_is_opened_after_a_crash_finds_what_was_moved(
+    page: AppTest, store: Store, tmp_path: Path, settings: Settings
+) -> None:
+    folder, target = tmp_path / "pictures", tmp_path / "best"
+    _, run = ranked_folder(page, store, folder)
+    decide.carry_out(decide.plan(run, [0], store.sources(run.id), target, "move"), store.moves_folder)
+    opened(settings, lambda name, chosen: FakeScorer()).store.close()
+    assert store.load(run.id).images[0].path == str(target / "0-red.png")
 
 
 def test_a_path_that_is_not_there_is_told(page: AppTest, tmp_path: Path) -> None:
