@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import streamlit as st
@@ -16,6 +17,7 @@ from lychee_app.ui.state import Here, Standing
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 Way = Literal["files", "folder", "path"]
+UPLOADERS: tuple[Way, ...] = ("files", "folder")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,12 @@ def draw(here: Here, standing: Standing | None) -> Pile:
     of_run = tuple(standing.order.sources.values()) if standing else ()
     ways: list[Way] = ["files", "folder", "path"] if on_loopback() else ["files", "folder"]
     way = one_of(t("images"), ways, lambda way: t(f"way.{way}"), key="way", show_label=True, width="stretch")
-    new = _named(here) if way == "path" else _dropped(here, way)
+    # All ways are drawn and all but one hidden: Streamlit forgets what lies in a field that is not drawn.
+    style.hide(*(_key(other) for other in ways if other != way))
+    _uploaders(here)
+    if "path" in ways:
+        _path_field(here)
+    new = _named(here) if way == "path" else _dropped(here)
     pile = Pile(of_run, tuple(new))
     if pile.count:
         faint(t("pile.both" if pile.of_run and pile.new else "pile", n=pile.count, new=len(pile.new)))
@@ -54,21 +61,34 @@ def on_loopback() -> bool:
     return st.get_option("server.address") in LOOPBACK
 
 
-def taken(run_id: str) -> None:
-    """What lies in the uploader now belongs to the run; only what comes later is new."""
-    ids = {upload.file_id for upload in _uploads()}
-    paths = {st.session_state.get("path", "")}
+def taken(run_id: str, former_id: str | None) -> None:
+    """What was new belongs to the run now, as does what the former had; only what comes later is new."""
+    ids, paths = _taken(former_id)
+    if st.session_state["way"] == "path":
+        paths = paths | {_path()}
+    else:
+        ids = ids | {upload.file_id for upload in _uploads()}
     st.session_state["taken"] = (run_id, ids, paths)
 
 
-def _dropped(here: Here, way: Way) -> Sequence[Source]:
+def _uploaders(here: Here) -> None:
     style.uploader(here.t("upload.choose"), here.t("upload.drop"))
-    st.file_uploader(
-        here.t(f"way.{way}.label"),
-        accept_multiple_files="directory" if way == "folder" else True,
-        key=_uploader_key(way),
-        label_visibility="collapsed",
+    for way in UPLOADERS:
+        st.file_uploader(
+            here.t(f"way.{way}.label"),
+            accept_multiple_files="directory" if way == "folder" else True,
+            key=_key(way),
+            label_visibility="collapsed",
+        )
+
+
+def _path_field(here: Here) -> None:
+    st.text_input(
+        here.t("path"), key=_key("path"), placeholder=here.t("path.placeholder"), help=here.t("path.help")
     )
+
+
+def _dropped(here: Here) -> Sequence[Source]:
     already = _taken(here.run_id)[0]
     return [
         Source(upload.name, data=upload.getvalue()) for upload in _uploads() if upload.file_id not in already
@@ -77,14 +97,16 @@ def _dropped(here: Here, way: Way) -> Sequence[Source]:
 
 def _uploads() -> list:
     """What lies in both uploaders; switching between them loses nothing."""
-    return [
-        upload for way in ("files", "folder") for upload in st.session_state.get(_uploader_key(way)) or []
-    ]
+    return [upload for way in UPLOADERS for upload in st.session_state.get(_key(way)) or []]
 
 
-def _uploader_key(way: str) -> str:
-    """A new key empties the uploader."""
-    return f"uploads:{way}:{st.session_state.get('fresh', 0)}"
+def _path() -> str:
+    return st.session_state.get(_key("path"), "").strip()
+
+
+def _key(way: Way) -> str:
+    """Of the field. A new key empties an uploader."""
+    return way if way == "path" else f"uploads:{way}:{st.session_state.get('fresh', 0)}"
 
 
 def _taken(run_id: str | None) -> tuple[set[str], set[str]]:
@@ -93,9 +115,7 @@ def _taken(run_id: str | None) -> tuple[set[str], set[str]]:
 
 
 def _named(here: Here) -> Sequence[Source]:
-    path = st.text_input(
-        here.t("path"), key="path", placeholder=here.t("path.placeholder"), help=here.t("path.help")
-    ).strip()
+    path = _path()
     if not path or path in _taken(here.run_id)[1]:
         return []
     try:
@@ -114,7 +134,7 @@ def _other() -> None:
     """Starts afresh with other images; the query stays."""
     st.session_state["fresh"] = st.session_state.get("fresh", 0) + 1
     st.session_state.pop("taken", None)
-    st.session_state["path"] = ""
+    st.session_state[_key("path")] = ""
     state.open_run(None)
 
 
@@ -124,11 +144,22 @@ def demo(here: Here) -> None:
 
     try:
         folder = here.services.settings.data_folder / "demo-gallery"
-        demo.write_gallery(folder)
+        _write_gallery(folder)
         question = query.ask(demo.GALLERY_QUERY)
         sources = pipeline.sources_of([folder])
         run_id = here.services.jobs.start(question, sources, here.services.settings, model="demo")
     except LycheeError as error:
         return state.tell(error)
-    st.session_state["model"] = st.session_state["asked_model"] = "demo"
+    st.session_state["model"] = "demo"
     state.open_run(run_id)
+
+
+def _write_gallery(folder: Path) -> None:
+    """Raises LycheeError where the folder cannot be written."""
+    from lychee_app import demo
+
+    try:
+        demo.write_gallery(folder)
+    except OSError as error:
+        message = f"{folder} cannot be written: {error.strerror or error}. Make room or set LYCHEE_HOME."
+        raise LycheeError(message, code="gallery") from error

@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from lychee_app import decide
+from lychee_app.errors import CheckpointError
 from lychee_app.jobs import Jobs, OpenScorer
+from lychee_app.model import checkpoints
 from lychee_app.model.checkpoints import CheckpointStatus
+from lychee_app.model.layout import PixelLayout, budget
 from lychee_app.records import Scorer
 from lychee_app.settings import Settings
 from lychee_app.store import Store
@@ -32,14 +35,27 @@ class Shelf:
                 self._thread.start()
             return self._found
 
+    def resolved(self, name: str) -> str:
+        """What "auto" stands for, as far as is known; any other name is itself."""
+        return self.automatic if name == "auto" else name
+
+    def tokens(self, name: str, most: int) -> int:
+        """How many image tokens that model takes where at most `most` are asked for: its own limits go first.
+
+        `most` itself where the model is not on this machine.
+        """
+        try:
+            own = budget(PixelLayout.read(checkpoints.locate(self.resolved(name), self._settings)))
+        except CheckpointError:
+            return most
+        return max(own.min_tokens, min(own.max_tokens, most))
+
     def look_again(self) -> None:
         """After a download."""
         with self._lock:
             self._thread = self._found = None
 
     def _look(self) -> None:
-        from lychee_app.model import checkpoints
-
         found, chosen = checkpoints.available(self._settings), checkpoints.automatic(self._settings)
         with self._lock:
             self._found, self.automatic = found, chosen

@@ -177,7 +177,7 @@ def _advanced(here: Here, run: Run | None) -> Settings:
 def _start(here: Here, asked: Asked, standing: Standing | None) -> None:
     """One button whose words say what it will do."""
     label, ready = _what(here, asked, standing)
-    again = standing is not None and not asked.pile.new and _same(asked, standing.run)
+    again = standing is not None and not asked.pile.new and _same(here, asked, standing.run)
     kind = "secondary" if again else "primary"
     pressed = st.button(label, type=kind, width="stretch", disabled=not ready, key="rank")
     if pressed and asked.question is not None:
@@ -192,34 +192,42 @@ def _what(here: Here, asked: Asked, standing: Standing | None) -> tuple[str, boo
         return t("start.no_query"), False
     if not pile.count:
         return t("start.no_images"), False
-    if _only_adds(asked, standing):
+    if _only_adds(here, asked, standing):
         return t("start.add", n=len(pile.new)), True
-    if standing and not pile.new and _same(asked, standing.run):
+    if standing and not pile.new and _same(here, asked, standing.run):
         return t("start.again", n=pile.count), True
     return t("start.rank", n=pile.count), True
 
 
-def _same(asked: Asked, run: Run) -> bool:
+def _same(here: Here, asked: Asked, run: Run) -> bool:
     """Whether the run already answers what is asked."""
     question = asked.question
-    chosen = st.session_state.get("asked_model")
     return question is not None and (
         (question.sent, question.sent_not, question.elements) == (run.sent_query, run.sent_not, run.elements)
         and (asked.mode, asked.settings.instruction) == (run.mode, run.instruction)
-        and (chosen in (None, asked.model) or asked.model == run.model)
+        and _by_the_same_model(here, asked, run)
     )
 
 
-def _only_adds(asked: Asked, standing: Standing | None) -> bool:
+def _by_the_same_model(here: Here, asked: Asked, run: Run) -> bool:
+    """The model itself, and how large it is given an image. A run is asked for more than its model takes, and
+    keeps what it took once the model was open."""
+    shelf, tokens = here.services.shelf, asked.settings.max_image_tokens
+    return shelf.resolved(asked.model) == shelf.resolved(run.model) and (
+        run.max_image_tokens in (tokens, shelf.tokens(run.model, tokens))
+    )
+
+
+def _only_adds(here: Here, asked: Asked, standing: Standing | None) -> bool:
     """The same question with more images: only those are scored."""
-    return bool(standing and asked.pile.of_run and asked.pile.new and _same(asked, standing.run))
+    return bool(standing and asked.pile.of_run and asked.pile.new and _same(here, asked, standing.run))
 
 
 def _begin(here: Here, asked: Asked, standing: Standing | None) -> None:
     jobs = here.services.jobs
     assert asked.question is not None
     try:
-        if standing and _only_adds(asked, standing):
+        if standing and _only_adds(here, asked, standing):
             run_id = standing.run.id
             jobs.add(run_id, asked.pile.new, asked.settings)
         else:
@@ -229,8 +237,7 @@ def _begin(here: Here, asked: Asked, standing: Standing | None) -> None:
     except LycheeError as error:
         state.tell(error)
         st.rerun()
-    st.session_state["asked_model"] = asked.model
-    images.taken(run_id)
+    images.taken(run_id, here.run_id)
     st.session_state["followed"] = run_id
     state.open_run(run_id)
     st.rerun()

@@ -1,6 +1,7 @@
 """How the page looks: its title, its style sheet, and our own components with theirs."""
 
 import base64
+import re
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,12 @@ def draw(title: str) -> None:
 def uploader(choose: str, drop: str) -> None:
     """Words for the upload field, whose own are English only. They are the page's, never from outside."""
     st.html(f"<style>:root {{ --ly-choose: '{choose}'; --ly-drop: '{drop}'; }}</style>")
+
+
+def hide(*keys: str) -> None:
+    """Leaves the elements of these keys out of sight; what was put into them stays there."""
+    classes = ", ".join(f".st-key-{re.sub('[^a-zA-Z0-9_-]', '-', key)}" for key in keys)
+    st.html(f"<style>{classes} {{ display: none; }}</style>")
 
 
 @cache

@@ -1,0 +1,89 @@
+"""What counts as the same question: new images join a run only where model and budget are the run's."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lychee_app.records import Run
+from lychee_app.settings import Settings
+from lychee_app.store import Store
+from lychee_app.ui.services import Shelf
+from tests.ui import test_page
+from tests.ui.test_page import COLOURS, files, finished
+
+page, store = test_page.page, test_page.store
+
+
+def ranked(at: AppTest, store: Store) -> tuple[AppTest, Run]:
+    """A run of four, and two more images that wait."""
+    uploader = at.file_uploader[0].set_value(files(*COLOURS))
+    lying_there = uploader._files
+    assert isinstance(lying_there, list)
+    at.run()
+    at.text_area(key="query").set_value("red").run()
+    at.button(key="rank").click().run()
+    at, run = finished(at, store)
+    more = [(f"new{n}", *one) for n, one in enumerate(files("red", "blue", first=9))]
+    at.file_uploader[0]._files = [*lying_there, *more]
+    return at.run(), run
+
+
+def picked(at: AppTest, model: str) -> AppTest:
+    at.session_state["model"] = model
+    return at.run()
+
+
+def test_images_for_another_model_make_a_run_of_its_own(page: AppTest, store: Store) -> None:
+    at, first = ranked(page, store)
+    assert at.button(key="rank").label == "Score the 2 new images"
+    picked(at, "tests/other")
+    assert at.button(key="rank").label == "Rank 6 images"
+    at.button(key="rank").click().run()
+    _, second = finished(at, store)
+    assert (second.model, second.total) == ("tests/other", 6)
+    assert store.load(first.id).total == 4
+
+
+def test_auto_is_the_model_it_stands_for(page: AppTest, store: Store) -> None:
+    at, run = ranked(page, store)
+    assert run.model == "demo"
+    for name in ("demo", "auto"):
+        assert picked(at, name).button(key="rank").label == "Score the 2 new images"
+
+
+def test_a_run_opened_again_is_compared_with_the_picker(page: AppTest, store: Store) -> None:
+    picked(page, "tests/other")
+    _, run = ranked(page, store)
+    again = AppTest.from_file(test_page.APP, default_timeout=30)
+    again.query_params["lang"], again.query_params["run"] = "en", run.id
+    again.run()
+    assert again.button(key="rank").label == "Rank 4 images"
+    assert picked(again, "tests/other").button(key="rank").label == "Rank 4 images again"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "label"),
+    [(49, "Score the 2 new images"), (2000, "Score the 2 new images"), (20, "Rank 6 images")],
+)
+def test_a_budget_over_the_models_own_is_the_same_and_a_lower_one_is_not(
+    page: AppTest, store: Store, tokens: int, label: str
+) -> None:
+    at, run = ranked(page, store)
+    assert run.max_image_tokens == 49
+    at.number_input(key="tokens").set_value(tokens).run()
+    assert at.button(key="rank").label == label
+
+
+def test_another_budget_is_what_the_new_run_has(page: AppTest, store: Store) -> None:
+    at, first = ranked(page, store)
+    at.number_input(key="tokens").set_value(20).run()
+    at.button(key="rank").click().run()
+    _, second = finished(at, store)
+    assert (first.max_image_tokens, second.max_image_tokens) == (49, 20)
+    assert second.total == 6
+
+
+def test_a_model_that_is_not_here_is_taken_at_the_budget_asked_for(settings: Settings) -> None:
+    shelf = Shelf(settings)
+    assert [shelf.tokens("demo", most) for most in (4, 30, 1280)] == [16, 30, 49]
+    assert shelf.tokens("tests/nowhere", 1280) == 1280
+    assert shelf.resolved("auto") == "demo"
