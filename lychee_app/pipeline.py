@@ -310,6 +310,8 @@ def _bare(candidate: Candidate) -> Scored:
         notes=candidate.notes,
         width_px=candidate.width_px,
         height_px=candidate.height_px,
+        seen_width_px=candidate.image.width,
+        seen_height_px=candidate.image.height,
         thumbnail=candidate.thumbnail,
     )
 

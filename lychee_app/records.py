@@ -123,7 +123,8 @@ class Scored:
 
     `score` and `elements` are 0 to 10, unrounded. In judge mode `score` is 10 * p_yes; with a "not" text,
     p_yes is that of "the query and not that". In explain mode `score` is the number read at `span` of
-    `reply.text`, and margin and p_yes are None.
+    `reply.text`, and margin and p_yes are None. The model was given the image at `seen_width_px` x
+    `seen_height_px`; both are 0 where that was not kept.
     """
 
     upload_index: int
@@ -142,6 +143,8 @@ class Scored:
     seconds: float = 0.0
     width_px: int = 0
     height_px: int = 0
+    seen_width_px: int = 0
+    seen_height_px: int = 0
     thumbnail: bytes = b""
     path: str | None = None
 

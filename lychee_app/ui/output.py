@@ -1,13 +1,14 @@
 """Model output: what the model was sent, what it said word for word, and where the score was read."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from lychee_app.errors import LycheeError
-from lychee_app.records import ImageBudget, Reply, Run, Scored
+from lychee_app.records import Reply, Run, Scored
 from lychee_app.ui import pictures, style
-from lychee_app.ui.shown import escaped, faint, notice, one_decimal
+from lychee_app.ui.shown import escaped, faint, media_url, notice, one_decimal
 from lychee_app.ui.state import Here, Standing
 
 
@@ -115,15 +116,20 @@ def record(row: Scored, reply: Reply) -> str:
 
 def _seen(here: Here, standing: Standing, row: Scored, where: str) -> None:
     """The image at the size the model was given, where hidden text may show that the original hides."""
-    source = standing.order.sources.get(row.upload_index)
-    if source is None or not st.toggle(here.t("output.seen"), key=f"seen-{where}-{row.upload_index}"):
+    t, source = here.t, standing.order.sources.get(row.upload_index)
+    if source is None or (row.reply is None and not row.seen_width_px):
         return
-    budget = ImageBudget(max_tokens=standing.run.max_image_tokens)
+    if not st.toggle(t("output.seen"), key=f"seen-{where}-{row.upload_index}"):
+        return
+    if not row.seen_width_px:
+        return notice(t("output.seen.unknown"), "calm")
     try:
-        picture = pictures.as_seen(source, row.sha256, budget, here.services.settings)
+        picture = pictures.as_seen(source, row, standing.run.max_image_tokens, here.services.settings)
     except LycheeError as error:
-        return notice(here.t.error(error), "bad")
-    st.image(picture)
+        return notice(t.error(error), "bad")
+    # Not st.image, which turns all but PNG into JPEG.
+    st.html(f'<img class="ly-seen" src="{escaped(media_url(picture))}" alt="{escaped(row.name)}">')
+    faint(t("output.seen.size", width=row.seen_width_px, height=row.seen_height_px))
     return None
 
 
@@ -151,9 +157,10 @@ def _explain(here: Here, standing: Standing, row: Scored, where: str) -> None:
 def _ask(here: Here, standing: Standing, row: Scored, kept: dict[tuple[str, int], Reply]) -> None:
     source = standing.order.sources[row.upload_index]
     run, services = standing.run, here.services
+    settings = replace(services.settings, max_image_tokens=run.max_image_tokens)
     try:
         kept[run.id, row.upload_index] = services.jobs.explain(
-            run.model, (row.upload_index, source), run.sent_query, services.settings
+            run.model, (row.upload_index, source), run.sent_query, settings
         )
     except LycheeError as error:
         notice(here.t.error(error), "bad")

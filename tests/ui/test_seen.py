@@ -1,0 +1,132 @@
+"""The image as the model saw it: the very pixels, at the size they had, whatever made them that size."""
+
+import io
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from lychee_app import pipeline, query
+from lychee_app.errors import OutOfMemory
+from lychee_app.jobs import Jobs
+from lychee_app.records import Candidate, ImageBudget, Scored, ScorerInfo, Source
+from lychee_app.settings import Settings
+from lychee_app.store import Store, rows
+from lychee_app.ui import pictures
+from tests.fakes import FakeScorer, picture
+from tests.rows import row
+from tests.ui import test_page
+from tests.ui.test_gallery import opened
+from tests.ui.test_page import html, rank
+
+page, store = test_page.page, test_page.store
+DEMO = ImageBudget(max_tokens=49, min_tokens=16)
+SIZES = [(64, 64), (30, 200), (120, 90), (700, 500), (1600, 1200)]
+
+
+class Watched(FakeScorer):
+    """Keeps the pixels it judged; memory runs out for images of more than `room` tokens."""
+
+    def __init__(self, budget: ImageBudget, room: int = 1 << 20) -> None:
+        super().__init__(info=ScorerInfo("demo", "f" * 16, "float32", "cpu", budget), before=self._watch)
+        self.room = room
+        self.pixels: list[np.ndarray] = []
+
+    def _watch(self, candidate: Candidate) -> None:
+        if candidate.tokens() > self.room:
+            raise OutOfMemory("no room", code="out-of-memory")
+        self.pixels.append(np.asarray(candidate.image))
+
+
+def judged(scorer: Watched, source: Source, settings: Settings) -> tuple[Scored, int]:
+    run = pipeline.rank(query.ask("red"), [source], scorer, settings)
+    return run.images[0], run.max_image_tokens
+
+
+def shown(source: Source, row: Scored, max_tokens: int, settings: Settings) -> np.ndarray:
+    data = pictures.as_seen(source, row, max_tokens, settings)
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+@pytest.mark.parametrize("budget", [DEMO, ImageBudget(), ImageBudget(1280, 64)], ids=str)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_it_is_shown_pixel_by_pixel(settings: Settings, size: tuple[int, int], budget: ImageBudget) -> None:
+    scorer, source = Watched(budget), Source("a.jpg", picture(size=size, kind="JPEG"))
+    scored, max_tokens = judged(scorer, source, settings)
+    assert np.array_equal(shown(source, scored, max_tokens, settings), scorer.pixels[-1])
+
+
+@pytest.mark.parametrize("room", [400, 150])
+def test_it_is_shown_as_small_as_memory_made_it(settings: Settings, room: int) -> None:
+    scorer, source = Watched(ImageBudget(600), room), Source("a.png", picture(size=(900, 700)))
+    scored, max_tokens = judged(scorer, source, settings)
+    assert scored.score is not None
+    assert scored.seen_width_px * scored.seen_height_px <= room * 28**2
+    assert np.array_equal(shown(source, scored, max_tokens, settings), scorer.pixels[-1])
+
+
+def test_the_size_outlasts_the_store(settings: Settings, tmp_path: Path) -> None:
+    scored, _ = judged(Watched(DEMO), Source("a.png", picture(size=(64, 64))), settings)
+    with Store.open(tmp_path / "kept") as store:
+        run = pipeline.draft_run(query.ask("red"), "judge", "demo", settings, total=1)
+        store.create(run)
+        store.add(run.id, scored)
+        assert store.load(run.id).images == (scored,)
+    assert (scored.seen_width_px, scored.seen_height_px) == (112, 112)
+
+
+def test_the_page_says_how_large_it_was(page: AppTest, store: Store) -> None:
+    at, _ = rank(page, store, "red", [("small.png", picture(size=(64, 64)), "image/png")])
+    at.session_state["output-card-0"] = at.session_state["seen-card-0"] = True
+    at.run()
+    assert "112 × 112 px" in html(at)
+    assert not at.exception
+
+
+def test_a_row_of_an_earlier_version_says_that_it_is_not_known(settings: Settings) -> None:
+    at = opened(settings, [row(0, 2.0)])
+    at.session_state["output-card-0"] = at.session_state["seen-card-0"] = True
+    at.run()
+    assert "Its size was not recorded" in html(at)
+    assert "ly-seen" not in html(at)
+
+
+def test_an_image_that_was_never_shown_to_the_model_is_not_offered(page: AppTest, store: Store) -> None:
+    at, _ = rank(page, store, "red", [("notes.png", b"these are notes", "image/png")])
+    at.session_state["output-card-0"] = True
+    at.run()
+    assert [one.key for one in at.toggle if (one.key or "").startswith("seen-")] == []
+
+
+def test_one_image_is_explained_at_the_size_it_was_judged_at(
+    page: AppTest, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    explain = Jobs.explain
+
+    def listening(self, model, candidate_source, text, settings):
+        asked.append(settings.max_image_tokens)
+        return explain(self, model, candidate_source, text, settings)
+
+    monkeypatch.setattr(Jobs, "explain", listening)
+    page.number_input(key="tokens").set_value(20).run()
+    at, run = rank(page, store, "red", [("large.png", picture(size=(640, 480)), "image/png")])
+    assert run.max_image_tokens == 20
+    at.session_state["output-card-0"] = True
+    at.run()
+    at.button(key="explain-card-0").click().run()
+    assert "It is red. Score: " in html(at)
+    assert asked == [20]
+
+
+def test_a_row_written_before_is_read_without_a_size() -> None:
+    written = json.loads(zlib.decompress(rows.pack_scored(row(0, 2.0))))
+    for name in ("seen_width_px", "seen_height_px"):
+        del written[name]
+    read = rows.unpack_scored(zlib.compress(json.dumps(written).encode()), None, {})
+    assert read == row(0, 2.0)
+    assert (read.seen_width_px, read.seen_height_px) == (0, 0)
