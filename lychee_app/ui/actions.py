@@ -1,6 +1,8 @@
 """What is done with a run's answer: files to download, names to paste, images to copy or move."""
 
 import tempfile
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -8,13 +10,17 @@ import streamlit as st
 from lychee_app import analysis, decide, export
 from lychee_app.decide import Action, Done, Plan
 from lychee_app.errors import LycheeError
-from lychee_app.records import Decision
+from lychee_app.records import Decision, Source
 from lychee_app.ui import state, style
 from lychee_app.ui.choice import one_of
 from lychee_app.ui.findings import sentence
 from lychee_app.ui.images import on_loopback
 from lychee_app.ui.shown import escaped, faint, notice
 from lychee_app.ui.state import Here, Standing
+
+LEFT_OUT_FILE = "left-out.txt"
+"""In the ZIP, where picks are missing from it: which, and why."""
+MOST_NAMES = 8
 
 
 @st.fragment(key="actions")
@@ -54,7 +60,7 @@ def _downloads(here: Here, standing: Standing) -> None:
         )
     columns[3].download_button(
         t("export.zip", n=len(picks)),
-        data=lambda: _zip(standing),
+        data=lambda: zipped(here, standing),
         file_name=f"{stem}.zip",
         key="export-zip",
         mime="application/zip",
@@ -73,6 +79,20 @@ def _downloads(here: Here, standing: Standing) -> None:
         style.component("copy")(key="export-names", data=data)
     if not picks:
         faint(t("export.no_picks"))
+    _tell_gone(here, [row.name for row in rows if _is_gone(standing.order.sources.get(row.upload_index))])
+
+
+def _tell_gone(here: Here, names: Sequence[str]) -> None:
+    if not names:
+        return
+    lines = [here.t("export.gone", n=len(names)), *names[:MOST_NAMES]]
+    if more := len(names) - len(names[:MOST_NAMES]):
+        lines.append(here.t("files.more", n=more))
+    notice("\n".join(lines), "warn")
+
+
+def _is_gone(source: Source | None) -> bool:
+    return source is None or (source.path is not None and not source.path.is_file())
 
 
 def _report(here: Here, standing: Standing) -> str:
@@ -81,10 +101,16 @@ def _report(here: Here, standing: Standing) -> str:
     return export.to_html(standing.run, standing.decisions, language=here.t.language, notes=notes)
 
 
-def _zip(standing: Standing) -> bytes:
+def zipped(here: Here, standing: Standing) -> bytes:
+    """The picks, and a list of those left out. In memory, where Streamlit keeps every download."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picks.zip"
-        export.write_zip(path, standing.run, standing.decided("pick"), standing.order.sources.items())
+        path, sources = Path(folder) / "picks.zip", standing.order.sources.items()
+        made = export.write_zip(path, standing.run, standing.decided("pick"), sources)
+        if made.left_out:
+            lines = [f"{one.name}: {here.t.reason(one.reason)}" for one in made.left_out]
+            text = "\n".join([here.t("export.left_out", n=len(lines)), *lines, ""])
+            with zipfile.ZipFile(path, "a") as archive:
+                archive.writestr(zipfile.ZipInfo(LEFT_OUT_FILE), text.encode("utf-8", "backslashreplace"))
         return path.read_bytes()
 
 

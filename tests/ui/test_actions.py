@@ -1,0 +1,98 @@
+"""The ZIP of the picks: what is missing from it is told on the page and in the archive."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lychee_app import pipeline, query
+from lychee_app.ranking import ranked
+from lychee_app.records import Run
+from lychee_app.settings import Settings
+from lychee_app.store import Store
+from lychee_app.ui import actions
+from lychee_app.ui.services import opened
+from lychee_app.ui.state import Here, Order, Standing
+from lychee_app.ui.words import Language, Words
+from tests.fakes import FakeScorer
+from tests.ui.test_page import APP, files, html
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, data, _ in files("red", "blue", "green"):
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def scored(folder: Path, settings: Settings) -> Run:
+    return pipeline.rank(query.ask("red"), pipeline.sources_of([folder]), FakeScorer(), settings)
+
+
+def archive(folder: Path, run: Run, settings: Settings, language: Language) -> zipfile.ZipFile:
+    """All images of the run picked."""
+    places = tuple(ranked(run.images))
+    by_index = {place.scored.upload_index: place for place in places}
+    order = Order(run, places, by_index, "margin", dict(enumerate(pipeline.sources_of([folder]))))
+    standing = Standing(order, None, -1, dict.fromkeys(by_index, "pick"), None)
+    here = Here(opened(settings), Words(language), run.id)
+    return zipfile.ZipFile(io.BytesIO(actions.zipped(here, standing)))
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "1 pick is missing from this ZIP:\n1-blue.png: the file has changed since it was scored\n"),
+        ("zh", "这个 ZIP 缺少 1 张选中图片：\n1-blue.png: 文件在打分之后被改动过。"),
+    ],
+)
+def test_a_pick_that_is_left_out_is_listed_in_the_archive(
+    folder: Path, settings: Settings, language: Language, said: str
+) -> None:
+    run = scored(folder, settings)
+    (folder / "1-blue.png").write_bytes((folder / "0-red.png").read_bytes())
+    with archive(folder, run, settings, language) as made:
+        assert len(made.namelist()) == 3
+        assert made.read(actions.LEFT_OUT_FILE).decode().startswith(said)
+        assert made.testzip() is None
+
+
+def test_an_archive_with_all_picks_holds_nothing_else(folder: Path, settings: Settings) -> None:
+    with archive(folder, scored(folder, settings), settings, "en") as made:
+        assert {name.rpartition("_")[2] for name in made.namelist()} == {
+            "0-red.png",
+            "1-blue.png",
+            "2-green.png",
+        }
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "1 pick is no longer there and will not be in the ZIP:\n1-blue.png"),
+        ("zh", "1 张选中图片的文件已不在，不会进入 ZIP：\n1-blue.png"),
+    ],
+)
+def test_a_pick_whose_file_is_gone_is_told_before_the_download(
+    folder: Path, settings: Settings, language: Language, said: str
+) -> None:
+    run = scored(folder, settings)
+    with Store.open(settings.data_folder) as store:
+        store.create(run, pipeline.sources_of([folder]))
+        for each in run.images:
+            store.add(run.id, each)
+            store.decide(run.id, each.upload_index, "pick")
+    at = AppTest.from_file(APP, default_timeout=30)
+    at.query_params["lang"], at.query_params["run"] = language, run.id
+    at.run()
+    at.segmented_control(key="place").set_value("decide").run()
+    assert "ZIP：" not in html(at)
+    assert "will not be in the ZIP" not in html(at)
+    (folder / "1-blue.png").unlink()
+    at.run()
+    assert said in html(at)
+    assert not at.exception
