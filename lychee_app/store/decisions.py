@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from lychee_app.records import Cutoff, Decision
 from lychee_app.store.database import Database
 from lychee_app.store.rows import read_cutoff, write_cutoff
+from lychee_app.store.runs import no_run
 
 
 class Decisions:
@@ -46,9 +47,12 @@ class Decisions:
         return restored
 
     def cutoff(self, run_id: str) -> Cutoff | None:
+        """Raises StoreError when there is no such run."""
         with self._database.reading() as db:
             row = db.execute("SELECT cutoff FROM runs WHERE id = ?", (run_id,)).fetchone()
-            return read_cutoff(row[0]) if row else None
+            if row is None:
+                raise no_run(run_id)
+            return read_cutoff(row[0])
 
     def set_cutoff(self, run_id: str, cutoff: Cutoff | None) -> None:
         with self._database.writing() as db:

@@ -153,6 +153,7 @@ class Store:
         return self._decisions.undo(run_id)
 
     def cutoff(self, run_id: str) -> Cutoff | None:
+        """Raises StoreError when there is no such run."""
         return self._decisions.cutoff(run_id)
 
     def set_cutoff(self, run_id: str, cutoff: Cutoff | None) -> None:

@@ -81,5 +81,6 @@ def _tools(here: Here, standing: Standing, index: int) -> None:
 
 def toggle(here: Here, index: int, kind: Decision, before: Decision | None) -> None:
     """Decides, or takes the same decision off."""
-    if here.run_id:
-        here.services.store.decide(here.run_id, index, None if before == kind else kind)
+    if run_id := here.run_id:
+        decision = None if before == kind else kind
+        state.tried(lambda: here.services.store.decide(run_id, index, decision))

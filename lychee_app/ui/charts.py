@@ -106,8 +106,8 @@ def _cut_dragged(here: Here, key: str, axis: Axis) -> None:
 
 
 def set_cut(here: Here, cutoff: Cutoff | None) -> None:
-    if here.run_id:
-        here.services.store.set_cutoff(here.run_id, cutoff)
+    if run_id := here.run_id:
+        state.tried(lambda: here.services.store.set_cutoff(run_id, cutoff))
         st.session_state["page"] = 1
         redraw.parts("findings", "distribution", "gallery")
 
@@ -146,7 +146,7 @@ def _cut_controls(here: Here, standing: Standing, axis: Axis) -> None:
             step=0.1,
             key=key,
             format=f"%.{DIGITS[axis]}f",
-            width=130,
+            width=150,
             placeholder=_set_at(here, standing.cutoff),
             on_change=lambda: _cut_typed(here, key, axis),
         )

@@ -135,8 +135,9 @@ def _pin(here: Here) -> None:
 def _decide(here: Here, decision: Decision) -> None:
     """Decides on the image in focus and goes on to the next."""
     standing = state.standing(here)
-    if here.run_id and standing:
-        here.services.store.decide(here.run_id, _focus(_order(standing)), decision)
+    if (run_id := here.run_id) and standing:
+        focus = _focus(_order(standing))
+        state.tried(lambda: here.services.store.decide(run_id, focus, decision))
         _go(here, 1)
         _decided()
 
@@ -148,7 +149,12 @@ def _decided() -> None:
 
 def _undo(here: Here) -> None:
     """Takes the last step back and shows the image it was about."""
-    if here.run_id and (restored := here.services.store.undo(here.run_id)):
+    if run_id := here.run_id:
+        state.tried(lambda: _undone(here, run_id))
+
+
+def _undone(here: Here, run_id: str) -> None:
+    if restored := here.services.store.undo(run_id):
         st.session_state["focus"] = next(iter(restored))
         _decided()
 
@@ -191,6 +197,6 @@ def _above(here: Here, standing: Standing) -> None:
 
 
 def _all(here: Here, indices: list[int], decision: Decision) -> None:
-    if here.run_id:
-        here.services.store.decide_all(here.run_id, dict.fromkeys(indices, decision))
+    if run_id := here.run_id:
+        state.tried(lambda: here.services.store.decide_all(run_id, dict.fromkeys(indices, decision)))
         _decided()

@@ -109,8 +109,7 @@ def _rename(here: Here, summary: RunSummary) -> None:
 
 
 def _renamed(here: Here, run_id: str, key: str) -> None:
-    _do(lambda: here.services.store.rename(run_id, st.session_state[key].strip()))
-    here.services.jobs.forget(run_id)
+    _do(lambda: here.services.jobs.rename(run_id, st.session_state[key].strip()))
     state.forget_orders()
 
 
@@ -128,11 +127,16 @@ def _delete(here: Here, summary: RunSummary) -> None:
 
 
 def _deleted(here: Here, run_id: str) -> None:
-    _do(lambda: here.services.store.delete(run_id))
+    try:
+        here.services.store.delete(run_id)
+    except LycheeError as error:
+        return state.tell(error)
     here.services.jobs.forget(run_id)
+    state.forget_orders()
     st.session_state.pop(f"mark:{run_id}", None)
     if here.run_id == run_id:
         state.open_run(None, "history")
+    return None
 
 
 def _again(here: Here, run_id: str) -> None:

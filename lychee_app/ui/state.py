@@ -3,6 +3,7 @@
 The address holds what a refresh must bring back; the session holds what may be lost.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,15 +91,15 @@ def standing(here: Here) -> Standing | None:
     if here.run_id is None:
         return None
     view = here.services.jobs.view(here.run_id)
-    version = view.version if view else -1
+    version, store = view.version if view else -1, here.services.store
     try:
+        cutoff = store.cutoff(here.run_id)  # tells of a run that is gone, where its order is still cached
         order = _order(here.services, here.run_id, version)
     except StoreError as error:
         if error.code == "store-no-run":
             return None
         raise
-    store = here.services.store
-    return Standing(order, view, version, store.decisions(here.run_id), store.cutoff(here.run_id))
+    return Standing(order, view, version, store.decisions(here.run_id), cutoff)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
@@ -117,7 +118,7 @@ def _sources(_services: Services, run_id: str, total: int) -> dict[int, Source]:
 
 
 def forget_orders() -> None:
-    """After a run was renamed or its files moved: what is cached about it no longer holds."""
+    """After a run was renamed or deleted, or its files moved: what is cached about it no longer holds."""
     _order.clear()
     _sources.clear()
 
@@ -140,6 +141,15 @@ def go(place: Place) -> None:
 def tell(error: LycheeError | str, kind: str = "bad") -> None:
     """Leaves a message for the next drawing of the page."""
     st.session_state["told"] = (error, kind)
+
+
+def tried(action: Callable[[], object]) -> None:
+    """In a callback. Where it cannot be done, the whole page is drawn again and says why."""
+    try:
+        action()
+    except LycheeError as error:
+        tell(error)
+        st.rerun()
 
 
 def told() -> tuple[LycheeError | str, str] | None:
