@@ -14,6 +14,8 @@ from lychee_app.sizes import disk_gb
 from lychee_app.ui.shown import notice
 from lychee_app.ui.state import Here
 
+_BEGINNING = threading.Lock()
+
 
 @dataclass
 class Fetch:
@@ -48,15 +50,20 @@ def draw(here: Here, name: str) -> None:
         here.t("model.download"),
         key="download",
         icon=":material/download:",
-        on_click=_begin,
+        on_click=begin,
         args=(here, name),
         width="stretch",
     )
     return None
 
 
-def _begin(here: Here, name: str) -> None:
-    fetch = fetches()[name] = Fetch()
+def begin(here: Here, name: str) -> None:
+    """Starts it, unless another tab has done so in the meantime."""
+    with _BEGINNING:
+        former = fetches().get(name)
+        if former and not former.over:
+            return
+        fetch = fetches()[name] = Fetch()
     arguments = (name, here.services.settings, fetch)
     threading.Thread(target=_fetch, args=arguments, name="lychee-download", daemon=True).start()
 

@@ -58,8 +58,11 @@ def _chosen(here: Here, standing: Standing) -> list[Ranked]:
     """The controls, and what they leave, in the order asked for."""
     t = here.t
     counts = {name: len(_filtered(standing, name)) for name in FILTERS}
+    told_by_all = {"undecided"} if not standing.decisions else set()
     offered = [
-        name for name in FILTERS if name == "all" or counts[name] or name == st.session_state.get("shown")
+        name
+        for name in FILTERS
+        if name in ("all", st.session_state.get("shown")) or (counts[name] and name not in told_by_all)
     ]
     with st.container(horizontal=True, vertical_alignment="center", key="filters"):
         name = one_of(
@@ -89,8 +92,6 @@ def _filtered(standing: Standing, name: str) -> list[Ranked]:
         above = set(standing.above())
         return [place for place in places if place.scored.upload_index in above]
     wanted = None if name == "undecided" else name
-    if wanted is None and not standing.decisions:
-        return []
     return [place for place in places if standing.decisions.get(place.scored.upload_index) == wanted]
 
 

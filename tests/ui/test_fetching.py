@@ -1,5 +1,7 @@
 """A download that is under way, as any tab sees it."""
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,7 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lychee_app.settings import Settings
-from lychee_app.ui import fetching
+from lychee_app.ui import fetching, services
+from lychee_app.ui.state import Here
+from lychee_app.ui.words import Words
 from tests.ui.test_models import drawn_until, opened
 from tests.ui.test_page import html
 
@@ -60,3 +64,35 @@ def test_a_running_download_moves_on_and_ends(fetch: fetching.Fetch) -> None:
     at = drawn_until(at, "Offline (HF_HUB_OFFLINE)")
     assert at.get("progress") == []
     assert "Downloaded" not in html(at)
+
+
+def test_a_second_tab_does_not_start_the_same_download(settings: Settings) -> None:
+    """Both tabs had drawn the button before either was pressed."""
+    asked, go_on = [], threading.Event()
+
+    def slow(*arguments) -> None:
+        asked.append(arguments)
+        assert go_on.wait(30)
+
+    here = Here(services.opened(settings), Words("en"), None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lychee_app.model.download.download", slow)
+        fetching.begin(here, "lychee")
+        first = fetching.fetches()["lychee"]
+        fetching.begin(here, "lychee")
+        assert fetching.fetches()["lychee"] is first
+        go_on.set()
+        _until_over(first)
+        fetching.begin(here, "lychee")
+        second = fetching.fetches()["lychee"]
+        _until_over(second)
+    fetching.fetches().clear()
+    assert second is not first
+    assert len(asked) == 2
+
+
+def _until_over(fetch: fetching.Fetch) -> None:
+    end = time.monotonic() + 30
+    while not fetch.over:
+        assert time.monotonic() < end, "the download never ended"
+        time.sleep(0.01)

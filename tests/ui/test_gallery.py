@@ -85,3 +85,22 @@ def test_a_page_of_another_size_starts_at_the_first(settings: Settings) -> None:
     at.selectbox(key="page_size").set_value(24).run()
     assert cards(at) == list(range(27))
     assert "1–27 of 40" in html(at)
+
+
+def test_taking_the_last_decision_back_leaves_all_undecided(settings: Settings) -> None:
+    at = opened(settings, falling(3))
+    at.button(key="pick-0").click().run()
+    at.segmented_control(key="shown").set_value("undecided").run()
+    assert cards(at) == [1, 2]
+    with Store.open(settings.data_folder) as store:
+        store.undo(at.query_params["run"])
+    at.run()
+    assert cards(at) == [0, 1, 2]
+    assert "No image fits" not in html(at)
+
+
+def test_undecided_is_offered_once_something_is_decided(settings: Settings) -> None:
+    at = opened(settings, falling(3))
+    assert at.segmented_control(key="shown").options == ["All 3"]
+    at.button(key="pick-0").click().run()
+    assert at.segmented_control(key="shown").options == ["All 3", "Picks 1", "Undecided 2"]
