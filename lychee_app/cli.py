@@ -10,6 +10,7 @@ import importlib
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -147,7 +148,8 @@ def _rank(arguments: argparse.Namespace) -> int:
     if arguments.csv is not None:
         _write(arguments.csv, export.to_csv(shown))
     if "-" not in (arguments.json, arguments.csv):
-        _print(terminal.table(shown, of=len(run.images)))
+        _print(terminal.table(shown))
+        _print(terminal.summary(run, len(shown.images)))
     return _status(run)
 
 
@@ -207,6 +209,8 @@ def _status(run) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from lychee_app import demo
 
+    if arguments.words and arguments.folder is not None:
+        raise UsageError("Give a folder for the gallery, or --words for the list of words, but not both.")
     if arguments.words:
         print(json.dumps([*demo.words(), *demo.colours()], ensure_ascii=False, indent=1))
         return 0
@@ -226,10 +230,22 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _app(arguments: argparse.Namespace) -> int:
     from lychee_app.ui import launch
 
+    _check_port(arguments.port)
     command = launch.command(port=arguments.port)
     if os.name == "posix":
         os.execv(command[0], command)  # the page is this process: who ends it ends the page
     return subprocess.call(command)
+
+
+def _check_port(port: int) -> None:
+    """The page's own server would say less of a port where somebody listens already."""
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        if probe.connect_ex(("127.0.0.1", port)):
+            return
+    other = port + 1 if port < 65535 else port - 1
+    message = f"Port {port} is taken. If the page runs already, it is at http://127.0.0.1:{port}; or "
+    raise LycheeError(message + f"start another: lychee app --port {other}.", code="port")
 
 
 def _download(arguments: argparse.Namespace) -> int:

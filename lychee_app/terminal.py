@@ -59,12 +59,9 @@ def gauge(memory: MemoryReading) -> str:
     return f"{name}: {memory_gb(memory.used_bytes)} / {memory_gb(memory.total_bytes)} GB"
 
 
-def table(run: Run, of: int | None = None) -> Table:
-    """The ranking; images without a score come last with their reason. Names and replies are plain text.
-
-    of: how many images there were, where `run` holds the best of them only.
-    """
-    view = Table(caption=_caption(run, of or len(run.images)), caption_justify="left")
+def table(run: Run) -> Table:
+    """The ranking; images without a score come last with their reason. Names and replies are plain text."""
+    view = Table()
     view.add_column("rank", justify="right")
     view.add_column("score", justify="right")
     for element in run.elements:
@@ -79,10 +76,11 @@ def table(run: Run, of: int | None = None) -> Table:
     return view
 
 
-def _caption(run: Run, of: int) -> Text:
-    unscored = sum(row.score is None for row in run.images)
+def summary(run: Run, listed: int) -> Text:
+    """What was asked of what, and how long it took. listed: how many images of the run the table shows."""
+    of, unscored = len(run.images), sum(row.score is None for row in run.images)
     count = f"{of} image" + "s" * (of != 1) + (f", {unscored} without a score" if unscored else "")
-    count = f"best {len(run.images)} of {count}" if len(run.images) < of else count
+    count = f"best {listed} of {count}" if listed < of else count
     return Text("  ·  ".join((run.sent_query, f"{run.model}, {run.mode}", count, f"{run.seconds:.1f} s")))
 
 

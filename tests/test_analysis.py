@@ -214,12 +214,12 @@ def test_saturation_counts_what_is_shown_as_ten_and_as_zero() -> None:
 
 
 def test_the_element_table_names_the_best_image_of_each_element() -> None:
-    table = element_table(sofa_and_lamp([(9.0, 1.0), (2.0, 4.9), None, (5.0, None)]))
+    table = element_table(sofa_and_lamp([(9.0, 1.0), (2.0, 5.9), None, (6.0, None)]))
     sofa, lamp = table.columns
     assert [index for index, _ in table.rows] == [0, 1, 3]
     assert (sofa.text, sofa.best, sofa.best_score, sofa.found_in) == ("sofa", 0, 9.0, (0, 3))
-    assert (lamp.text, lamp.best, lamp.best_score, lamp.found_in) == ("lamp", 1, 4.9, ())
-    assert lamp.mean == pytest.approx(2.95)
+    assert (lamp.text, lamp.best, lamp.best_score, lamp.found_in) == ("lamp", 1, 5.9, ())
+    assert lamp.mean == pytest.approx(3.45)
     assert table.complete == ()
 
 
@@ -266,7 +266,10 @@ def test_scores_at_the_ends_of_the_scale_are_called_saturated_and_not_flat() -> 
     assert found is not None
     assert (found.count, found.total, found.high, found.low) == (6, 6, 6, 0)
     assert of_kind(rows, "flat") is None
-    assert of_kind(explained([10.0, 10.0, 5.0, 4.0, 3.0, 2.0]), "saturated") is None
+    assert (
+        of_kind([row(i, margin) for i, margin in enumerate([9.0, 9.0, 0.0, 0.1, 0.2])], "saturated") is None
+    )
+    assert of_kind(explained([10.0, 10.0, 10.0, 10.0, 0.0, 2.0]), "saturated") is None  # no margin to turn to
 
 
 def test_skewness_is_computed_and_has_a_direction() -> None:
@@ -289,7 +292,7 @@ def test_an_element_found_nowhere_is_named() -> None:
     found = one(sofa_and_lamp([(9.0, 1.0), (8.0, 4.0)]), "element_nowhere")
     assert found is not None
     assert (found.element, found.text, found.value, found.total) == (1, "lamp", 4.0, 2)
-    assert one(sofa_and_lamp([(9.0, 1.0), (8.0, 5.0)]), "element_nowhere") is None
+    assert one(sofa_and_lamp([(9.0, 1.0), (8.0, 6.0)]), "element_nowhere") is None
 
 
 def test_an_element_missing_among_the_best_is_named_once() -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from lychee_app.records import Run
 
-FOUND = 5.0
-"""An element is found where the model holds yes for likelier than no: from 5 of 10 on."""
+FOUND = 6.0
+"""An element is found from 6 of 10 on, where the lowest range of scores ends: at 5 the model cannot tell, or
+sees the right thing in another colour."""
 
 
 @dataclass(frozen=True)

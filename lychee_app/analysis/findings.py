@@ -38,7 +38,8 @@ class Finding:
 
     first_n_stand_out: the first `count` stand `value` above the rest, on `axis`.
     flat: all but the outer tenths of `total` images lie within `value` points, from `low` to `high`.
-    saturated: `count` of `total` are shown as 10.0 (`high`, a number of images) or 0.0 (`low`, likewise).
+    saturated: `count` of `total` are shown as 10.0 (`high`, a number of images) or 0.0 (`low`, likewise), and
+        have margins that still tell them apart.
     skewed: `value` is the skewness; above 0 the few are high and the many low ("right-skewed").
     below_six: `count` of `total` are below 6.
     element_nowhere: element number `element` (from 0), `text`, is in none of `total`; best score `value`.
@@ -91,7 +92,7 @@ def _spread(scored: Sequence[Scored], cut: Cut | None) -> Iterator[Finding]:
     if found is None or found.count < FEWEST:
         return
     at_top, at_bottom = saturation(scored)
-    if 2 * (at_top + at_bottom) >= found.count:
+    if 2 * (at_top + at_bottom) >= found.count and all(row.margin is not None for row in scored):
         yield Finding("saturated", at_top + at_bottom, found.count, low=at_bottom, high=at_top)
     elif cut is None and found.width <= FLAT_POINTS:
         yield Finding("flat", found.count, found.count, found.width, found.low, found.high)

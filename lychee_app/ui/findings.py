@@ -23,9 +23,14 @@ TONE = {
 
 @st.fragment(key="findings")
 def draw(here: Here) -> None:
-    """All but the count of images without a score, which the run bar tells with the button to retry them."""
+    """All but the count of images without a score, which the run bar tells with the button to retry them.
+
+    Nothing while the run is live: what two images of two hundred show would be taken back again and again.
+    """
     if (standing := state.standing(here)) is None:
         st.rerun()
+    if standing.live:
+        return
     found = [one for one in analysis.findings(standing.run, standing.cutoff) if one.kind != "unscored"]
     if not found:
         return

@@ -177,8 +177,10 @@ def test_the_first_result_of_a_large_run_is_shown_before_the_second_comes(
     upload_and_rank(tab, paths, "red once")
     expect(tab.locator(".ly-card")).to_have_count(1)
     expect(tab.locator(".ly-run")).to_have_attribute("aria-valuenow", "1")
+    expect(tab.locator(".ly-finding")).to_have_count(0)  # one image of seventy says nothing yet
     hurry()
     wait_until_over(tab, len(paths))
+    expect(tab.locator(".ly-finding").first).to_be_visible()
 
 
 def test_a_second_tab_follows_stops_and_sees_resumed_the_same_run(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,19 @@ def test_every_command_and_every_promised_option_is_in_the_help(lychee: Lychee) 
         "--csv",
     ):
         assert option in told
+
+
+def test_the_words_and_a_folder_are_not_asked_for_together(lychee: Lychee, tmp_path: Path) -> None:
+    status, out, err = lychee("demo", tmp_path / "gallery", "--words")
+    assert (status, out) == (2, "")
+    assert "not both" in err
+    assert not (tmp_path / "gallery").exists()
+
+
+def test_a_port_that_is_taken_is_told_with_another_to_take(lychee: Lychee) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        status, _, err = lychee("app", "--port", port)
+    assert status == 1
+    assert f"Port {port} is taken" in err
+    assert "lychee app --port" in err
