@@ -58,13 +58,13 @@ def test_a_file_that_is_there_twice_is_two_rows_with_one_score(lychee: Lychee, m
     assert twins[0]["score"] == twins[1]["score"]
 
 
-def test_limit_lists_the_best_and_no_more(lychee: Lychee, scenes: Path, tmp_path: Path) -> None:
+def test_limit_lists_the_best_and_no_more(lychee: Lychee, scenes: Path) -> None:
     whole = document(lychee("rank", "red umbrella", scenes, "--json", "-")[1])["images"]
     best = document(lychee("rank", "red umbrella", scenes, "--json", "-", "--limit", 2)[1])["images"]
     assert [image["name"] for image in best] == [image["name"] for image in whole[:2]]
 
 
-def test_a_table_of_the_best_says_of_how_many(lychee: Lychee, scenes: Path) -> None:
+def test_a_table_of_the_best_says_of_how_many(lychee: Lychee, scenes: Path, tmp_path: Path) -> None:
     assert "best 1 of 4 images" in " ".join(lychee("rank", "red", scenes, "--limit", 1)[1].split())
     (tmp_path / "broken.png").write_bytes(b"no picture")
     told = lychee("rank", "red", scenes, tmp_path / "broken.png", "--limit", 1)[1]
