@@ -154,8 +154,8 @@ class Run:
     """One query over one set of images.
 
     `images` is in upload order and holds what is done so far; `total` counts those still to come too.
-    `seconds` includes opening the model, where this run had to. `peak_memory_bytes` is the peak of the process
-    that scored it, up to its last image (see MemoryReading): loading the model and earlier runs count too.
+    `seconds` includes opening the model, where this run had to. `peak_memory_bytes` is the peak of the
+    process that scored it, up to its last image (see MemoryReading): loading the model and earlier runs count.
     """
 
     id: str
