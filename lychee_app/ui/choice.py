@@ -1,4 +1,4 @@
-"""A row of buttons of which exactly one is on."""
+"""One of several: a row of buttons of which exactly one is on, or a box that opens."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 
 T = TypeVar("T", bound=str)
+V = TypeVar("V")
 
 
 def one_of(
@@ -37,3 +38,44 @@ def one_of(
         label_visibility="visible" if show_label else "collapsed",
     )
     return options[0] if chosen is None else chosen
+
+
+def from_box(
+    label: str,
+    options: Sequence[V],
+    words: Callable[[V], str],
+    *,
+    key: str,
+    language: str,
+    on_change: Callable[[], None] = lambda: None,
+    help_text: str | None = None,
+    hide_label: bool = True,
+    free: bool = False,
+    width: int | Literal["stretch"] = "stretch",
+) -> V:
+    """What is chosen in a box; it lies in the session under `key`. The first one until somebody chooses.
+
+    free: a text of one's own may be typed. Each language has a box of its own: a box sends the words that it
+    shows, and those of another language would be a value that nobody chose. Options are shown as text.
+    """
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = options[0]
+    box = f"{key}-{language}"
+    st.session_state[box] = st.session_state[key]
+
+    def chosen() -> None:
+        st.session_state[key] = st.session_state[box]
+        on_change()
+
+    st.selectbox(
+        label,
+        options,
+        format_func=words,
+        key=box,
+        accept_new_options=free,
+        on_change=chosen,
+        help=help_text,
+        label_visibility="collapsed" if hide_label else "visible",
+        width=width,
+    )
+    return st.session_state[key]

@@ -7,14 +7,14 @@ import streamlit as st
 from lychee_app.analysis import Bin
 from lychee_app.ranking import Ranked
 from lychee_app.ui import card, charts, state
-from lychee_app.ui.choice import one_of
+from lychee_app.ui.choice import from_box, one_of
 from lychee_app.ui.shown import faint
 from lychee_app.ui.state import Here, Standing
 
 PODIUM = 3
 PAGE_SIZES = (12, 24, 48)
 """Without the podium. The grid has 2, 3, 4 or 6 columns (page.css), so that a page fills its rows."""
-PAGE_BUTTON_PX = 48
+PAGE_BUTTON_PX = 60
 """Room for each number and arrow: left to itself beside another control, pagination drops numbers."""
 FILTERS = ("all", "above", "pick", "reject", "undecided", "unscored")
 
@@ -110,26 +110,16 @@ def _first_page() -> None:
 
 
 def _order_control(here: Here, standing: Standing) -> None:
-    """By rank, as uploaded, by name, or by one element. Options of a select box are shown as text."""
+    """By rank, as uploaded, by name, or by one element."""
     t = here.t
     options = ["rank", "upload", "name", *(f"element:{k}" for k in range(len(standing.run.elements)))]
-    if st.session_state.get("sort") not in options:
-        st.session_state["sort"] = "rank"
 
     def words(option: str) -> str:
         if not option.startswith("element:"):
             return t(f"sort.{option}")
         return t("sort.element", text=standing.run.elements[int(option.partition(":")[2])])
 
-    st.selectbox(
-        t("sort"),
-        options,
-        format_func=words,
-        key="sort",
-        width=190,
-        on_change=_first_page,
-        label_visibility="collapsed",
-    )
+    from_box(t("sort"), options, words, key="sort", language=t.language, on_change=_first_page, width=190)
 
 
 def _ordered(standing: Standing, places: list[Ranked]) -> list[Ranked]:
@@ -168,14 +158,14 @@ def _pages(here: Here, page: int, count: int, size: int) -> None:
         key = f"page:{pages}:{st.session_state.get('page', 1)}"
         width = PAGE_BUTTON_PX * (min(pages, 7) + 2)
         st.pagination(pages, default=page + 1, width=width, key=key, on_change=_turn, args=(key,))
-        st.selectbox(
+        from_box(
             here.t("page_size"),
             PAGE_SIZES,
+            lambda n: here.t("page_size.n", n=n),
             key="page_size",
-            width=150,
+            language=here.t.language,
             on_change=_first_page,
-            format_func=lambda n: here.t("page_size.n", n=n),
-            label_visibility="collapsed",
+            width=150,
         )
 
 

@@ -7,6 +7,7 @@ from lychee_app.model import checkpoints
 from lychee_app.model.checkpoints import CheckpointStatus
 from lychee_app.sizes import disk_gb, memory_gb
 from lychee_app.ui import fetching
+from lychee_app.ui.choice import from_box
 from lychee_app.ui.shown import escaped, faint, notice
 from lychee_app.ui.state import Here
 
@@ -16,7 +17,7 @@ def draw(here: Here) -> str:
     statuses = here.services.shelf.statuses()
     names = ["auto", "demo", "lychee"] if statuses is None else ["auto", *(one.name for one in statuses)]
     default = here.services.settings.model
-    name = _pick(here, [*names, default], st.session_state.setdefault("model", default)) or default
+    name = _pick(here, [*names, default], st.session_state.setdefault("model", default) or default)
     if statuses is None:
         _wait(here)
     else:
@@ -24,19 +25,16 @@ def draw(here: Here) -> str:
     return name
 
 
-def _pick(here: Here, names: list[str], chosen: str) -> str | None:
-    """A box for each language: where names may be typed, one sends the words it shows back as a new name when
-    those words change."""
-    key = f"model-{here.t.language}"
-    st.session_state[key] = chosen
-    return st.selectbox(
+def _pick(here: Here, names: list[str], chosen: str) -> str:
+    return from_box(
         here.t("model"),
         list(dict.fromkeys([*names, chosen])),
-        format_func=lambda name: here.t(f"model.{name}") if here.t.has(f"model.{name}") else name,
-        key=key,
-        accept_new_options=True,
-        on_change=lambda: st.session_state.update(model=st.session_state[key]),
-        help=here.t("model.help"),
+        lambda name: here.t(f"model.{name}") if here.t.has(f"model.{name}") else name,
+        key="model",
+        language=here.t.language,
+        help_text=here.t("model.help"),
+        hide_label=False,
+        free=True,
     )
 
 

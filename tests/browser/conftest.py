@@ -175,10 +175,14 @@ def wait_until_over(tab: Page, count: int) -> None:
     tab.locator(".st-key-stop").wait_for(state="detached")
 
 
+def at_rest(tab: Page) -> None:
+    expect(tab.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
 def visit(tab: Page, place: int) -> None:
     """Goes to results, decide or history (0, 1, 2), once the page has nothing more to draw.
 
     A click while the server still sends what it last set a widget to is taken back by the browser.
     """
-    expect(tab.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    at_rest(tab)
     tab.locator(".st-key-place button").nth(place).click()

@@ -1,11 +1,12 @@
 """The language of the page is the page's alone."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Server, upload_and_rank, wait_until_over
+from tests.browser.conftest import Server, at_rest, upload_and_rank, wait_until_over
 
 
 def test_another_language_changes_no_model_and_ranking_goes_on(
@@ -19,6 +20,32 @@ def test_another_language_changes_no_model_and_ranking_goes_on(
     upload_and_rank(tab, pictures[:4], "red")
     wait_until_over(tab, 4)
     expect(tab.get_by_text("No checkpoint is called")).to_have_count(0)
+
+
+def test_another_language_keeps_the_gallery_as_it_was_ordered(
+    open_tab: Callable[..., Page], server: Server, pictures: list[Path]
+) -> None:
+    tab = open_tab(server)
+    upload_and_rank(tab, pictures, "red")
+    wait_until_over(tab, 32)
+    expect(tab.get_by_role("button", name=re.compile("^Page [123]$"))).to_have_count(3)
+    for box, option in (("sort-en", "By name"), ("page_size-en", "24 per page")):
+        at_rest(tab)
+        tab.locator(f".st-key-{box}").locator("input, [role=combobox]").first.click()
+        tab.get_by_role("option", name=option).click()
+        expect(tab.locator(f".st-key-{box}").locator("input, [role=combobox]").first).to_have_value(option)
+    for label, language, order, size in (
+        ("中文", "zh", "按文件名", "每页 24 张"),
+        ("EN", "en", "By name", "24 per page"),
+    ):
+        tab.get_by_role("radio", name=label).or_(tab.get_by_role("button", name=label)).first.click()
+        for box, shown in ((f"sort-{language}", order), (f"page_size-{language}", size)):
+            combobox = tab.locator(f".st-key-{box}").locator("input, [role=combobox]").first
+            expect(combobox).to_have_value(shown)
+        tab.locator('.st-key-gallery [class*="st-key-pick-"] button').first.click()
+        expect(tab.locator(".ly-card.pick")).to_have_count(1 if language == "zh" else 0)
+        expect(tab.locator(".ly-card")).to_have_count(24)
+    expect(tab.locator('[data-testid="stException"]')).to_have_count(0)
 
 
 def _model(tab: Page, language: str) -> Locator:

@@ -61,7 +61,7 @@ def test_the_podium_comes_on_top_of_the_first_page_and_every_image_once(settings
 
 def test_in_another_order_there_is_no_podium(settings: Settings) -> None:
     at = opened(settings, falling(30))
-    at.selectbox(key="sort").set_value("upload").run()
+    at.selectbox(key="sort-en").set_value("upload").run()
     assert cards(at) == list(range(12))
     assert cards(turned(at, 2)) == list(range(12, 24))
 
@@ -82,7 +82,7 @@ def test_a_filter_that_leaves_the_best_out_leaves_no_podium(settings: Settings) 
 
 def test_a_page_of_another_size_starts_at_the_first(settings: Settings) -> None:
     at = turned(opened(settings, falling(40)), 2)
-    at.selectbox(key="page_size").set_value(24).run()
+    at.selectbox(key="page_size-en").set_value(24).run()
     assert cards(at) == list(range(27))
     assert "1–27 of 40" in html(at)
 
