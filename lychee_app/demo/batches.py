@@ -30,13 +30,12 @@ Asked = tuple[str, tuple[Element, ...]]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many scenes, and how many queries about each. alike: of those judged, the first one and how many
-    more that say the same in other words, at least 2 if there are two."""
+    """How many scenes, and how many queries about each: the second that is judged says the first in other
+    words."""
 
     scenes: int
     judged: int
     explained: int
-    alike: int = 2
 
 
 @dataclass(frozen=True)
@@ -106,16 +105,14 @@ class BatchMaker:
         crowd = bool(self._random.random() < CROWDED)
         scenes = random_scenes(self._random, sizes.scenes, grid, self._look, crowd=crowd)
         seen = [seen_in(scenes, index, self._look) for index in range(sizes.scenes)]
-        asked = [self._asked(one, sizes) for one in seen]
+        asked = [self._asked(one, sizes.judged + sizes.explained) for one in seen]
         return self.about(scenes, seen, asked, sizes)
 
-    def _asked(self, seen: Seen, sizes: Sizes) -> list[Asked]:
-        """Queries about one scene: one, the same in other words, and others."""
-        count = sizes.judged + sizes.explained
-        others = max(0, count - sizes.alike)
-        first, *rest = (self._phrases.query(self._random, seen) for _ in range(1 + others))
-        again = (self._phrases.reworded(self._random, seen, first[1]) for _ in range(sizes.alike - 1))
-        return [first, *again, *rest][:count]
+    def _asked(self, seen: Seen, count: int) -> list[Asked]:
+        """So many queries, the second of them the first in other words."""
+        first, *others = (self._phrases.query(self._random, seen) for _ in range(max(1, count - 1)))
+        again = self._phrases.reworded(self._random, seen, first[1])
+        return [first, again, *others][:count]
 
     def about(self, scenes: Scenes, seen: list[Seen], asked: list[list[Asked]], sizes: Sizes) -> Batch:
         """The batch of these scenes and queries: the first `judged` of each scene are judged, the rest
