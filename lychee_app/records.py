@@ -155,7 +155,7 @@ class Run:
 
     `images` is in upload order and holds what is done so far; `total` counts those still to come too.
     `seconds` includes opening the model, where this run had to. `peak_memory_bytes` is the peak of the
-    process that scored it, up to its last image (see MemoryReading): loading the model and earlier runs count.
+    process that scored it, up to its last image (see MemoryReading): the model and earlier runs count.
     """
 
     id: str
