@@ -1,5 +1,6 @@
 """What is done with a run's answer: files to download, names to paste, images to copy or move."""
 
+import os
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from lychee_app import analysis, decide, export
+from lychee_app import analysis, decide, export, sizes
 from lychee_app.decide import Action, Done, Plan
 from lychee_app.errors import LycheeError
 from lychee_app.records import Decision, Source
@@ -170,15 +171,25 @@ def _put_off() -> None:
 
 def _summary(here: Here, planned: Plan) -> str:
     rows = "".join(
-        f"<tr><td>{escaped(step.source.name)}</td><td>→ {escaped(step.target.name)}</td></tr>"
-        for step in planned.steps[:12]
+        f"<tr><td>{escaped(name)}</td><td>→ {escaped(step.target.name)}</td></tr>"
+        for name, step in zip(_within(planned), planned.steps[:12], strict=False)
     )
     more = len(planned.steps) - 12
     rest = f'<div class="ly-faint">{escaped(here.t("files.more", n=more))}</div>' if more > 0 else ""
     return (
-        f'<p class="ly-plain"><code>{escaped(planned.folder)}</code> · {planned.size_bytes / 1e6:.1f} MB</p>'
+        f'<p class="ly-plain"><code>{escaped(planned.folder)}</code> · {sizes.files(planned.size_bytes)}</p>'
         f'<table class="ly-table"><tbody>{rows}</tbody></table>{rest}'
     )
+
+
+def _within(planned: Plan) -> list[str]:
+    """Each source's path within the folder that holds them all; whole paths where there is none."""
+    paths = [step.source for step in planned.steps]
+    try:
+        folder = os.path.commonpath([path.parent for path in paths])
+    except ValueError:  # no path at all, or on two drives
+        return [str(path) for path in paths]
+    return [str(path.relative_to(folder)) for path in paths]
 
 
 def _carry_out(here: Here, planned: Plan) -> None:

@@ -1,6 +1,8 @@
 """The ZIP of the picks: what is missing from it is told on the page and in the archive."""
 
 import io
+import math
+import re
 import zipfile
 from pathlib import Path
 
@@ -96,3 +98,32 @@ def test_a_pick_whose_file_is_gone_is_told_before_the_download(
     at.run()
     assert said in html(at)
     assert not at.exception
+
+
+def test_files_of_one_name_are_told_apart_before_they_are_copied(
+    folder: Path, settings: Settings, tmp_path: Path
+) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "0-red.png").write_bytes((folder / "0-red.png").read_bytes())
+    run = scored(folder, settings)
+    with Store.open(settings.data_folder) as store:
+        store.create(run, pipeline.sources_of([folder]))
+        for each in run.images:
+            store.add(run.id, each)
+            store.decide(run.id, each.upload_index, "pick")
+    at = AppTest.from_file(APP, default_timeout=30)
+    at.query_params["lang"], at.query_params["run"] = "en", run.id
+    at.run()
+    at.segmented_control(key="place").set_value("decide").run()
+    at.text_input(key="carry-to").set_value(str(tmp_path / "best")).run()
+    at.button(key="carry-plan").click().run()
+    told = re.findall(r"<tr><td>([^<]*)</td><td>→ ([^<]*)</td></tr>", html(at))
+    assert sorted(source for source, _ in told) == [
+        "0-red.png",
+        "1-blue.png",
+        "2-green.png",
+        str(Path("sub", "0-red.png")),
+    ]
+    assert {target for source, target in told if "red" in source} == {"0-red.png", "0-red (2).png"}
+    size_kb = math.ceil(sum(path.stat().st_size for path in folder.rglob("*.png")) / 1000)
+    assert f"</code> · {size_kb} KB<" in html(at)
