@@ -8,7 +8,7 @@ from lychee_app.errors import LycheeError
 from lychee_app.ranking import ranked
 from lychee_app.records import Run, Scored
 from lychee_app.ui import asked
-from lychee_app.ui.shown import escaped, faint, notice, one_decimal, thumbnail_tag
+from lychee_app.ui.shown import escaped, faint, notice, one_decimal, signed, thumbnail_tag
 from lychee_app.ui.state import Here
 
 MOST_ROWS = 60
@@ -93,7 +93,7 @@ def _table(
         f"<td>{escaped(a.name)}</td>"
         f'<td class="n">{one_decimal(a.score)} <span class="ly-faint">#{first[a.upload_index]}</span></td>'
         f'<td class="n">{one_decimal(b.score)} <span class="ly-faint">#{second[b.upload_index]}</span></td>'
-        f'<td class="n">{change(a, b):+.1f}</td></tr>'
+        f'<td class="n">{signed(change(a, b))}</td></tr>'
         for a, b in pairs[:MOST_ROWS]
     )
     columns = "".join(f'<th class="n">{name}</th>' for name in ("A", "B", "B − A"))

@@ -49,8 +49,8 @@ def sentence(t: Words, finding: Finding, cut_set: bool = True) -> str:
         key += f".{finding.axis}"
     elif finding.kind == "skewed":
         key += ".right" if finding.value > 0 else ".left"
-    elif finding.kind == "element_missing_in_top" and not cut_set:
-        key += ".suggested"
+    elif finding.kind == "element_missing_in_top":
+        key += ("" if cut_set else ".suggested") + (".only" if finding.total == 1 else "")
     elif finding.kind == "complete" and not finding.count:
         key += ".none"
     return t(

@@ -63,3 +63,9 @@ def strip(thumbnails: Iterable[bytes]) -> str:
 def one_decimal(score: float | None) -> str:
     """Rounding happens here and nowhere below."""
     return "–" if score is None else f"{score:.1f}"
+
+
+def signed(change: float) -> str:
+    """One decimal with its sign, a true minus; 0.0 has none."""
+    text = f"{change:+.1f}".replace("-", "−")
+    return "0.0" if text in {"+0.0", "−0.0"} else text

@@ -24,9 +24,10 @@ EXAMPLES = {
 
 @dataclass(frozen=True)
 class Asked:
-    """Everything the sidebar says. `question` is None while the query is empty or refused."""
+    """Everything the sidebar says. `question` is None while the query is empty or refused (`is_typed`)."""
 
     question: Question | None
+    is_typed: bool
     pile: Pile
     model: str
     mode: Mode
@@ -39,12 +40,13 @@ def draw(here: Here, standing: Standing | None) -> None:
     _brand(here)
     steps = _steps_chosen()
     question = _query(here, steps)
+    is_typed = bool(st.session_state["query"].strip())
     pile = images.draw(here, standing)
     model = models.draw(here)
     mode = _mode(here)
     settings = _advanced(here, run)
     with st.container(key="start"):
-        _start(here, Asked(question, pile, model, mode, settings), standing)
+        _start(here, Asked(question, is_typed, pile, model, mode, settings), standing)
 
 
 def _brand(here: Here) -> None:
@@ -189,7 +191,7 @@ def _what(here: Here, asked: Asked, standing: Standing | None) -> tuple[str, boo
     if standing and standing.live:
         return t("start.running"), False
     if asked.question is None:
-        return t("start.no_query"), False
+        return t("start.bad_query" if asked.is_typed else "start.no_query"), False
     if not pile.count:
         return t("start.no_images"), False
     if _only_adds(here, asked, standing):

@@ -88,6 +88,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "step.drop_filler": ("去掉“帮我找一张…的图片”之类的套话", "Drop filler such as “find me a photo of”"),
     "start.running": ("正在排序…", "Ranking…"),
     "start.no_query": ("先输入查询词", "Type a query first"),
+    "start.bad_query": ("请先修改查询词", "Shorten or change the query first"),
     "start.no_images": ("先添加图片", "Add images first"),
     "start.rank": ("开始重排序 · {n} 张", "Rank {n} images"),
     "start.rank.one": ("开始重排序 · {n} 张", "Rank {n} image"),
@@ -161,6 +162,10 @@ TEXT: dict[str, tuple[str, str]] = {
         "分数线以上的 {total} 张中，{n} 张缺少“{text}”",
         "Of the {total} above the cut-off, {n} lacks “{text}”",
     ),
+    "finding.element_missing_in_top.only": (
+        "分数线以上只有一张，它缺少“{text}”",
+        "The only one above the cut-off lacks “{text}”",
+    ),
     "finding.element_missing_in_top.suggested": (
         "建议分数线以上的 {total} 张中，{n} 张缺少“{text}”",
         "Of the {total} above the suggested cut-off, {n} lack “{text}”",
@@ -168,6 +173,10 @@ TEXT: dict[str, tuple[str, str]] = {
     "finding.element_missing_in_top.suggested.one": (
         "建议分数线以上的 {total} 张中，{n} 张缺少“{text}”",
         "Of the {total} above the suggested cut-off, {n} lacks “{text}”",
+    ),
+    "finding.element_missing_in_top.suggested.only": (
+        "建议分数线以上只有一张，它缺少“{text}”",
+        "The only one above the suggested cut-off lacks “{text}”",
     ),
     "finding.complete": ("{n}/{total} 张包含全部要素", "{n} of {total} show every element"),
     "finding.complete.one": ("{n}/{total} 张包含全部要素", "{n} of {total} shows every element"),
@@ -221,7 +230,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "gallery.none": ("没有符合条件的图片。", "No image fits this filter."),
     "page_size": ("每页", "Per page"),
     "page_size.n": ("每页 {n} 张", "{n} per page"),
-    "card.no_picture": ("无法显示", "Cannot be shown"),
+    "card.no_picture": ("没有预览", "No preview"),
     "marked.pick": ("✓ 已选", "✓ Pick"),
     "marked.reject": ("✕ 已弃", "✕ Reject"),
     "zoom": ("看大图", "Enlarge"),

@@ -5,7 +5,7 @@ import pytest
 from lychee_app.ranking import Ranked
 from lychee_app.records import Reply, Run, Scored
 from lychee_app.settings import Settings
-from lychee_app.ui import card, findings, output, shown
+from lychee_app.ui import card, findings, output, shown, viewer
 from lychee_app.ui.services import Services, opened
 from lychee_app.ui.state import Here, Order, Standing
 from lychee_app.ui.words import Words
@@ -64,6 +64,21 @@ def test_a_score_is_rounded_on_the_card_only(here: Here) -> None:
     markup = card.markup(here, standing(scored, ("x",)), Ranked(1, scored))
     assert ">8.8<" in markup
     assert "8.8000" in output.facts(here, scored, scored.reply)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [(1.25, "+1.2"), (-0.3, "−0.3"), (0.0, "0.0"), (-0.0, "0.0"), (-0.04, "0.0"), (0.04, "0.0")],
+)
+def test_a_change_has_a_true_minus_and_none_no_sign(change: float, text: str) -> None:
+    assert shown.signed(change) == text
+
+
+def test_an_image_without_a_thumbnail_is_said_to_have_no_preview(here: Here) -> None:
+    scored = row("strip.png", error="The image is 6000 x 20 px: one side is over 200 times the other.")
+    at = standing(scored, ())
+    for markup in (card.markup(here, at, Ranked(None, scored)), viewer.picture(here, at, 0)):
+        assert ">No preview<" in markup
 
 
 def test_a_finding_with_braces_in_an_element_is_worded() -> None:

@@ -1,5 +1,6 @@
 """The page as somebody clicks through it: Streamlit's own test driver, a scorer that believes in colours."""
 
+import re
 import time
 from pathlib import Path
 
@@ -100,6 +101,15 @@ def test_a_query_that_says_nothing_is_refused_in_words(page: AppTest) -> None:
     page.text_area(key="query").set_value("???").run()
     assert "The query is empty" in html(page)
     assert page.button(key="rank").disabled
+    assert page.button(key="rank").label == "Shorten or change the query first"
+
+
+def test_a_query_that_is_too_long_is_not_called_missing(page: AppTest) -> None:
+    assert page.button(key="rank").label == "Type a query first"
+    page.text_area(key="query").set_value("red " * 1500).run()
+    assert page.button(key="rank").label == "Shorten or change the query first"
+    page.text_area(key="query").set_value("red").run()
+    assert page.button(key="rank").label == "Add images first"
 
 
 def test_images_are_ranked_and_the_best_come_first(page: AppTest, store: Store) -> None:
@@ -335,6 +345,10 @@ def test_two_queries_over_the_same_images_are_compared(page: AppTest, store: Sto
         at.checkbox(key=f"mark:{run.id}").check().run()
     at.button(key="compare").click().run()
     assert "4 images in both" in html(at)
+    changes = re.findall(r'<td class="n">([^<]*)</td></tr>', html(at))
+    assert len(changes) == 4
+    assert any(change.startswith("−") for change in changes)
+    assert not any(change.startswith("-") for change in changes)
     assert not at.exception
 
 

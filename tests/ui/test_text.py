@@ -88,10 +88,14 @@ def test_one_thing_is_not_spoken_of_as_many() -> None:
 
 
 def test_a_finding_about_one_image_is_in_the_singular() -> None:
-    one = Finding("element_missing_in_top", 1, 1, element=0, text="sofa")
+    one = Finding("element_missing_in_top", 1, 3, element=0, text="sofa")
     words = Words("en")
-    assert sentence(words, one) == "Of the 1 above the cut-off, 1 lacks “sofa”"
-    assert sentence(words, one, cut_set=False) == "Of the 1 above the suggested cut-off, 1 lacks “sofa”"
+    assert sentence(words, one) == "Of the 3 above the cut-off, 1 lacks “sofa”"
+    assert sentence(words, one, cut_set=False) == "Of the 3 above the suggested cut-off, 1 lacks “sofa”"
+    only = Finding("element_missing_in_top", 1, 1, element=0, text="sofa")
+    assert sentence(words, only) == "The only one above the cut-off lacks “sofa”"
+    assert sentence(words, only, cut_set=False) == "The only one above the suggested cut-off lacks “sofa”"
+    assert sentence(Words("zh"), only, cut_set=False) == "建议分数线以上只有一张，它缺少“sofa”"
     assert sentence(words, Finding("complete", 1, 5)) == "1 of 5 shows every element"
     assert sentence(words, Finding("first_n_stand_out", 1, 5, 2.0)).startswith("The first one stands 2.0")
 
