@@ -79,15 +79,21 @@ def _body(here: Here, standing: Standing | None, place: Place) -> None:
 
 
 def _place(here: Here) -> Place:
-    """The view switch. It stays in the session, so that other code can go somewhere."""
+    """The view switch. It stays in the session, so that other code can go somewhere, and in the address, so
+    that a refresh comes back to it."""
     places: list[Place] = ["results", "decide", "history"]
+    if "place" not in st.session_state and (kept := st.query_params.get("place")) in places:
+        st.session_state["place"] = kept
     icons = {"results": ":material/grid_view:", "decide": ":material/rule:", "history": ":material/history:"}
-    return one_of(
+    place = one_of(
         here.t("place"),
         places,
         lambda place: f"{icons[place]} {here.t(f'place.{place}')}",
         key="place",
     )
+    if place != st.query_params.get("place", places[0]):
+        st.query_params["place"] = place
+    return place
 
 
 def _told(here: Here) -> None:

@@ -13,7 +13,12 @@ ASSETS = Path(__file__).with_name("assets")
 
 def draw(title: str) -> None:
     st.set_page_config(page_title=title, page_icon=_icon(), layout="wide", initial_sidebar_state="auto")
-    st.html(f"<style>{asset('page.css')}</style>")
+    st.html(f"<style>:root {{ color-scheme: {_scheme()}; }} {asset('page.css')}</style>")
+
+
+def _scheme() -> str:
+    """Streamlit tells it to the page, but not to dialogs and menus, which stand outside it."""
+    return st.context.theme.type or "light dark"
 
 
 def uploader(choose: str, drop: str) -> None:

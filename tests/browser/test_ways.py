@@ -39,6 +39,26 @@ def test_quick_keys_each_decide_an_image_of_their_own(
     expect(tab.locator("body")).to_contain_text("2 picked · 1 rejected · 5 to go")
 
 
+def test_what_decides_is_in_reach_on_a_laptop_and_a_refresh_comes_back_to_it(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server, viewport={"width": 1366, "height": 768}, color_scheme="dark")
+    upload_and_rank(tab, pictures[:8], "red + lamp")
+    wait_until_over(tab, 8)
+    tab.locator(".st-key-podium button").first.click()
+    dialog = tab.get_by_role("dialog")
+    expect(dialog.locator(".ly-chip").first).to_be_visible()
+    assert dialog.evaluate("e => getComputedStyle(e).colorScheme") == "dark"  # else its chips are light
+    tab.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    visit(tab, 1)
+    for tries in range(2):
+        expect(tab.locator(".st-key-key-pick button")).to_be_in_viewport(ratio=1)
+        expect(tab.locator(".ly-decide.focus .ly-score")).to_be_in_viewport(ratio=1)
+        if not tries:
+            tab.reload()
+
+
 def test_a_whole_folder_is_ranked_and_the_names_of_its_picks_are_copied(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
