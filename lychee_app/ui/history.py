@@ -78,7 +78,7 @@ def _line(here: Here, summary: RunSummary) -> None:
                 args=(here, summary.id),
                 icon=":material/replay:",
             )
-            with st.popover(t("history.rename"), icon=":material/edit:"):
+            with st.popover(t("history.rename"), key=_popover(summary.id), icon=":material/edit:"):
                 _rename(here, summary)
             with st.popover(t("history.delete"), icon=":material/delete:"):
                 _delete(here, summary)
@@ -101,14 +101,22 @@ def _markup(here: Here, summary: RunSummary) -> str:
 
 
 def _rename(here: Here, summary: RunSummary) -> None:
+    """A form: Enter saves as the button does."""
     key = f"title-{summary.id}"
-    st.text_input(here.t("history.title"), summary.title or summary.query, key=key, max_chars=200)
-    st.button(
-        here.t("history.save"), key=f"save-{summary.id}", on_click=_renamed, args=(here, summary.id, key)
-    )
+    with st.form(f"name-{summary.id}", border=False):
+        st.text_input(here.t("history.title"), summary.title or summary.query, key=key, max_chars=200)
+        st.form_submit_button(
+            here.t("history.save"), key=f"save-{summary.id}", on_click=_renamed, args=(here, summary.id, key)
+        )
+
+
+def _popover(run_id: str) -> str:
+    """Another key after each new name: a popover that was not there before is closed."""
+    return f"rename-{run_id}-{st.session_state.get(f'renamed:{run_id}', 0)}"
 
 
 def _renamed(here: Here, run_id: str, key: str) -> None:
+    st.session_state[f"renamed:{run_id}"] = st.session_state.get(f"renamed:{run_id}", 0) + 1
     _do(lambda: here.services.jobs.rename(run_id, st.session_state[key].strip()))
     state.forget_orders()
 

@@ -20,7 +20,7 @@ def test_a_run_that_is_named_while_it_goes_on_is_called_so(
     page.button(key="rank").click().run()
     run_id = page.query_params["run"]
     page.segmented_control(key="place").set_value("history").run()
-    page.text_input(key=f"title-{run_id}").set_value("Reds").run()
+    page.text_input(key=f"title-{run_id}").set_value("Reds")
     page.button(key=f"save-{run_id}").click().run()
     page.segmented_control(key="place").set_value("results").run()
     assert store.load(run_id).status == "running"

@@ -290,7 +290,7 @@ def test_the_history_opens_renames_and_deletes(page: AppTest, store: Store) -> N
     at.button(key="other").click().run()
     assert "run" not in at.query_params
     at.segmented_control(key="place").set_value("history").run()
-    at.text_input(key=f"title-{run.id}").set_value("**Reds**").run()
+    at.text_input(key=f"title-{run.id}").set_value("**Reds**")
     at.button(key=f"save-{run.id}").click().run()
     assert store.load(run.id).title == "**Reds**"
     at.button(key=f"open-{run.id}").click().run()
