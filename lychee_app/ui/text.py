@@ -239,6 +239,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "unpick": ("取消选中", "Take the pick off"),
     "unreject": ("取消弃用", "Take the reject off"),
     "viewer": ("查看图片", "Image"),
+    "viewer.rank": ("第 {rank} 名，共 {n} 张", "#{rank} of {n}"),
     "previous": ("上一张", "Previous"),
     "next": ("下一张", "Next"),
     # model output

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from lychee_app.errors import LycheeError
+from lychee_app.ranking import Ranked
 from lychee_app.ui import card, output, pictures, state
 from lychee_app.ui.shown import escaped, media_url, one_decimal
 from lychee_app.ui.state import Here, Standing
@@ -32,7 +33,8 @@ def _content(here: Here, standing: Standing) -> None:
     if place is None:
         return
     row = place.scored
-    st.html(f'<div class="ly-stage">{picture(here, standing, row.upload_index)}</div>')
+    stage = f'<div class="ly-stage">{picture(here, standing, row.upload_index)}</div>'
+    st.html(stage + _heading(here, standing, place))
     rank = here.t("rank.of", rank=place.rank) if place.rank else here.t.reason(row.error or "")
     size = f" · {row.width_px} × {row.height_px} px" if row.width_px else ""
     st.html(
@@ -42,6 +44,14 @@ def _content(here: Here, standing: Standing) -> None:
     )
     _tools(here, standing, row.upload_index)
     output.expander(here, standing, row, where="viewer")
+
+
+def _heading(here: Here, standing: Standing, place: Ranked) -> str:
+    """A style that puts the rank behind the title, which Streamlit draws once for all images of a dialog."""
+    if place.rank is None:
+        return ""
+    words = here.t("viewer.rank", rank=place.rank, n=len(standing.order.scored))
+    return f'<style>[role="dialog"] h2::after {{ content: " {words}"; }}</style>'
 
 
 def picture(here: Here, standing: Standing, index: int) -> str:
@@ -59,24 +69,23 @@ def picture(here: Here, standing: Standing, index: int) -> str:
 
 
 def _tools(here: Here, standing: Standing, index: int) -> None:
-    t = here.t
-    order = [place.scored.upload_index for place in standing.order.ranked]
+    """On one line, on a phone too: there is no room for icons."""
+    t, order = here.t, _order(standing)
     at = order.index(index)
     decision = standing.decisions.get(index)
-    with st.container(horizontal=True, horizontal_alignment="distribute"):
+    with st.container(horizontal=True, horizontal_alignment="distribute", wrap=False, gap="xsmall"):
         st.button(
             t("previous"),
             key="viewer-previous",
+            shortcut="Left",
             disabled=at == 0,
-            icon=":material/chevron_left:",
-            on_click=_show,
-            args=(order[max(at - 1, 0)],),
+            on_click=_go,
+            args=(here, -1),
         )
-        for kind, icon in (("pick", ":material/check:"), ("reject", ":material/close:")):
+        for kind in ("pick", "reject"):
             st.button(
                 t(kind),
                 key=f"viewer-{kind}",
-                icon=icon,
                 type="primary" if decision == kind else "secondary",
                 on_click=card.toggle,
                 args=(here, index, kind, decision),
@@ -84,13 +93,22 @@ def _tools(here: Here, standing: Standing, index: int) -> None:
         st.button(
             t("next"),
             key="viewer-next",
+            shortcut="Right",
             disabled=at + 1 == len(order),
-            icon=":material/chevron_right:",
-            icon_position="right",
-            on_click=_show,
-            args=(order[min(at + 1, len(order) - 1)],),
+            on_click=_go,
+            args=(here, 1),
         )
 
 
-def _show(index: int) -> None:
-    st.session_state["zoomed"] = index
+def _order(standing: Standing) -> list[int]:
+    """Upload indices, best first."""
+    return [place.scored.upload_index for place in standing.order.ranked]
+
+
+def _go(here: Here, steps: int) -> None:
+    """Along the ranking from where one is now, which a quick key may have changed since the last drawing."""
+    standing, index = state.standing(here), st.session_state.get("zoomed")
+    if standing and index in standing.order.by_index:
+        order = _order(standing)
+        at = order.index(index) + steps
+        st.session_state["zoomed"] = order[min(max(at, 0), len(order) - 1)]
