@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lychee_app.analysis.findings import Finding, Kind
+from lychee_app.export.words import WORDS
 from lychee_app.records import Status
 from lychee_app.ui import text
 from lychee_app.ui.findings import sentence
@@ -98,6 +99,13 @@ def test_a_finding_about_one_image_is_in_the_singular() -> None:
     assert sentence(Words("zh"), only, cut_set=False) == "建议分数线以上只有一张，它缺少“sofa”"
     assert sentence(words, Finding("complete", 1, 5)) == "1 of 5 shows every element"
     assert sentence(words, Finding("first_n_stand_out", 1, 5, 2.0)).startswith("The first one stands 2.0")
+
+
+def test_the_chinese_report_names_decisions_and_the_margin_as_the_page_does() -> None:
+    report = WORDS["zh"]
+    assert f"✓ {report.pick}" == TEXT["marked.pick"][0]
+    assert f"✕ {report.reject}" == TEXT["marked.reject"][0]
+    assert TEXT["output.margin"][0].startswith(report.margin)
 
 
 def test_lengths_of_time_are_told_in_fitting_units() -> None:
