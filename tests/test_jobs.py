@@ -348,7 +348,7 @@ def test_rows_of_a_finished_run_are_not_held_in_memory(store: Store, settings: S
     run_id = jobs.start(RED, named, settings)
     wait(jobs, run_id)
     gc.collect()
-    assert not [one for one in gc.get_objects() if isinstance(one, Scored) and "only here" in one.name]
+    assert not [one for one in gc.get_objects() if type(one) is Scored and "only here" in one.name]
     assert len(jobs.run(run_id).images) == 2
     view = jobs.view(run_id)
     assert view is not None
