@@ -30,12 +30,13 @@ Asked = tuple[str, tuple[Element, ...]]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many scenes, and how many queries about each: the second that is judged says the first in other
-    words."""
+    """How many scenes, and how many queries about each: the first `worded` of those that are judged say the
+    same in other words."""
 
     scenes: int
     judged: int
     explained: int
+    worded: int = 2
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,14 @@ class BatchMaker:
         crowd = bool(self._random.random() < CROWDED)
         scenes = random_scenes(self._random, sizes.scenes, grid, self._look, crowd=crowd)
         seen = [seen_in(scenes, index, self._look) for index in range(sizes.scenes)]
-        asked = [self._asked(one, sizes.judged + sizes.explained) for one in seen]
+        asked = [self._asked(one, sizes) for one in seen]
         return self.about(scenes, seen, asked, sizes)
 
-    def _asked(self, seen: Seen, count: int) -> list[Asked]:
-        """So many queries, the second of them the first in other words."""
-        first, *others = (self._phrases.query(self._random, seen) for _ in range(max(1, count - 1)))
-        again = self._phrases.reworded(self._random, seen, first[1])
-        return [first, again, *others][:count]
+    def _asked(self, seen: Seen, sizes: Sizes) -> list[Asked]:
+        others = sizes.judged + sizes.explained - sizes.worded
+        first, *rest = (self._phrases.query(self._random, seen) for _ in range(1 + others))
+        again = [self._phrases.reworded(self._random, seen, first[1]) for _ in range(sizes.worded - 1)]
+        return [first, *again, *rest]
 
     def about(self, scenes: Scenes, seen: list[Seen], asked: list[list[Asked]], sizes: Sizes) -> Batch:
         """The batch of these scenes and queries: the first `judged` of each scene are judged, the rest

@@ -69,11 +69,11 @@ class Pupil(nn.Module):
         """Image tokens (b, t, hidden) of patches (b, places, 588), 0 to 255."""
         return look(self.model, normalised(patches), canvas, self.layers)
 
-    def losses(self, batch: Batch, views: Views, canvas: Canvas, *, apart: bool) -> Tensor:
+    def losses(self, batch: Batch, views: Views, canvas: Canvas, *, worded: int, apart: bool) -> Tensor:
         """(8,): judge, wording, explain, words of both (objects, tints), matches, image tokens (objects,
         tints).
 
-        apart: the vision tower learns to name only, and what is said teaches it nothing.
+        worded: as in `Sizes`. apart: the vision tower learns to name only, and what is said teaches it nothing.
         """
         tokens = self.seen(views.patches, canvas)
         named = self.namer.losses(tokens, views.objects, views.tints)
@@ -85,18 +85,18 @@ class Pupil(nn.Module):
         value = self.match_word(_normal(_at(told_middle, self._to(batch.tail_words.at))))
         matches = _cross_entropy(value, self._to(batch.tail_words.values))
         matches = matches + _cross_entropy(self.match_seen(_normal(seen)), self._met(batch, views))
-        judge = self._judge_losses(judged, self._to(batch.truth), len(views.patches))
+        judge = self._judge_losses(judged, self._to(batch.truth), len(views.patches), worded)
         return torch.cat([judge, explain[None], words, matches[None], named])
 
-    def _judge_losses(self, judged: Tensor, truth: Tensor, scenes: int) -> Tensor:
-        """(2,): cross-entropy against the share that is met, less its own entropy: zero at best; and how far
-        apart the two wordings of each scene's first query are."""
+    def _judge_losses(self, judged: Tensor, truth: Tensor, scenes: int, worded: int) -> Tensor:
+        """(2,): cross-entropy against the share that is met, less its own entropy: zero at best; and the mean
+        squared distance between two wordings of each scene's first query."""
         logs = F.log_softmax(judged.float(), dim=-1)
         cross = -(truth * logs[:, self.constants.yes] + (1 - truth) * logs[:, self.constants.no])
         cross = cross + torch.xlogy(truth, truth) + torch.xlogy(1 - truth, 1 - truth)
         margins = (logs[:, self.constants.yes] - logs[:, self.constants.no]).view(scenes, -1)
-        first, again = margins.sigmoid()[:, :2].T
-        return torch.stack([cross.mean(), (first - again).square().mean()])
+        said = margins.sigmoid()[:, :worded]
+        return torch.stack([cross.mean(), 2 * said.var(dim=1).mean()])
 
     def _met(self, batch: Batch, views: Views) -> Tensor:
         """(rows, t): what each image token is to the query, as a place in `VALUES`; -1 for padding."""
