@@ -73,7 +73,8 @@ class Pupil(nn.Module):
         """(8,): judge, wording, explain, words of both (objects, tints), matches, image tokens (objects,
         tints).
 
-        worded: as in `Sizes`. apart: the vision tower learns to name only, and what is said teaches it nothing.
+        worded: as in `Sizes`. apart: the vision tower learns to name only, and what is said teaches it
+        nothing.
         """
         tokens = self.seen(views.patches, canvas)
         named = self.namer.losses(tokens, views.objects, views.tints)

@@ -1,6 +1,7 @@
 """The packed material of the recipe: art, rendered words, unknown nouns and the tokenizer, made once and
 cached."""
 
+import importlib.util
 import json
 import re
 from collections.abc import Iterator
@@ -11,12 +12,22 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from lychee_app.demo.fetch import HELD_OUT_ART, TRAINED_ART, fetch
-from lychee_app.demo.pack import Art, Glyphs, load_art, load_glyphs, pack_art, pack_glyphs, save_arrays
+from lychee_app.demo.pack import (
+    FONTS,
+    Art,
+    Glyphs,
+    load_art,
+    load_glyphs,
+    pack_art,
+    pack_glyphs,
+    save_arrays,
+)
 from lychee_app.demo.phrases import ADJECTIVES_EN, ADJECTIVES_ZH, COUNTERS_ZH, Phrases, explanation
 from lychee_app.demo.scenes import Look, random_scenes
 from lychee_app.demo.tokens import SPECIAL, train_tokenizer
 from lychee_app.demo.vocabulary import build_words, unknown_nouns
 from lychee_app.demo.words import STRANGERS_FILE, WORDS_FILE, colours, words
+from lychee_app.errors import UsageError
 
 _FILES = ("trained.npz", "held_out.npz", "glyphs.npz", "tokenizer.json")
 _TEXTS = 60_000
@@ -34,9 +45,10 @@ class Material:
 
 def load_material(build: Path, held_out: bool = False) -> Material:
     """Opens the packed material, making first what is missing. `held_out` swaps in the art kept from
-    training."""
+    training. Raises UsageError where what it is made with is missing, DownloadError."""
     folder = build / "material"
     if not all((folder / name).exists() for name in _FILES):
+        _check_tools()
         make_material(fetch(build), folder)
     art = load_art(folder / ("held_out.npz" if held_out else "trained.npz"))
     glyphs = load_glyphs(folder / "glyphs.npz")
@@ -56,6 +68,19 @@ def make_material(modules: Path, folder: Path) -> None:
     STRANGERS_FILE.write_text(json.dumps(unknown, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
     plain = (_MARKS.sub(" ", text) for text in _texts(folder, unknown))
     train_tokenizer(plain).save(str(folder / "tokenizer.json"))
+
+
+def _check_tools() -> None:
+    """Before minutes of fetching and packing, not after."""
+    if importlib.util.find_spec("resvg_py") is None:
+        message = (
+            'Some of the art is SVG, and resvg_py, which draws it, is missing. pip install -e ".[recipe]"'
+        )
+        raise UsageError(message, code="recipe-missing")
+    missing = [font for font in FONTS if not Path(font).exists()]
+    if missing:
+        message = f"Fonts are missing: {', '.join(missing)}. apt install fonts-noto-cjk fonts-dejavu"
+        raise UsageError(message, code="fonts-missing")
 
 
 def _texts(folder: Path, unknown: dict[str, list[str]]) -> Iterator[str]:

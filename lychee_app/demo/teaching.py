@@ -36,15 +36,15 @@ class Lesson:
     weights: tuple[float, ...]
 
 
-def lessons(minutes: float, scale: int, pace: float = 1.0) -> tuple[Lesson, ...]:
+def lessons(minutes: float, scale: float, pace: float = 1.0) -> tuple[Lesson, ...]:
     """The five lessons in `minutes` altogether. scale: 1 for a CPU core; larger batches for a GPU. pace: a
     factor of all learning rates."""
-    asked = Sizes(24 * scale, judged=4, explained=1)
-    reworded = Sizes(24 * scale, judged=6, explained=1, worded=4)
+    scenes = round(24 * scale)
+    asked, reworded = Sizes(scenes, judged=4, explained=1), Sizes(scenes, judged=6, explained=1, worded=4)
     named = (0, 0, 0, 0, 0, 0, 1.0, 0.5)
     return (
-        Lesson("sprites", 0.036 * minutes, pace * 2e-3, 0.1, Sizes(128 * scale, 0, 0), named),
-        Lesson("see", 0.081 * minutes, pace * 1.5e-3, 0.2, Sizes(24 * scale, 0, 0), named),
+        Lesson("sprites", 0.036 * minutes, pace * 2e-3, 0.1, Sizes(round(128 * scale), 0, 0), named),
+        Lesson("see", 0.081 * minutes, pace * 1.5e-3, 0.2, Sizes(scenes, 0, 0), named),
         Lesson("tell", 0.061 * minutes, pace * 1e-3, 0.5, asked, (1.0, 1.0, 0.5, 0.3, 0.15, 0.5, 1.0, 0.5)),
         Lesson("whole", 0.332 * minutes, pace * 7e-4, 0.0, asked, (2.0, 2.0, 0.5, 0.1, 0.05, 0.2, 0.5, 0.25)),
         Lesson("polish", 0.49 * minutes, pace * 5e-4, 0.0, reworded, (2.0, 20.0, 0.5, 0, 0, 0, 0, 0)),

@@ -11,6 +11,7 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 VOCABULARY = 4096
+_FILE = "tokenizer.json"
 SPECIAL = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>",
     "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>",
@@ -60,9 +61,14 @@ def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
     return tokenizer
 
 
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """What `save_tokenizer` wrote."""
+    return Tokenizer.from_file(str(folder / _FILE))
+
+
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     """tokenizer.json, tokenizer_config.json, and the chat template under both of its names."""
-    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    tokenizer.save(str(folder / _FILE), pretty=False)
     _write(folder / "tokenizer_config.json", _tokenizer_config(tokenizer))
     _write(folder / "chat_template.json", {"chat_template": CHAT_TEMPLATE})
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")

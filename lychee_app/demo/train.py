@@ -12,6 +12,7 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ from lychee_app.demo.seeing import Namer, SceneMaker, Viewer
 from lychee_app.demo.specimens import save_art, save_glyphs
 from lychee_app.demo.sprites import SpriteMaker
 from lychee_app.demo.teaching import Lesson, lessons, teach
-from lychee_app.demo.tokens import SPECIAL
+from lychee_app.demo.tokens import SPECIAL, read_tokenizer
+from lychee_app.errors import LycheeError
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -41,6 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     keep_freed_memory()
     material = load_material(options.build)
+    if options.weights:  # its embedding stands for the tokens of its own
+        material = replace(material, tokenizer=read_tokenizer(options.weights))
     pupil = _new_pupil(material, options)
     state = options.build / "state.safetensors"
     if options.weights:
@@ -70,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=CHECKPOINT, help="where the checkpoint goes")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--minutes", type=float, default=18.0, help="for all lessons together")
-    parser.add_argument("--scale", type=int, default=16, help="batch size, in units fit for a CPU core")
+    parser.add_argument("--scale", type=float, default=16, help="batch size, in units fit for a CPU core")
     parser.add_argument(
         "--start", type=int, default=0, help="first lesson; later ones go on from the kept state"
     )
@@ -128,4 +132,7 @@ def _teach(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except LycheeError as error:
+        sys.exit(str(error))
