@@ -6,6 +6,7 @@ and rows. `decode` is measured by itself: all files through the intake, with no 
 """
 
 import argparse
+import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -227,14 +228,20 @@ def _opened(file: Path, limits: tuple[int, int]) -> Candidate:
 def _scale(
     folder: Path, scorer: QwenScorer, settings: Settings, arguments: argparse.Namespace
 ) -> list[dict[str, Any]]:
-    """Runs of growing length, each over files of its own; the fastest of each length."""
-    found = []
-    for count in arguments.scale:
-        files = photos.write(_made(folder / str(count)), count, arguments.scale_megapixels)
-        seconds = min(_ranked(files, scorer, settings).total for _ in range(arguments.repeats))
-        memory = psutil.Process().memory_info().rss
-        found.append({"images": count, "ms_per_image": 1e3 * seconds / count, "process_bytes": memory})
-    return found
+    """Runs of several lengths, each over files of its own, in turns: the fastest of each length, and the
+    memory after its first."""
+    megapixels = arguments.scale_megapixels
+    files = {count: photos.write(_made(folder / str(count)), count, megapixels) for count in arguments.scale}
+    seconds = dict.fromkeys(files, math.inf)
+    memory: dict[int, int] = {}
+    for _ in range(arguments.repeats):
+        for count, some in files.items():
+            seconds[count] = min(seconds[count], _ranked(some, scorer, settings).total)
+            memory.setdefault(count, psutil.Process().memory_info().rss)
+    return [
+        {"images": count, "ms_per_image": 1e3 * taken / count, "process_bytes": memory[count]}
+        for count, taken in seconds.items()
+    ]
 
 
 def _made(folder: Path) -> Path:

@@ -214,7 +214,7 @@ def _thumbnail(image: Image.Image, original: tuple[int, int]) -> bytes:
     scale = min(THUMBNAIL_PX, max(image.size)) / max(original)
     size = (max(1, round(original[0] * scale)), max(1, round(original[1] * scale)))
     file = io.BytesIO()
-    small = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=1.1)
+    small = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=1.0)
     small.save(file, "WEBP", quality=80, method=0)
     return file.getvalue()
 
