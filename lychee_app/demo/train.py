@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--build", type=Path, default=BUILD_FOLDER, help="where material and state are kept")
     parser.add_argument("--out", type=Path, default=CHECKPOINT, help="where the checkpoint goes")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--minutes", type=float, default=18.0, help="for all lessons together")
+    parser.add_argument("--minutes", type=float, default=22.0, help="for all lessons together")
     parser.add_argument("--scale", type=float, default=16, help="batch size, in units fit for a CPU core")
     parser.add_argument(
         "--start", type=int, default=0, help="first lesson; later ones go on from the kept state"
