@@ -163,8 +163,8 @@ def _check_goals(*goals: str | None) -> None:
         path = Path(goal)
         if path.is_dir():
             raise LycheeError(f"{goal or 'The name of a file to write'} is a folder, or empty. Name a file.")
-        if not path.exists() and not os.access(path.absolute().parent, os.W_OK):
-            folder = path.absolute().parent
+        folder = Path(os.path.realpath(path)).parent
+        if (not path.exists() or path.is_file()) and not os.access(folder, os.W_OK):
             raise LycheeError(
                 f"{goal} cannot be written: {folder} is missing or closed. Choose another place."
             )

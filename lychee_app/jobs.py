@@ -110,7 +110,8 @@ class Jobs:
         """
         with self._claim(run_id) as claimed:
             if claimed:
-                self._resume(run_id, settings, failed_too)
+                self._store.set_status(run_id, "running")
+                self._go_on(run_id, settings, failed_too)
 
     def add(self, run_id: str, sources: Sequence[Source], settings: Settings) -> None:
         """Adds images to a run that is over; only they are scored. Raises UsageError while it is live."""
@@ -119,7 +120,7 @@ class Jobs:
                 message = "This run is still being scored. Add images when it is over, or stop it first."
                 raise UsageError(message, code="run-live")
             self._store.extend(run_id, sources)
-            self._resume(run_id, settings)
+            self._go_on(run_id, settings)
 
     @contextmanager
     def _claim(self, run_id: str) -> Iterator[bool]:
@@ -135,20 +136,25 @@ class Jobs:
                 with self._lock:
                     self._claimed.discard(run_id)
 
-    def _resume(self, run_id: str, settings: Settings, failed_too: bool = False) -> None:
+    def _go_on(self, run_id: str, settings: Settings, failed_too: bool = False) -> None:
+        """Puts a run that is marked as ours in line, for what it lacks."""
         run = self._store.load(run_id)
         kept = {row.upload_index: row for row in run.images if not (failed_too and row.score is None)}
         missing = [(index, source) for index, source in self._store.sources(run_id) if index not in kept]
         settings = replace(settings, instruction=run.instruction, max_image_tokens=run.max_image_tokens)
-        self._store.set_status(run_id, "running")
-        run = replace(run, status="running", error=None, images=())
+        run = replace(run, images=())
         self._enqueue(_Job(run, run.model, missing, settings, rows=kept))
 
     def stop(self, run_id: str) -> None:
-        """Ends the run after the image in hand; what is done is kept."""
+        """Ends the run after the image in hand, or at once while it waits; what is done is kept."""
         with self._lock:
-            if job := self._jobs.get(run_id):
-                job.stopping = True
+            job = self._jobs.get(run_id)
+            if job is None:
+                return
+            job.stopping = True
+            waits = job.phase == "waiting"
+        if waits:
+            self._finish(job, "stopped", None, 0.0)
 
     def is_live(self, run_id: str) -> bool:
         with self._lock:
@@ -187,12 +193,17 @@ class Jobs:
                 job.version += 1
 
     def explain(
-        self, model: str, candidate_source: tuple[int, Source], query: str, settings: Settings
+        self, model: str, source: tuple[int, Source], sha256: str, query: str, settings: Settings
     ) -> Reply:
-        """The explanation of one image, asked for from its card. Waits for the model. Raises LycheeError."""
-        with self._model_lock:
-            scorer = self._scorer_for(model, settings)
-            return pipeline.explain_one(candidate_source, query, scorer, settings, self._store)
+        """The explanation of the image scored as `sha256`, asked for from its card. Waits for the model.
+
+        Raises LycheeError.
+        """
+        with self._scorer_for(model, settings) as scorer:
+            try:
+                return pipeline.explain_one(source, sha256, query, scorer, settings, cache=self._store)
+            finally:
+                scorer.release()
 
     def forget(self, run_id: str) -> None:
         """Drops a run that is over from memory (it was deleted, or is better read from the store)."""
@@ -217,10 +228,11 @@ class Jobs:
 
     def _do(self, job: _Job) -> None:
         """One run from line to end. Whatever happens is a status and a message, never a dead worker."""
+        if not self._begins(job):
+            return
         started = time.perf_counter()
         try:
-            with self._model_lock:
-                status, error = self._score(job), None
+            status, error = self._score(job), None
         except LycheeError as failure:
             status, error = "failed", str(failure)
         except Exception as failure:
@@ -228,15 +240,21 @@ class Jobs:
             status, error = "failed", f"{type(failure).__name__}: {failure}"
         self._finish(job, status, error, time.perf_counter() - started)
 
+    def _begins(self, job: _Job) -> bool:
+        """Not one that was stopped while it waited: it is over."""
+        with self._lock:
+            if job.stopping:
+                return False
+            self._touch(job, phase="loading")
+            return True
+
     def _score(self, job: _Job) -> Status:
-        if job.stopping:
-            return "stopped"
-        self._touch(job, phase="loading")
         pipeline.get_ready(len(job.sources), job.settings)
-        scorer = self._scorer_for(job.model, job.settings)
-        self._settle(job, scorer)
-        if job.stopping:
-            return "stopped"
+        with self._scorer_for(job.model, job.settings) as scorer:
+            self._settle(job, scorer)
+            return "stopped" if job.stopping else self._score_all(job, scorer)
+
+    def _score_all(self, job: _Job, scorer: Scorer) -> Status:
         question = Question(
             job.run.query, job.run.sent_query, job.run.elements, job.run.not_text, job.run.sent_not
         )
@@ -249,9 +267,6 @@ class Jobs:
                 self._touch(job, progress=progress)
                 if job.stopping:
                     break
-        except ModelLost:
-            self._scorer = None
-            raise
         finally:
             steps.close()
         return "done" if len(job.rows) >= job.run.total else "stopped"
@@ -276,13 +291,22 @@ class Jobs:
             job.phase = "scoring"
         self._store.settle(job.run)
 
-    def _scorer_for(self, model: str, settings: Settings) -> Scorer:
-        """The loaded scorer, or a new one; the old one is let go first, as two may not fit."""
-        model = self._resolve(model, settings)
-        if self._scorer is None or self._scorer[0] != model:
-            self._scorer = None
-            self._scorer = (model, self._open(model, settings))
-        return self._scorer[1]
+    @contextmanager
+    def _scorer_for(self, model: str, settings: Settings) -> Iterator[Scorer]:
+        """The loaded scorer, or a new one, for one at a time; the old one goes first, as two may not fit.
+
+        A model that is lost in the block is opened anew for who comes next.
+        """
+        with self._model_lock:
+            model = self._resolve(model, settings)
+            if self._scorer is None or self._scorer[0] != model:
+                self._scorer = None
+                self._scorer = (model, self._open(model, settings))
+            try:
+                yield self._scorer[1]
+            except ModelLost:
+                self._scorer = None
+                raise
 
     def _touch(
         self, job: _Job, phase: Phase | None = None, progress: pipeline.Progress | None = None
@@ -307,7 +331,7 @@ class Jobs:
         with self._lock:
             job.run = replace(job.run, status=status, error=error, seconds=seconds, peak_memory_bytes=peak)
             job.rows, job.sources, job.progress = {}, [], None
-        self._touch(job, phase="over")
+            self._touch(job, phase="over")
 
 
 def _view(job: _Job) -> View:

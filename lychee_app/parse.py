@@ -26,6 +26,7 @@ What becomes of it:
 | the same score more than once | that score, read at the last place |
 | two scores of one kind that differ | reason `conflict` |
 | a score, and after it another number out of 10 or with a label | reason `conflict` |
+| a score, and after it `2/3 of them` or `24/7`, which are no scores | the score |
 | a score, after it a doubt ("wait", "actually,", "不对") and no number | the score: nothing replaced it |
 | a score, after it a doubt and then any number | reason `doubt` |
 | years, counts, `Score: x / 10`, nothing | reason `none` |
@@ -117,11 +118,16 @@ def parse(text: str) -> Parsed:
     best = min(reading.kind for reading in readings)
     told = [reading for reading in readings if reading.kind == best]
     last = told[-1]
-    after = [reading for reading in readings if reading.start >= last.end]
+    after = [reading for reading in readings if reading.start >= last.end and not _is_a_share(reading)]
     for reading in told[:-1] + after:
         if _outcome(reading) != _outcome(last):
             return _conflict(text, reading, last)
     return _doubted(text, plain, last) or last.parsed
+
+
+def _is_a_share(reading: _Reading) -> bool:
+    """ "2/3 of them", "open 24/7": not on a scale of scores, and with no label that says it is one."""
+    return reading.kind == _Kind.SCALED and reading.parsed.code == "scale"
 
 
 def _outcome(reading: _Reading) -> tuple[float | None, str]:

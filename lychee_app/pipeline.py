@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lychee_app import intake, verdict
 from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
-from lychee_app.errors import ImageError, ModelLost, OutOfMemory, ScoringError, UsageError
+from lychee_app.errors import ModelLost, OutOfMemory, ScoringError, UsageError
 from lychee_app.prompt import PROMPT_VERSION
 from lychee_app.query import Question
 from lychee_app.records import (
@@ -145,15 +145,22 @@ def budget_of(scorer: Scorer, settings: Settings) -> ImageBudget:
 
 
 def explain_one(
-    source: tuple[int, Source], query: str, scorer: Scorer, settings: Settings, cache: ReplyCache
+    source: tuple[int, Source],
+    sha256: str,
+    query: str,
+    scorer: Scorer,
+    settings: Settings,
+    *,
+    cache: ReplyCache,
 ) -> Reply:
-    """The explanation of one image. Raises ImageError if it cannot be read, ScoringError, ModelLost."""
+    """The explanation of the image that was scored as `sha256`.
+
+    Raises ImageError if it cannot be read or is another by now, ScoringError, ModelLost.
+    """
     budget = budget_of(scorer, settings)
-    item = next(intake.prepare([source], budget, settings))
-    if isinstance(item, Refused):
-        raise ImageError(f"{item.name}: {item.reason}", code=item.code)
+    candidate = intake.reread(source, sha256, budget, settings)
     judge = _Judge(Question(query, query), "explain", scorer, settings, budget, cache)
-    return judge.explained(item)
+    return judge.explained(candidate)
 
 
 def get_ready(count: int, settings: Settings) -> None:
@@ -214,15 +221,19 @@ class _Judge:
         return replace(self._scored(candidate, replies), seconds=time.perf_counter() - started)
 
     def _with_less(self, candidate: Candidate) -> tuple[Candidate, list[Reply]]:
-        """The replies; where memory runs out, those to a smaller image. Raises ScoringError."""
-        attempt = candidate
+        """The replies; where memory runs out, those to a smaller image. Raises ScoringError.
+
+        Those are not kept: an image resized twice has other pixels than one brought to that size at once.
+        """
+        attempt, judge = candidate, self
         for share in OOM_SHARES:
             try:
-                return attempt, self._replies(attempt)
+                return attempt, judge._replies(attempt)
             except OutOfMemory:
                 self.scorer.release()
                 attempt = _smaller(candidate, share, self.budget)
-        return attempt, self._replies(attempt)
+                judge = replace(self, cache=RecentReplies())
+        return attempt, judge._replies(attempt)
 
     def _replies(self, candidate: Candidate) -> list[Reply]:
         """Replies to the query and its parts, from the cache where they are known."""

@@ -62,7 +62,7 @@ _SIGNS = "+＋=<>|~^`"
 """Symbols to Unicode, but nothing that an image could show."""
 _QUOTES = {'"': '"', "“": "”", "「": "」", "『": "』", "«": "»"}
 _SEPARATORS = re.compile(
-    r"\s*[+＋,，、;；\n]\s*|\s+(?:and|with|plus)\s+|\s*(?:以及|还有|并且|加上)\s*|(?<=\S)\s*[和与]\s*(?=\S)",
+    r"\s*(?:[+＋，、;；\n]|,(?!(?<=\d,)\d{3}(?!\d)))\s*|\s+(?:and|with|plus)\s+|\s*(?:以及|还有|并且|加上)\s*|(?<=\S)\s*[和与]\s*(?=\S)",
     re.IGNORECASE,
 )
 # Words in which 和 or 与 is part of the word, not a conjunction.
@@ -169,7 +169,7 @@ def ask(
 
 
 def _invisible(char: str) -> bool:
-    """Control (Cc) and format (Cf) characters, except the joiner that emoji need and line breaks' folding."""
+    """Control, format, private and unassigned characters; not the joiner that emoji need, nor line breaks."""
     return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn"} and char not in "\u200d\n\t"
 
 

@@ -1,4 +1,5 @@
 import gc
+import hashlib
 import threading
 import time
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lychee_app import query
-from lychee_app.errors import CheckpointError, ModelLost, ScoringError, StoreError, UsageError
+from lychee_app.errors import CheckpointError, ImageError, ModelLost, ScoringError, StoreError, UsageError
 from lychee_app.jobs import Jobs
 from lychee_app.records import Candidate, Scored, Scorer, ScorerInfo, Source
 from lychee_app.settings import Settings
@@ -25,6 +26,10 @@ def store(settings: Settings) -> Iterator[Store]:
 
 def jobs_with(store: Store, scorer: Scorer) -> Jobs:
     return Jobs(store, lambda model, settings: scorer)
+
+
+def sha256_of(source: Source) -> str:
+    return hashlib.sha256(source.read()).hexdigest()
 
 
 def wait(jobs: Jobs, run_id: str, seconds: float = 20) -> None:
@@ -228,9 +233,33 @@ def test_resuming_in_another_precision_is_refused(store: Store, settings: Settin
 
 def test_one_image_is_explained_on_demand(store: Store, settings: Settings) -> None:
     jobs = jobs_with(store, FakeScorer())
-    reply = jobs.explain("auto", (0, sources("red")[0]), "red", settings)
+    [source] = sources("red")
+    reply = jobs.explain("auto", (0, source), sha256_of(source), "red", settings)
     assert reply.mode == "explain"
     assert "Score" in reply.text
+
+
+def test_an_image_that_is_another_by_now_is_not_explained(store: Store, settings: Settings) -> None:
+    jobs = jobs_with(store, FakeScorer())
+    red, green = sources("red", "green")
+    with pytest.raises(ImageError, match="changed since it was scored") as caught:
+        jobs.explain("auto", (0, green), sha256_of(red), "red", settings)
+    assert caught.value.code == "changed"
+
+
+def test_a_model_that_is_lost_while_it_explains_is_opened_anew(store: Store, settings: Settings) -> None:
+    opened = []
+
+    def open_scorer(model: str, settings: Settings) -> Scorer:
+        opened.append(model)
+        return FakeScorer(before=raising(ModelLost("gone"), "0-red.png"))
+
+    jobs = Jobs(store, open_scorer)
+    [source] = sources("red")
+    for _ in range(2):
+        with pytest.raises(ModelLost):
+            jobs.explain("auto", (0, source), sha256_of(source), "red", settings)
+    assert len(opened) == 2
 
 
 def test_no_images_is_wrong_usage_and_an_unknown_run_a_store_error(store: Store, settings: Settings) -> None:
@@ -255,6 +284,8 @@ def test_a_run_stopped_while_it_waits_opens_no_model_and_scores_nothing(
     assert gate.reached.wait(20)
     second = jobs.start(RED, sources("green"), settings, model="another")
     jobs.stop(second)
+    assert not jobs.is_live(second)  # at once, however long the first one takes
+    assert store.load(second).status == "stopped"
     gate.open()
     wait(jobs, first)
     wait(jobs, second)

@@ -140,6 +140,13 @@ def test_doubt_without_another_number_leaves_the_score_as_it_is(dash: str) -> No
     assert parsed.score == 9.5
 
 
+@pytest.mark.parametrize(
+    "text", ["Score: 8/10. It shows 2/3 of them.", "Score: 8 / 10, open 24/7", "评分：8/10，共2/3项"]
+)
+def test_a_share_after_the_score_is_no_second_score(text: str) -> None:
+    assert parse(text).score == 8
+
+
 def test_the_word_for_and_so_on_is_no_doubt() -> None:
     assert parse("评分：8。沙发、吊灯等等，共3件。").score == 8
 

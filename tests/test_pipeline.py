@@ -191,6 +191,22 @@ def test_the_row_that_ran_out_of_memory_says_how_many_tokens_were_left(settings:
     assert "instead of 64" in note
 
 
+def test_what_is_said_of_an_image_made_smaller_for_want_of_memory_is_not_kept(settings: Settings) -> None:
+    """Resized twice, it has other pixels than one brought to that size at once, for the same key."""
+    cache, source = RecentReplies(), Source("a", picture("red", (224, 224)))
+    info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(max_tokens=64))
+
+    def before(candidate: Candidate) -> None:
+        if candidate.tokens() > 32:
+            raise OutOfMemory("too large")
+
+    starved = FakeScorer(before=before, info=info)
+    assert pipeline.rank(query.ask("red"), [source], starved, settings, cache=cache).images[0].notes
+    later = FakeScorer(info=replace(info, budget=ImageBudget(max_tokens=32)))
+    pipeline.rank(query.ask("red"), [source], later, settings, cache=cache)
+    assert len(later.seen) == 1
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -137,6 +137,18 @@ def test_a_query_splits_into_its_elements(sent: str, parts: tuple[str, ...]) -> 
     assert query.elements(sent) == parts
 
 
+@pytest.mark.parametrize(
+    ("sent", "parts"),
+    [
+        ("1,000 birds", ()),
+        ("over 12,345,678 stars,a moon", ("over 12,345,678 stars", "a moon")),
+        ("3 cats,200 dogs", ("3 cats", "200 dogs")),
+    ],
+)
+def test_a_comma_within_a_number_splits_nothing(sent: str, parts: tuple[str, ...]) -> None:
+    assert query.elements(sent) == (parts or (sent,))
+
+
 def test_elements_past_the_bound_stay_in_the_last_one() -> None:
     parts = query.elements(" + ".join(f"w{n}" for n in range(20)))
     assert len(parts) == query.MAX_ELEMENTS

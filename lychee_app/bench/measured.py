@@ -55,8 +55,9 @@ class Compared:
     @property
     def passes(self) -> str:
         """FastForward, or the plain passes where it is not trusted; and whether with Triton kernels."""
-        steps = getattr(self.ours.forward, "steps", None)
-        return " + ".join(type(each).__name__ for each in (self.ours.forward, steps) if each is not None)
+        forward = self.ours.forward
+        parts = (forward, forward.ops) if isinstance(forward, fast.FastForward) else (forward,)
+        return " + ".join(type(part).__name__ for part in parts)
 
 
 def jobs_of(cases: Sequence[Case], explain: int) -> list[Job]:

@@ -3,13 +3,15 @@
 import ctypes
 import multiprocessing
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from queue import Empty
 from typing import Any
 
 import torch
 
 AHEAD = 24
+PATIENCE_SECONDS = 5.0
 
 
 @contextmanager
@@ -27,10 +29,20 @@ def feeder(make: Callable[[int], Callable[[], Any]], workers: int) -> Iterator[C
     for worker in crew:
         worker.start()
     try:
-        yield queue.get
+        yield lambda: _next(queue, crew)
     finally:
         for worker in crew:
             worker.terminate()
+
+
+def _next(queue: Any, crew: Sequence[Any]) -> Any:
+    """Raises RuntimeError once no worker is left to wait for."""
+    while True:
+        try:
+            return queue.get(timeout=PATIENCE_SECONDS)
+        except Empty:
+            if not any(worker.is_alive() for worker in crew):
+                raise RuntimeError("All workers have died; what they said stands above.") from None
 
 
 def keep_freed_memory() -> None:

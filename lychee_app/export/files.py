@@ -21,12 +21,12 @@ def written_aside(path: Path) -> Iterator[BinaryIO]:
 
     A link is followed; a device or pipe is written to as it is. Raises StoreError for what the disk refuses.
     """
-    goal = Path(os.path.realpath(path))
     try:
-        if goal.exists() and not goal.is_file() and not goal.is_dir():
-            with goal.open("wb") as file:
+        if path.exists() and not path.is_file() and not path.is_dir():  # as named: a pipe's real path is none
+            with path.open("wb") as file:
                 yield file
             return
+        goal = Path(os.path.realpath(path))
         aside = goal.parent / f".lychee-{os.urandom(6).hex()}.part"
         try:
             with aside.open("xb") as file:

@@ -16,6 +16,7 @@ from itertools import islice
 
 from PIL import Image
 
+from lychee_app.errors import ImageError
 from lychee_app.intake import workers
 from lychee_app.intake.decode import PIXELS_VERSION
 from lychee_app.intake.fitting import fit
@@ -23,7 +24,7 @@ from lychee_app.intake.sources import find, same_name_safe
 from lychee_app.records import Candidate, ImageBudget, Refused, Source
 from lychee_app.settings import Settings
 
-__all__ = ["PIXELS_VERSION", "find", "fit", "get_ready", "prepare", "refit", "same_name_safe"]
+__all__ = ["PIXELS_VERSION", "find", "fit", "get_ready", "prepare", "refit", "reread", "same_name_safe"]
 
 MAX_FILE_BYTES = 400_000_000
 """Larger files are not read at all."""
@@ -55,6 +56,17 @@ def prepare(
     finally:
         for future in waiting:
             future.cancel()
+
+
+def reread(source: tuple[int, Source], sha256: str, budget: ImageBudget, settings: Settings) -> Candidate:
+    """The file that was scored as `sha256`, decoded again. Raises ImageError, also if it is another now."""
+    item = next(iter(prepare([source], budget, settings)))
+    if isinstance(item, Refused):
+        raise ImageError(f"{item.name}: {item.reason}", code=item.code)
+    if item.sha256 != sha256:
+        message = f"{item.name}: the file has changed since it was scored. Rank the images again."
+        raise ImageError(message, code="changed")
+    return item
 
 
 def _decoders(settings: Settings) -> int:

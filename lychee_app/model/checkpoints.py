@@ -52,7 +52,7 @@ def locate(name: str | Path, settings: Settings, cache: Path | None = None) -> P
         return Path(os.path.expanduser(name))
     repo = repository(name)
     own = own_folder(repo, settings)
-    found = own if (own / "config.json").is_file() else _hub_folder(repo, cache)
+    found = own if os.path.isfile(own / "config.json") else _hub_folder(repo, cache)
     if found is None:
         message = f"{repo} is not on this machine. Run `lychee download {name}` once; then it runs offline."
         raise CheckpointError(message, code="not-downloaded")
@@ -79,13 +79,24 @@ def _models_folder(settings: Settings) -> Path:
 def repository(name: str) -> str:
     """The hub's name for a checkpoint. Raises CheckpointError when it cannot be one."""
     repo = ALIASES.get(name, name)
-    if not _HUB_NAME.fullmatch(repo):
+    if not _HUB_NAME.fullmatch(repo) or not _is_repo_id(repo):
         message = (
             f"No checkpoint is called {name!r}. Use demo, lychee, a hub name such as "
             "Qwen/Qwen2.5-VL-3B-Instruct, or a folder."
         )
         raise CheckpointError(message, code="unknown-name")
     return repo
+
+
+def _is_repo_id(repo: str) -> bool:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(repo)
+    except HFValidationError:
+        return False
+    return True
 
 
 def available(settings: Settings, cache: Path | None = None) -> list[CheckpointStatus]:

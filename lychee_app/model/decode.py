@@ -48,7 +48,7 @@ class Decoder(Protocol):
 
 
 class PlainDecoder:
-    """ElementwiseOps in torch."""
+    """Decodes by single launches, whatever the operations are made with."""
 
     def __init__(self, text: TextDecoder, head: Tensor) -> None:
         """head: (vocabulary, hidden)."""

@@ -105,7 +105,8 @@ class FastForward:
             return self._decoder.generate(prompt, max_tokens, stop_ids)
 
     def forget(self) -> None:
-        self._prefixes.clear()
+        with self._prefix_lock:
+            self._prefixes.clear()
         self._recordings.forget()
         self._decoder.forget()
 

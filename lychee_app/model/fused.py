@@ -126,7 +126,7 @@ def agree(ops: ElementwiseOps, device: torch.device, dtype: torch.dtype, width: 
 
 
 def _sample(ops: ElementwiseOps, device: torch.device, dtype: torch.dtype, width: int) -> list[Tensor]:
-    """What every step makes of the same noise."""
+    """What every operation makes of the same noise."""
     noise = torch.Generator(device).manual_seed(0)
 
     def draw(*shape: int) -> Tensor:

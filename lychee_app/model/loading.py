@@ -27,7 +27,7 @@ _LARGE_BYTES = 4 << 30
 _SLOW_NOTE = (
     "A model of this size takes minutes per image on a processor. A CUDA card, or the demo, is faster."
 )
-_MPS_NOTE = "Apple's MPS is used in float32. This was never tested: compare a few scores with --device cpu."
+_MPS_NOTE = "Apple's MPS is used in float32. This was never tested: compare with open_scorer(device='cpu')."
 
 
 @dataclass(frozen=True)

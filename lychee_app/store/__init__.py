@@ -4,7 +4,7 @@
       lychee.sqlite3 (-wal, -shm)  0600
       uploads/<sha256>          0600, one file per different picture
       running/<token>.lock      held by each process that scores
-      moves/                    journals of moved files (see decide.py)
+      moves/                    journals of moved files (see decide/)
 
 Knows files and tables. Does not know models, order or pages.
 """

@@ -56,7 +56,9 @@ class Decisions:
 
     def set_cutoff(self, run_id: str, cutoff: Cutoff | None) -> None:
         with self._database.writing() as db:
-            db.execute("UPDATE runs SET cutoff = ? WHERE id = ?", (write_cutoff(cutoff), run_id))
+            done = db.execute("UPDATE runs SET cutoff = ? WHERE id = ?", (write_cutoff(cutoff), run_id))
+            if not done.rowcount:
+                raise no_run(run_id)
 
 
 def _last_step(db: sqlite3.Connection, run_id: str) -> int:

@@ -30,20 +30,20 @@ class Runs:
         self._owner = owner
 
     def create(self, run: Run, sources: Sequence[Source]) -> None:
-        uploads = [self._uploads.sha256_of(source) for source in sources]
         row = (run.id, run.created, run.status, run.total, self._owner.hold(), rows.write_run(run))
-        with self._database.writing() as db:
+        with self._uploads.keeping(sources) as uploads, self._database.writing() as db:
             columns = "id, created, status, total, owner, record"
             db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)
             self._add_sources(db, run.id, 0, sources, uploads)
 
     def extend(self, run_id: str, sources: Sequence[Source]) -> int:
-        uploads = [self._uploads.sha256_of(source) for source in sources]
-        with self._database.writing() as db:
+        token = self._owner.hold()
+        with self._uploads.keeping(sources) as uploads, self._database.writing() as db:
             run = _run(db, run_id)
             self._add_sources(db, run_id, run.total, sources, uploads)
-            _write(db, run, total=run.total + len(sources))
-        return run.total + len(sources)
+            run = replace(run, total=run.total + len(sources))
+            self._claim(db, run, token)
+        return run.total
 
     def change(self, run_id: str, **changes: Any) -> None:
         """Fields of the Run, by name. A run that is no longer running is nobody's."""
@@ -54,9 +54,7 @@ class Runs:
         """Makes the run running, and this process's. Raises StoreError if another process scores it."""
         token = self._owner.hold()
         with self._database.writing() as db:
-            self._refuse_if_elsewhere(db, run_id)
-            _write(db, _run(db, run_id), status="running", error=None)
-            db.execute("UPDATE runs SET owner = ? WHERE id = ?", (token, run_id))
+            self._claim(db, _run(db, run_id), token)
 
     def add(self, run_id: str, scored: Scored) -> None:
         record = rows.pack_scored(scored)
@@ -103,14 +101,18 @@ class Runs:
             ]
 
     def relocate(self, run_id: str, paths: Mapping[int, Path]) -> None:
-        place = "WHERE run_id = ? AND upload_index = ? AND upload IS NULL"
+        """In every run that names these files: several may be about one folder."""
         with self._database.writing() as db:
-            for index, path in paths.items():
-                found = db.execute(f"SELECT record FROM sources {place}", (run_id, index)).fetchone()
-                if found:
-                    moved = replace(rows.read_source(found[0], None), path=path)
-                    change = (rows.write_source(moved), run_id, index)
-                    db.execute(f"UPDATE sources SET record = ? {place}", change)
+            query = "SELECT upload_index, record FROM sources WHERE run_id = ? AND upload IS NULL"
+            own = db.execute(query, (run_id,)).fetchall()
+            moved = {rows.read_source(text, None).path: paths[index] for index, text in own if index in paths}
+            query = "SELECT rowid, record FROM sources WHERE upload IS NULL"
+            for place, text in db.execute(query).fetchall():
+                with suppress(StoreError):  # a damaged row of another run is no matter of this one
+                    source = rows.read_source(text, None)
+                    if source.path in moved:
+                        record = rows.write_source(replace(source, path=moved[source.path]))
+                        db.execute("UPDATE sources SET record = ? WHERE rowid = ?", (record, place))
 
     def newest(self, limit: int, offset: int) -> list[RunSummary]:
         query = "SELECT id FROM runs ORDER BY created DESC, rowid DESC LIMIT ? OFFSET ?"
@@ -157,6 +159,11 @@ class Runs:
             for offset, (source, upload) in enumerate(zip(sources, uploads, strict=True))
         ]
         db.executemany("INSERT INTO sources VALUES (?, ?, ?, ?)", rows_)
+
+    def _claim(self, db: sqlite3.Connection, run: Run, token: str) -> None:
+        self._refuse_if_elsewhere(db, run.id)
+        _write(db, run, status="running", error=None)
+        db.execute("UPDATE runs SET owner = ? WHERE id = ?", (token, run.id))
 
     def _refuse_if_elsewhere(self, db: sqlite3.Connection, run_id: str) -> None:
         query = "SELECT owner FROM runs WHERE id = ? AND status = 'running'"

@@ -62,7 +62,7 @@ class Store:
 
     @property
     def moves_folder(self) -> Path:
-        """Where decide.py keeps the journals of what it moved."""
+        """Where decide/ keeps the journals of what it moved."""
         return self.folder / "moves"
 
     def create(self, run: Run, sources: Sequence[Source] = ()) -> list[tuple[int, Source]]:
@@ -71,7 +71,10 @@ class Store:
         return self.sources(run.id)
 
     def extend(self, run_id: str, sources: Sequence[Source]) -> int:
-        """Adds images at the end of a run, and returns its new total."""
+        """Adds images at the end of a run, makes it running and this process's, and returns its new total.
+
+        StoreError if another live process is scoring it.
+        """
         return self._runs.extend(run_id, sources)
 
     def settle(self, run: Run) -> None:
@@ -122,7 +125,7 @@ class Store:
         return self._runs.sources(run_id)
 
     def relocate(self, run_id: str, paths: Mapping[int, Path]) -> None:
-        """Notes where files of this machine are now, by upload index (see decide.py)."""
+        """Notes for every run where these files of this machine are now, by upload index (see decide/)."""
         self._runs.relocate(run_id, paths)
 
     def runs(self, limit: int = 50, offset: int = 0) -> list[RunSummary]:

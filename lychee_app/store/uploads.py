@@ -8,8 +8,8 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lychee_app.errors import StoreError
@@ -50,8 +50,21 @@ class Uploads:
     def path(self, sha256: str) -> Path:
         return self.folder / sha256
 
-    def sha256_of(self, source: Source) -> str | None:
-        """The upload a source is; bytes in hand become one. None for a file elsewhere on this machine."""
+    @contextmanager
+    def keeping(self, sources: Sequence[Source]) -> Iterator[list[str | None]]:
+        """The upload each source is. If one cannot be kept, or the block raises, none stays without a run."""
+        kept: list[str | None] = []
+        try:
+            for source in sources:
+                kept.append(self._sha256_of(source))
+            yield kept
+        except BaseException:
+            with suppress(StoreError), self._database.writing() as db:
+                self.drop_unused(db, {name for name in kept if name})
+            raise
+
+    def _sha256_of(self, source: Source) -> str | None:
+        """Bytes in hand become an upload. None for a file elsewhere on this machine."""
         if source.data is not None:
             return self.keep(source.data)
         if source.path is not None and source.path.parent == self.folder:

@@ -13,8 +13,10 @@ LOOPBACK = "127.0.0.1"
 def own_names_only() -> list[Middleware]:
     """Refuses every request under another host's name, as a page elsewhere could make a browser send.
 
-    Streamlit itself holds only its socket to `server.allowedHosts`; its files it gives to anybody.
+    Streamlit itself holds only its socket to `server.allowedHosts`; its files it gives to anybody. Called
+    before the server listens, so this is where it is told to ask nobody, too.
     """
+    ask_nobody()
     names = get_option("server.allowedHosts") or ["*"]
     return [Middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)]
 

@@ -15,7 +15,7 @@ from lychee_app.records import Axis, Cutoff, Scored
 from lychee_app.ui import redraw, state, style
 from lychee_app.ui.choice import one_of
 from lychee_app.ui.shown import escaped, faint, media_url, one_decimal
-from lychee_app.ui.state import Here, Standing, on
+from lychee_app.ui.state import Here, Standing
 
 DIGITS: dict[Axis, int] = {"score": 1, "margin": 2}
 THUMBNAILS = 2000
@@ -62,7 +62,7 @@ def _histogram(here: Here, standing: Standing, kind: str, bins: Sequence[Bin]) -
         "ticks": [label(one) for one in bins] if kind == "ranges" else [f"{one.low:g}" for one in bins],
         "centred": kind == "ranges",
         "heat": [_heat(one, rows) for one in bins],
-        "points": [on(row, axis) or 0.0 for row in rows],
+        "points": [(row.margin if axis == "margin" else row.score) or 0.0 for row in rows],
         "cut": start,
         "unset": cut is None,
         "suggested": hint,

@@ -17,6 +17,7 @@ from lychee_app.ui.state import Here, Standing
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 Way = Literal["files", "folder", "path"]
+NOTHING: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 UPLOADERS: tuple[Way, ...] = ("files", "folder")
 
 
@@ -61,14 +62,14 @@ def on_loopback() -> bool:
     return st.get_option("server.address") in LOOPBACK
 
 
-def taken(run_id: str, former_id: str | None) -> None:
-    """What was new belongs to the run now, as does what the former had; only what comes later is new."""
-    ids, paths = _taken(former_id)
+def taken() -> None:
+    """What was new belongs to a run now; only what comes later is new, whichever run is open then."""
+    ids, paths = st.session_state.get("taken", NOTHING)
     if st.session_state["way"] == "path":
         paths = paths | {_path()}
     else:
         ids = ids | {upload.file_id for upload in _uploads()}
-    st.session_state["taken"] = (run_id, ids, paths)
+    st.session_state["taken"] = (ids, paths)
 
 
 def _uploaders(here: Here) -> None:
@@ -89,7 +90,7 @@ def _path_field(here: Here) -> None:
 
 
 def _dropped(here: Here) -> Sequence[Source]:
-    already = _taken(here.run_id)[0]
+    already = _taken(here)[0]
     return [
         Source(upload.name, data=upload.getvalue()) for upload in _uploads() if upload.file_id not in already
     ]
@@ -109,14 +110,14 @@ def _key(way: Way) -> str:
     return way if way == "path" else f"uploads:{way}:{st.session_state.get('fresh', 0)}"
 
 
-def _taken(run_id: str | None) -> tuple[set[str], set[str]]:
-    run, ids, paths = st.session_state.get("taken", (None, set(), set()))
-    return (ids, paths) if run == run_id else (set(), set())
+def _taken(here: Here) -> tuple[frozenset[str], frozenset[str]]:
+    """Ids of uploads, and paths. With no run open (it was deleted) all that still lies there is new."""
+    return st.session_state.get("taken", NOTHING) if here.run_id else NOTHING
 
 
 def _named(here: Here) -> Sequence[Source]:
     path = _path()
-    if not path or path in _taken(here.run_id)[1]:
+    if not path or path in _taken(here)[1]:
         return []
     try:
         return _found(path)

@@ -139,12 +139,13 @@ def _explain(here: Here, standing: Standing, row: Scored, where: str) -> None:
         return
     kept: dict[tuple[str, int], Reply] = st.session_state.setdefault("explained", {})
     known = (standing.run.id, row.upload_index)
+    busy = bool(here.services.jobs.live())  # it would wait for the model until all of them are over
     pressed = st.button(
         here.t("explain"),
         key=f"explain-{where}-{row.upload_index}",
         icon=":material/psychology:",
-        disabled=standing.live,
-        help=here.t("explain.wait") if standing.live else None,
+        disabled=busy,
+        help=here.t("explain.wait") if busy else None,
     )
     if pressed:
         with st.spinner(here.t("explain.busy")):
@@ -160,7 +161,7 @@ def _ask(here: Here, standing: Standing, row: Scored, kept: dict[tuple[str, int]
     settings = replace(services.settings, max_image_tokens=run.max_image_tokens)
     try:
         kept[run.id, row.upload_index] = services.jobs.explain(
-            run.model, (row.upload_index, source), run.sent_query, settings
+            run.model, (row.upload_index, source), row.sha256, run.sent_query, settings
         )
     except LycheeError as error:
         notice(here.t.error(error), "bad")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from lychee_app.errors import LycheeError
 from lychee_app.settings import Settings
-from lychee_app.ui import alone, decide, history, results, run_bar, sidebar, state, style, viewer, welcome
+from lychee_app.ui import decide, history, results, run_bar, sidebar, state, style, viewer, welcome
 from lychee_app.ui.choice import one_of
 from lychee_app.ui.services import Services, opened
 from lychee_app.ui.shown import faint, forget_media, notice
@@ -27,7 +27,6 @@ def main() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _services() -> Services:
-    alone.ask_nobody()
     return opened(Settings.from_environment())
 
 
@@ -59,7 +58,10 @@ def render(services: Services) -> None:
         with head:
             _header(here, standing)
     with body:
-        _body(here, standing, place)
+        try:
+            _body(here, standing, place)
+        except LycheeError as error:
+            notice(here.t.error(error), "bad")
     if standing is not None:
         viewer.draw(here, standing)
     return None

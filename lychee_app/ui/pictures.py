@@ -6,8 +6,7 @@ import streamlit as st
 from PIL import Image
 
 from lychee_app import intake
-from lychee_app.errors import ImageError
-from lychee_app.records import ImageBudget, Refused, Scored, Source
+from lychee_app.records import ImageBudget, Scored, Source
 from lychee_app.settings import Settings
 
 LARGE_TOKENS = 2048
@@ -40,9 +39,8 @@ def budget_of(row: Scored, max_tokens: int) -> ImageBudget:
 def _large(_source: Source, sha256: str, _settings: Settings) -> bytes:
     """Cached by content, not by name."""
     file = io.BytesIO()
-    _decoded(_source, ImageBudget(max_tokens=LARGE_TOKENS), _settings).save(
-        file, "WEBP", quality=90, method=2
-    )
+    candidate = intake.reread((0, _source), sha256, ImageBudget(max_tokens=LARGE_TOKENS), _settings)
+    candidate.image.save(file, "WEBP", quality=90, method=2)
     return file.getvalue()
 
 
@@ -51,17 +49,9 @@ def _seen(
     _source: Source, sha256: str, budget: ImageBudget, size: tuple[int, int], _settings: Settings
 ) -> bytes:
     """Made smaller from what the budget allows where memory had run out (intake.refit)."""
-    image = _decoded(_source, budget, _settings)
+    image = intake.reread((0, _source), sha256, budget, _settings).image
     if image.size != size:
         image = image.resize(size, Image.Resampling.BICUBIC)
     file = io.BytesIO()
     image.save(file, "WEBP", lossless=True, quality=20, method=0)
     return file.getvalue()
-
-
-def _decoded(source: Source, budget: ImageBudget, settings: Settings) -> Image.Image:
-    """Raises ImageError."""
-    item = next(iter(intake.prepare([(0, source)], budget, settings)))
-    if isinstance(item, Refused):
-        raise ImageError(f"{item.name}: {item.reason}", code=item.code)
-    return item.image

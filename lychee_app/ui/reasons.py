@@ -30,6 +30,7 @@ CODES: dict[str, str] = {
     "out-of-memory": "显存不足，换小一点的图片或减少图像 token 数。",
     "device-lost": "显卡失去响应，请重启程序后继续；已有结果都在。",
     "store-no-run": "历史记录里已经没有这次排序，可能在另一个窗口删除了。",
+    "changed": "文件在打分之后被改动过，请重新排序。",
     "gallery": "演示图库写不进数据文件夹。",
     "target-none": "请写明目标文件夹。",
     "target-file": "目标是一个文件，请写文件夹。",

@@ -56,9 +56,12 @@ class Shelf:
             self._thread = self._found = None
 
     def _look(self) -> None:
-        found, chosen = checkpoints.available(self._settings), checkpoints.automatic(self._settings)
-        with self._lock:
-            self._found, self.automatic = found, chosen
+        found, chosen = [], "demo"
+        try:
+            found, chosen = checkpoints.available(self._settings), checkpoints.automatic(self._settings)
+        finally:  # whatever happened, nobody is to wait for ever
+            with self._lock:
+                self._found, self.automatic = found, chosen
 
 
 class Clock:

@@ -36,7 +36,7 @@ class Asked:
 
 def draw(here: Here, standing: Standing | None) -> None:
     run = standing.run if standing else None
-    _follow(run)
+    _follow(here, run)
     _brand(here)
     steps = _steps_chosen()
     question = _query(here, steps)
@@ -44,7 +44,7 @@ def draw(here: Here, standing: Standing | None) -> None:
     pile = images.draw(here, standing)
     model = models.draw(here)
     mode = _mode(here)
-    settings = _advanced(here, run)
+    settings = _advanced(here)
     with st.container(key="start"):
         _start(here, Asked(question, is_typed, pile, model, mode, settings), standing)
 
@@ -73,7 +73,7 @@ def _speak() -> None:
     st.query_params["lang"] = st.session_state["language"]
 
 
-def _follow(run: Run | None) -> None:
+def _follow(here: Here, run: Run | None) -> None:
     """When another run is opened, its question goes into the boxes, to be changed and asked again."""
     if run is None or st.session_state.get("followed") == run.id:
         return
@@ -81,7 +81,18 @@ def _follow(run: Run | None) -> None:
     st.session_state["query"] = run.query
     st.session_state["but_not"] = run.not_text
     st.session_state["mode"] = run.mode
-    st.session_state[_parts_key(run.sent_query)] = list(run.elements)
+    st.session_state[_parts_key(run.sent_query)] = st.session_state[_chips_key(run.sent_query)] = list(
+        run.elements
+    )
+    st.session_state["instruction"] = run.instruction
+    st.session_state["tokens"] = _tokens_asked(here, run)
+
+
+def _tokens_asked(here: Here, run: Run) -> int:
+    """A run keeps what its model took; where that is what it takes of the usual, the usual was asked for."""
+    usual = here.services.settings.max_image_tokens
+    taken = here.services.shelf.tokens(run.model, usual)
+    return usual if run.max_image_tokens == taken else run.max_image_tokens
 
 
 def _query(here: Here, steps: Steps) -> Question | None:
@@ -117,17 +128,21 @@ def _use_example() -> None:
 
 def _parts(here: Here, found: Question) -> list[str]:
     """The elements as chips: each can be taken off, others typed in."""
-    wanted = list(st.session_state.get(_parts_key(found.sent), found.elements))
+    kept = st.session_state.get(_parts_key(found.sent), found.elements)
+    wanted = st.session_state.setdefault(_chips_key(found.sent), list(kept))
     return st.multiselect(
         here.t("elements"),
         list(dict.fromkeys([*found.elements, *wanted])),
-        wanted,
-        key=f"chips:{found.sent}",
+        key=_chips_key(found.sent),
         accept_new_options=True,
         max_selections=query.MAX_ELEMENTS,
         placeholder=here.t("elements.placeholder"),
         help=here.t("elements.help"),
     )
+
+
+def _chips_key(sent: str) -> str:
+    return f"chips:{sent}"
 
 
 def _parts_key(sent: str) -> str:
@@ -161,15 +176,13 @@ def _steps_chosen() -> Steps:
     return Steps(**chosen)
 
 
-def _advanced(here: Here, run: Run | None) -> Settings:
+def _advanced(here: Here) -> Settings:
     t, settings = here.t, here.services.settings
+    st.session_state.setdefault("instruction", settings.instruction)
+    st.session_state.setdefault("tokens", settings.max_image_tokens)
     with st.expander(t("advanced")):
-        instruction = st.text_area(
-            t("instruction"), run.instruction if run else settings.instruction, key="instruction", height=80
-        )
-        tokens = st.number_input(
-            t("tokens"), 4, 16384, settings.max_image_tokens, step=64, key="tokens", help=t("tokens.help")
-        )
+        instruction = st.text_area(t("instruction"), key="instruction", height=80)
+        tokens = st.number_input(t("tokens"), 4, 16384, step=64, key="tokens", help=t("tokens.help"))
         for name in vars(Steps()):
             st.toggle(t(f"step.{name}"), True, key=f"step:{name}")
     instruction = instruction.strip() or settings.instruction
@@ -239,7 +252,7 @@ def _begin(here: Here, asked: Asked, standing: Standing | None) -> None:
     except LycheeError as error:
         state.tell(error)
         st.rerun()
-    images.taken(run_id, here.run_id)
+    images.taken()
     st.session_state["followed"] = run_id
     state.open_run(run_id)
     st.rerun()

@@ -9,6 +9,7 @@ from typing import Literal
 
 import streamlit as st
 
+from lychee_app import analysis
 from lychee_app.errors import LycheeError, StoreError
 from lychee_app.jobs import View
 from lychee_app.ranking import Ranked, best_axis, ranked
@@ -65,18 +66,12 @@ class Standing:
         """Upload indices of the images at or above the cut-off, best first."""
         if self.cutoff is None:
             return []
-        axis, value = self.cutoff.axis, self.cutoff.value
-        rows = self.order.scored
-        return [row.upload_index for row in rows if (on(row, axis) or float("-inf")) >= value]
+        return [row.upload_index for row in analysis.above(self.order.scored, self.cutoff)]
 
     def decided(self, decision: Decision) -> list[int]:
         """Upload indices, best first."""
         ranked_indices = [place.scored.upload_index for place in self.order.ranked]
         return [index for index in ranked_indices if self.decisions.get(index) == decision]
-
-
-def on(row: Scored, axis: Axis) -> float | None:
-    return row.margin if axis == "margin" else row.score
 
 
 def here(services: Services) -> Here:

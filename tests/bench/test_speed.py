@@ -47,6 +47,7 @@ def test_the_graph_bench_shows_both_sides_and_that_they_agree(capsys: pytest.Cap
     assert one["ratio"] == pytest.approx(one["published_ms"] / one["ours_ms"])
     assert result["rows"][0]["times_one_row"] == pytest.approx(four["ours_ms"] / one["ours_ms"])
     assert result["explain"]["same_tokens"] == 3
+    assert result["passes"] == "FastForward + TorchOps"
     assert {off for each in (one, four) for off in each["off_exact"].values() if off > 1e-5} == set()
 
 

@@ -211,6 +211,15 @@ def test_a_link_is_followed_and_a_device_is_written_to(tmp_path: Path) -> None:
     assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
 
 
+def test_a_pipe_is_written_to_as_it_is() -> None:
+    """As `--json /dev/stdout | head` names one."""
+    read, write = os.pipe()
+    write_atomically(Path(f"/dev/fd/{write}"), b"x")
+    os.close(write)
+    with os.fdopen(read, "rb") as told:
+        assert told.read() == b"x"
+
+
 def test_a_written_file_has_the_mode_that_other_files_get(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"")
     write_atomically(tmp_path / "ours", b"")

@@ -52,6 +52,13 @@ def test_a_folder_called_lychee_does_not_hide_the_name(
     assert locate("./lychee", settings) == Path("lychee")
 
 
+@pytest.mark.parametrize("name", ["somebody/" + "x" * 300, "some--body/model", "a/b..c", "a/b.git"])
+def test_what_the_hub_would_not_call_a_model_is_no_name(name: str, settings: Settings) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        locate(name, settings)
+    assert caught.value.code == "unknown-name"
+
+
 def test_a_name_is_found_in_the_hubs_cache(cache: Path, settings: Settings) -> None:
     assert locate("some/tiny", settings, cache) == cache / "models--some--tiny" / "snapshots" / "abc"
 

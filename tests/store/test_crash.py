@@ -14,6 +14,7 @@ import pytest
 
 from lychee_app.errors import StoreError
 from lychee_app.export import to_csv, to_json
+from lychee_app.records import Source
 from lychee_app.store import Store
 from tests.rows import key, reply
 from tests.store.child import child_row
@@ -78,10 +79,17 @@ def test_a_run_that_another_process_is_scoring_is_left_alone(home: Path) -> None
     with Store.open(home) as store:
         assert store.mark_interrupted() == []
         assert store.load("run-1").status == "running"
-        for ask in (lambda: store.set_status("run-1", "running"), lambda: store.delete("run-1")):
+        total = store.load("run-1").total
+        more = [Source("more", data=b"more")]
+        for ask in (
+            lambda: store.set_status("run-1", "running"),
+            lambda: store.delete("run-1"),
+            lambda: store.extend("run-1", more),
+        ):
             with pytest.raises(StoreError) as caught:
                 ask()
             assert caught.value.code == "store-claimed"
+        assert (store.load("run-1").total, store.upload_bytes()) == (total, 0)
         other.kill()
         other.communicate()
         assert store.mark_interrupted() == ["run-1"]

@@ -114,7 +114,7 @@ def test_sources_are_found_again_after_a_restart(home: Path, tmp_path: Path) -> 
 def test_images_added_to_a_run_follow_the_others(store: Store) -> None:
     store.create(run_of([], total=1), [Source("a", data=b"a")])
     assert store.extend("run-1", [Source("b", data=b"b"), Source("c", data=b"c")]) == 3
-    assert store.load("run-1").total == 3
+    assert (store.load("run-1").total, store.load("run-1").status) == (3, "running")
     assert [(index, source.name) for index, source in store.sources("run-1")] == [
         (0, "a"),
         (1, "b"),
@@ -128,6 +128,17 @@ def test_moved_files_are_found_at_their_new_place_and_uploads_stay(store: Store,
     (_, moved), (_, upload) = store.sources("run-1")
     assert (moved.name, moved.path) == ("a", tmp_path / "new" / "a")
     assert upload.read() == b"b"
+
+
+def test_moved_files_are_found_by_all_runs_about_them(store: Store, tmp_path: Path) -> None:
+    a, b = Source("a", path=tmp_path / "a"), Source("b", path=tmp_path / "b")
+    store.create(run_of([], total=2), [a, b])
+    store.create(run_of([], id="run-2", total=3), [b, a, Source("upload", data=b"c")])
+    store.relocate("run-1", {0: tmp_path / "new" / "a"})
+    found = [source.path for _, source in store.sources("run-2")[:2]]
+    assert found == [tmp_path / "b", tmp_path / "new" / "a"]
+    store.relocate("run-2", {1: tmp_path / "a"})  # and back, whichever run takes it back
+    assert [source.path for _, source in store.sources("run-1")] == [tmp_path / "a", tmp_path / "b"]
 
 
 def test_rows_name_moved_files_where_they_are_now(store: Store, tmp_path: Path) -> None:

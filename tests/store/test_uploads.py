@@ -48,6 +48,18 @@ def test_a_run_over_the_cap_is_not_begun(home: Path) -> None:
         with pytest.raises(StoreError):
             store.create(run_of([]), [Source("a", data=b"a" * 600), Source("b", data=b"b" * 600)])
         assert store.runs() == []
+        assert store.upload_bytes() == 0
+        store.create(run_of([]), [Source("c", data=b"c" * 600)])
+
+
+def test_an_image_of_another_run_stays_when_a_run_is_refused(home: Path) -> None:
+    with Store.open(home, upload_cap_bytes=1000) as store:
+        store.create(run_of([]), [Source("a", data=b"a" * 600)])
+        with pytest.raises(StoreError):
+            store.extend("run-1", [Source("again", data=b"a" * 600), Source("b", data=b"b" * 600)])
+        assert store.upload_bytes() == 600
+        assert [source.name for _, source in store.sources("run-1")] == ["a"]
+        assert store.sources("run-1")[0][1].read() == b"a" * 600
 
 
 def test_deleting_makes_room_under_the_cap(home: Path) -> None:

@@ -4,10 +4,12 @@ import http.client
 import os
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -36,9 +38,15 @@ class Server:
     notes: Path
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """`lychee app`, with a note of every address outside this machine that it asks for."""
+def as_developer(port: int) -> list[str]:
+    """`streamlit run app.py`, as the README has it."""
+    flags = [f"--server.port={port}", "--server.headless=true"]
+    return [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), *flags]
+
+
+@pytest.fixture(params=[partial(launch.command, headless=True), as_developer], ids=["lychee app", "app.py"])
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """With a note of every address outside this machine that it asks for."""
     (tmp_path / "sitecustomize.py").write_text(NOTING)
     notes = tmp_path / "notes.txt"
     port = free_port()
@@ -48,7 +56,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     with (
         output,
         subprocess.Popen(
-            launch.command(port, headless=True), env=environment, stdout=output, stderr=output
+            request.param(port), cwd=ROOT, env=environment, stdout=output, stderr=output
         ) as child,
     ):
         try:

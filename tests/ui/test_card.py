@@ -1,11 +1,14 @@
 """Whatever a file, a query or a reply is called, the page shows it as text."""
 
+import hashlib
+
 import pytest
 
+from lychee_app.errors import ImageError
 from lychee_app.ranking import Ranked
-from lychee_app.records import Reply, Run, Scored
+from lychee_app.records import Reply, Run, Scored, Source
 from lychee_app.settings import Settings
-from lychee_app.ui import card, findings, output, shown, viewer
+from lychee_app.ui import card, findings, output, pictures, shown, viewer
 from lychee_app.ui.services import Services, opened
 from lychee_app.ui.state import Here, Order, Standing
 from lychee_app.ui.words import Words
@@ -88,8 +91,12 @@ def test_a_finding_with_braces_in_an_element_is_worded() -> None:
 
 
 def test_a_picture_that_is_there_is_shown_in_large(here: Here) -> None:
-    from lychee_app.records import Source
-    from lychee_app.ui import pictures
+    source = Source("a.png", data=picture(size=(640, 480)))
+    sha256 = hashlib.sha256(source.read()).hexdigest()
+    assert pictures.large(source, sha256, here.services.settings)[:4] == b"RIFF"
 
-    data = pictures.large(Source("a.png", data=picture(size=(640, 480))), "1" * 64, here.services.settings)
-    assert data[:4] == b"RIFF"
+
+def test_another_picture_in_its_place_is_not_shown(here: Here) -> None:
+    source = Source("a.png", data=picture(size=(640, 480)))
+    with pytest.raises(ImageError, match="changed since it was scored"):
+        pictures.large(source, "2" * 64, here.services.settings)

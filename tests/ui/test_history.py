@@ -1,9 +1,12 @@
 """What is done with a run in the history while it goes on."""
 
+import sqlite3
+
 from streamlit.testing.v1 import AppTest
 
 from lychee_app.settings import Settings
 from lychee_app.store import Store
+from lychee_app.store.store import FILE_NAME
 from tests.ui import test_page
 from tests.ui.test_page import files, finished, html, upload
 
@@ -29,3 +32,43 @@ def test_a_run_that_is_named_while_it_goes_on_is_called_so(
     at, run = finished(page, store)
     assert run.title == "Reds"
     assert '<h1 class="ly-query">Reds</h1>' in html(at)
+
+
+def test_opening_an_earlier_run_offers_nothing_twice_and_brings_its_question(
+    page: AppTest, store: Store
+) -> None:
+    upload(page, *files("red", "blue", "green", "red"))
+    page.text_area(key="query").set_value("red + blue").run()
+    page.text_area(key="instruction").set_value("Find what fits.").run()
+    page.button(key="rank").click().run()
+    at, first = finished(page, store)
+    at.text_area(key="query").set_value("green").run()
+    at.text_area(key="instruction").set_value("Find something else.").run()
+    at.number_input(key="tokens").set_value(20).run()
+    at.button(key="rank").click().run()
+    at, second = finished(at, store)
+    assert (second.total, second.max_image_tokens) == (4, 20)
+    at.segmented_control(key="place").set_value("history").run()
+    at.button(key=f"open-{first.id}").click().run()
+    assert at.text_area(key="query").value == "red + blue"
+    assert at.multiselect[0].value == ["red", "blue"]
+    assert at.text_area(key="instruction").value == "Find what fits."
+    assert at.number_input(key="tokens").value == 1280
+    assert at.button(key="rank").label == "Rank 4 images again"
+    assert not at.exception
+
+
+def test_a_history_that_cannot_be_read_is_told_of_and_the_rest_of_the_page_stands(
+    page: AppTest, store: Store, settings: Settings
+) -> None:
+    upload(page, *files("red"))
+    page.text_area(key="query").set_value("red").run()
+    page.button(key="rank").click().run()
+    at, _ = finished(page, store)
+    with sqlite3.connect(settings.data_folder / FILE_NAME) as db:
+        db.execute("UPDATE runs SET record = '{' WHERE id != ''")
+    at.query_params.pop("run")
+    at.segmented_control(key="place").set_value("history").run()
+    assert not at.exception
+    assert "ly-notice bad" in html(at)
+    assert at.button(key="rank").label
