@@ -6,22 +6,24 @@ be done; stderr says why. 2: wrong usage: what is wrong can be told from the com
 
 import argparse
 import contextlib
+import errno
 import importlib
-import io
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lychee_app import __version__
+from lychee_app import __version__, streams
 from lychee_app.cache import Forgiving, RecentReplies, ReplyCache
 from lychee_app.errors import LycheeError, ModelLost, UsageError
-from lychee_app.settings import Settings
+from lychee_app.records import Source
+from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, Settings
 
 _OF_THIS_MACHINE = {"path", "no-images"}
 """Codes of what is rightly written, but is not there: no wrong usage."""
@@ -44,13 +46,22 @@ BENCHES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     given = sys.argv[1:] if argv is None else list(argv)
-    _write_any_character()
+    streams.open_closed()
+    streams.write_any_character()
     arguments = build_parser(given).parse_args(given)
     try:
-        return arguments.run(arguments)
+        with streams.a_second_interrupt_ends_at_once():
+            status = arguments.run(arguments)
+            sys.stdout.flush()
+            return status
     except LycheeError as error:
         return _complain(error)
     except BrokenPipeError:
+        return _nobody_reads()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print("lychee: the output could not be written: its disk is full. Make room there.", file=sys.stderr)
         return _nobody_reads()
     except KeyboardInterrupt:
         print("lychee: stopped", file=sys.stderr)
@@ -81,7 +92,7 @@ def _add_rank(commands) -> None:
     parser.add_argument("--elements", action="store_true", help="score each element of the query too")
     parser.add_argument("--engine", choices=("local",), default="local", help="where the work is done")
     parser.add_argument("--limit", type=_positive, metavar="N", help="list the best N images only")
-    parser.add_argument("--image-tokens", type=_positive, metavar="N", help="largest image (default 1280)")
+    parser.add_argument("--image-tokens", type=_tokens, metavar="N", help="largest image (default 1280)")
     parser.add_argument("--fresh", action="store_true", help="ask the model anew, whatever it said before")
     parser.add_argument("--json", metavar="FILE", help="write JSON there; - writes it to stdout, alone")
     parser.add_argument("--csv", metavar="FILE", help="write CSV there; - writes it to stdout, alone")
@@ -90,7 +101,7 @@ def _add_rank(commands) -> None:
 
 def _add_demo(commands) -> None:
     parser = commands.add_parser("demo", help="write the demo gallery, or list what the demo model knows")
-    parser.add_argument("folder", metavar="FOLDER", nargs="?", type=Path)
+    parser.add_argument("folder", metavar="FOLDER", nargs="?", type=_folder)
     parser.add_argument("--words", action="store_true", help="print what the demo model knows, as JSON")
     parser.set_defaults(run=_demo)
 
@@ -132,6 +143,7 @@ def _rank(arguments: argparse.Namespace) -> int:
     parts = None if arguments.elements else ()
     question = query.ask(arguments.query, arguments.typed_not, steps=settings.steps, parts=parts)
     sources = pipeline.sources_of(arguments.paths)
+    _spare_the_images(sources, arguments.json, arguments.csv)
     with _replies(settings, arguments.fresh) as cache, terminal.progress_line(len(sources)) as show:
         started = time.perf_counter()
         pipeline.get_ready(len(sources), settings)
@@ -157,17 +169,36 @@ def _check_goals(*goals: str | None) -> None:
     """What would be refused after an hour of scoring is refused before it."""
     if goals.count("-") > 1:
         raise UsageError("--json - and --csv - cannot both have stdout. Give one of them a file.")
-    for goal in goals:
-        if goal is None or goal == "-":
-            continue
-        path = Path(goal)
-        if path.is_dir():
-            raise LycheeError(f"{goal or 'The name of a file to write'} is a folder, or empty. Name a file.")
-        folder = Path(os.path.realpath(path)).parent
-        if (not path.exists() or path.is_file()) and not os.access(folder, os.W_OK):
-            raise LycheeError(
-                f"{goal} cannot be written: {folder} is missing or closed. Choose another place."
-            )
+    if "" in goals:
+        raise UsageError("The name of a file to write is empty. Name a file, or - for stdout.")
+    if "-" in goals and sys.stdout.name == os.devnull:
+        raise LycheeError("stdout is closed, so nothing can be written there. Name a file.")
+    files = _files(goals)
+    if len({os.path.realpath(file) for file in files}) < len(files):
+        raise UsageError("--json and --csv name the same file. Name two.")
+    for file in files:
+        _check_goal(file)
+
+
+def _files(goals: Iterable[str | None]) -> list[str]:
+    """Those that are not stdout."""
+    return [goal for goal in goals if goal is not None and goal != "-"]
+
+
+def _check_goal(file: str) -> None:
+    if os.path.isdir(file):
+        raise LycheeError(f"{file} is a folder. Name a file.")
+    folder = os.path.dirname(os.path.realpath(file))
+    if (os.path.isfile(file) or not os.path.exists(file)) and not os.access(folder, os.W_OK):
+        raise LycheeError(f"{file} cannot be written: {folder} is missing or closed. Choose another place.")
+
+
+def _spare_the_images(sources: Sequence[Source], *goals: str | None) -> None:
+    """A glob or a slip of the finger must not cost a picture."""
+    images = {os.path.realpath(source.path) for source in sources if source.path}
+    for file in _files(goals):
+        if os.path.realpath(file) in images:
+            raise LycheeError(f"{file} is one of the images to rank. Name another file to write.")
 
 
 @contextlib.contextmanager
@@ -223,7 +254,8 @@ def _demo(arguments: argparse.Namespace) -> int:
     except OSError as error:
         message = f"{arguments.folder} cannot be written: {error.strerror or error}. Choose another folder."
         raise LycheeError(message, code="gallery") from error
-    print(f'Wrote {arguments.folder}. Try: lychee rank "{demo.GALLERY_QUERY}" {arguments.folder}')
+    folder = shlex.quote(str(arguments.folder))
+    print(f'Wrote {arguments.folder}. Try: lychee rank "{demo.GALLERY_QUERY}" {folder}')
     return 0
 
 
@@ -302,13 +334,6 @@ def _write(target: str, text: str) -> None:
         write_atomically(Path(target), text.encode())
 
 
-def _write_any_character() -> None:
-    """A name that the terminal's encoding lacks is no reason to lose a table."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def _nobody_reads() -> int:
     """`lychee rank ... | head -1`: what is left in the buffer goes nowhere, and quietly."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -325,6 +350,20 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def _tokens(text: str) -> int:
+    if not text.isdecimal() or not LEAST_TOKENS <= int(text) <= MOST_TOKENS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a whole number from {LEAST_TOKENS} to {MOST_TOKENS}"
+        )
+    return int(text)
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("the name of the folder is empty")
+    return Path(text)
 
 
 def _port(text: str) -> int:

@@ -4,8 +4,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from lychee_app import pipeline, query
+from lychee_app.errors import UsageError
 from lychee_app.model.scorer import open_scorer
 from lychee_app.records import Mode, Run, Scorer
 from lychee_app.settings import Settings
@@ -13,7 +15,7 @@ from lychee_app.settings import Settings
 
 def rank(
     text: str,
-    paths: Sequence[str | Path],
+    paths: Sequence[str | Path] | str | Path,
     *,
     model: str | Scorer = "auto",
     mode: Mode = "judge",
@@ -29,7 +31,9 @@ def rank(
     """
     settings = settings or Settings.from_environment()
     question = query.ask(text, not_text, steps=settings.steps, parts=None if elements else ())
-    sources = pipeline.sources_of(paths)
+    if mode not in get_args(Mode):
+        raise UsageError(f"There is no mode {mode!r}. Use one of {', '.join(get_args(Mode))}.", code="mode")
+    sources = pipeline.sources_of([paths] if isinstance(paths, str | Path) else paths)
     started = time.perf_counter()
     pipeline.get_ready(len(sources), settings)
     scorer = open_scorer(model, settings=settings) if isinstance(model, str) else model

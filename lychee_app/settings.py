@@ -22,6 +22,8 @@ from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.query import Steps
 from lychee_app.sizes import DISK_GB
 
+LEAST_TOKENS, MOST_TOKENS = 4, 16384
+"""Bounds of the image token budget."""
 _YES = {"1", "true", "yes", "on"}
 _NO = {"0", "false", "no", "off"}
 
@@ -55,7 +57,7 @@ class Settings:
         return cls(
             data_folder=Path(home).expanduser() if home else platformdirs.user_data_path("lychee"),
             model=env.get("LYCHEE_MODEL", "auto"),
-            max_image_tokens=_whole(env, "LYCHEE_IMAGE_TOKENS", 1280, low=4, high=16384),
+            max_image_tokens=_whole(env, "LYCHEE_IMAGE_TOKENS", 1280, low=LEAST_TOKENS, high=MOST_TOKENS),
             upload_cap_bytes=_whole(env, "LYCHEE_UPLOAD_CAP_GB", 4, low=1, high=4096) * DISK_GB,
             kernels=env.get("LYCHEE_KERNELS", "").lower() not in _NO,
             hub_offline=env.get("HF_HUB_OFFLINE", "").lower() in _YES,

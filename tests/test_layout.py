@@ -16,6 +16,7 @@ ORDER = [
     "doctor",
     "library",
     "terminal",
+    "streams",
     "jobs",
     "pipeline",
     "verdict",

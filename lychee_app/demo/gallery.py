@@ -3,6 +3,8 @@
 Copies the committed files. Does not draw; `build_gallery` made them.
 """
 
+import errno
+import filecmp
 import shutil
 from pathlib import Path
 
@@ -11,10 +13,16 @@ GALLERY_QUERY = "绿色沙发 + brass lamp + 手冲咖啡"
 TRUTH_FILE = "truth.json"
 
 
-def write_gallery(folder: Path) -> None:
-    """Writes the scenes and truth.json into `folder`, which is made if missing; files of the same names are
-    replaced. Raises OSError."""
+def write_gallery(folder: Path, *, replace: bool = False) -> None:
+    """Writes the scenes and truth.json into `folder`, which is made if missing.
+
+    Raises OSError; FileExistsError, before anything is written, where a file of one of these names is there
+    already, is another, and is not to be replaced.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for path in sorted(GALLERY_FOLDER.iterdir()):
-        if path.suffix in {".webp", ".json"}:
-            shutil.copyfile(path, folder / path.name)
+    files = [path for path in sorted(GALLERY_FOLDER.iterdir()) if path.suffix in {".webp", ".json"}]
+    for path in files if not replace else ():
+        if (goal := folder / path.name).exists() and not filecmp.cmp(path, goal, shallow=False):
+            raise FileExistsError(errno.EEXIST, f"{path.name} is there already, and is another file")
+    for path in files:
+        shutil.copyfile(path, folder / path.name)

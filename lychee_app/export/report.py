@@ -9,7 +9,7 @@ from lychee_app.export.drawing import heat_grid, histogram, plain
 from lychee_app.export.style import style_sheet
 from lychee_app.export.words import WORDS, Language, Words
 from lychee_app.ranking import Ranked, ranked
-from lychee_app.records import Decision, Run
+from lychee_app.records import Decision, Run, Scored
 
 _MAGIC = {b"RIFF": "image/webp", b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
@@ -86,7 +86,7 @@ def _row(place: Ranked, elements: Sequence[str], decision: Decision | None, word
         f'<li class="row"><div class="rank">{rank}</div><div>{_picture(row.thumbnail)}</div><div>'
         f'{_verdict(place, words)} {_mark(decision, words)}<div class="name" dir="auto">'
         f"{plain(row.name)}</div>"
-        f"{_chips(elements, row.elements)}{_output(place, words)}</div></li>"
+        f"{_chips(elements, row, words)}{_output(place, words)}</div></li>"
     )
 
 
@@ -103,14 +103,14 @@ def _mark(decision: Decision | None, words: Words) -> str:
     return f'<span class="mark">{words.pick if decision == "pick" else words.reject}</span>'
 
 
-def _chips(elements: Sequence[str], scores: Sequence[float | None]) -> str:
-    if not elements or len(scores) != len(elements):
-        return ""
-    chips = (
-        f"<span>{plain(element)} {'–' if score is None else f'{score:.1f}'}</span>"
-        for element, score in zip(elements, scores, strict=True)
+def _chips(elements: Sequence[str], row: Scored, words: Words) -> str:
+    pairs = list(zip(elements, row.elements, strict=False))
+    if row.not_reply is not None and row.not_reply.p_yes is not None:
+        pairs.append((f"{words.but_not}: {row.not_reply.query}", 10 * row.not_reply.p_yes))
+    chips = "".join(
+        f"<span>{plain(text)} {'–' if score is None else f'{score:.1f}'}</span>" for text, score in pairs
     )
-    return f'<div class="chips">{"".join(chips)}</div>'
+    return f'<div class="chips">{chips}</div>' if chips else ""
 
 
 def _output(place: Ranked, words: Words) -> str:

@@ -69,7 +69,9 @@ def _meant(given: str | Path) -> Iterator[Source]:
             raise UsageError(message, code="path")
     except (OSError, RuntimeError) as error:
         detail = getattr(error, "strerror", None) or error
-        raise UsageError(f"{path} cannot be read: {detail}.", code="path") from error
+        place = getattr(error, "filename", None) or path
+        message = f"{place} cannot be read: {str(detail).rstrip('.')}. Leave it out, or allow it to be read."
+        raise UsageError(message, code="path") from error
 
 
 def _in_folder(folder: Path) -> Iterator[Source]:

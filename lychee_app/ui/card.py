@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lychee_app.ranking import Ranked
-from lychee_app.records import Decision, Scored
+from lychee_app.records import Decision, Run, Scored
 from lychee_app.ui import output, state
 from lychee_app.ui.shown import escaped, one_decimal, thumbnail_tag
 from lychee_app.ui.state import Here, Standing
@@ -30,7 +30,7 @@ def markup(here: Here, standing: Standing, place: Ranked) -> str:
         f'<div class="ly-thumb">{picture}{rank}{mark}</div>'
         f'<div class="ly-row"><span class="ly-name" title="{escaped(row.name)}">{escaped(row.name)}</span>'
         f'<span class="ly-score">{one_decimal(row.score)}</span></div>'
-        f"{_bar(row)}{chips(standing.run.elements, row)}{_troubles(here, row)}</div>"
+        f"{_bar(row)}{chips(here, standing.run, row)}{_troubles(here, row)}</div>"
     )
 
 
@@ -38,16 +38,16 @@ def _bar(row: Scored) -> str:
     return "" if row.score is None else f'<div class="ly-bar"><i style="--p:{10 * row.score:.1f}%"></i></div>'
 
 
-def chips(elements: tuple[str, ...], row: Scored) -> str:
-    """One chip per element, as warm as its score."""
-    if not elements or not row.elements:
-        return ""
-    tags = "".join(_chip(text, score) for text, score in zip(elements, row.elements, strict=False))
-    return f'<div class="ly-chips">{tags}</div>'
+def chips(here: Here, run: Run, row: Scored) -> str:
+    """One chip per element, as warm as its score; and one for what is not wanted, which lowers the score."""
+    tags = [_chip(text, score) for text, score in zip(run.elements, row.elements, strict=False)]
+    if row.not_reply is not None and row.not_reply.p_yes is not None:
+        tags.append(_chip(f"{here.t('but_not')}: {run.sent_not}", 10 * row.not_reply.p_yes, "not"))
+    return f'<div class="ly-chips">{"".join(tags)}</div>' if tags else ""
 
 
-def _chip(text: str, score: float | None) -> str:
-    heat = "none" if score is None else ""
+def _chip(text: str, score: float | None, heat: str = "") -> str:
+    heat = "none" if score is None else heat
     style = "" if score is None else f' style="--p:{10 * score:.0f}%"'
     return (
         f'<span class="ly-chip {heat}"{style} title="{escaped(text)}"><span>{escaped(text)}</span>'

@@ -109,6 +109,8 @@ def set_cut(here: Here, cutoff: Cutoff | None) -> None:
     if run_id := here.run_id:
         state.tried(lambda: here.services.store.set_cutoff(run_id, cutoff))
         st.session_state["page"] = 1
+        if cutoff is None and st.session_state.get("shown") == "above":
+            st.session_state["shown"] = "all"
         redraw.parts("findings", "distribution", "gallery")
 
 

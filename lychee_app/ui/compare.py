@@ -17,9 +17,10 @@ MOST_ROWS = 60
 def draw(here: Here, first_id: str, second_id: str) -> None:
     st.button(here.t("compare.back"), key="compare-back", icon=":material/arrow_back:", on_click=_back)
     try:
-        first, second = here.services.jobs.run(first_id), here.services.jobs.run(second_id)
+        runs = [here.services.jobs.run(run_id) for run_id in (first_id, second_id)]
     except LycheeError as error:
         return notice(here.t.error(error), "bad")
+    first, second = sorted(runs, key=lambda run: run.created)  # A is the earlier one
     pairs = matched(first, second)
     st.html(f'<div class="ly-head">{_side(here, "A", first)}{_side(here, "B", second)}</div>')
     if not pairs:

@@ -68,7 +68,7 @@ def _stage(here: Here, standing: Standing, index: int, name: str) -> None:
         f"{viewer.picture(here, standing, index)}{rank}{mark}</div>"
         f'<div class="ly-row"><span class="ly-name">{pin}{escaped(row.name)}</span>'
         f'<span class="ly-score">{one_decimal(row.score)}</span></div>'
-        f"{card.chips(standing.run.elements, row)}</div>"
+        f"{card.chips(here, standing.run, row)}</div>"
     )
 
 
@@ -184,7 +184,8 @@ def _above(here: Here, standing: Standing) -> None:
             on_click=_all,
             args=(here, above, "pick"),
         )
-        below = [index for index in standing.order.by_index if index not in set(above)]
+        kept = set(above) | set(standing.decided("pick"))  # who picked one by hand wants it
+        below = [index for index in standing.order.by_index if index not in kept]
         st.button(
             t("decide.below", n=len(below)),
             key="reject-below",

@@ -160,7 +160,7 @@ def _write_gallery(folder: Path) -> None:
     from lychee_app import demo
 
     try:
-        demo.write_gallery(folder)
+        demo.write_gallery(folder, replace=True)
     except OSError as error:
         message = f"{folder} cannot be written: {error.strerror or error}. Make room or set LYCHEE_HOME."
         raise LycheeError(message, code="gallery") from error

@@ -8,7 +8,7 @@ from lychee_app import query
 from lychee_app.errors import LycheeError, QueryError
 from lychee_app.query import Question, Steps
 from lychee_app.records import Mode, Run
-from lychee_app.settings import Settings
+from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, Settings
 from lychee_app.ui import images, models, state, style
 from lychee_app.ui.choice import one_of
 from lychee_app.ui.images import Pile
@@ -16,9 +16,16 @@ from lychee_app.ui.shown import escaped, notice
 from lychee_app.ui.state import Here, Standing
 
 EXAMPLES = {
-    "cafe": "复古绿皮沙发 + 黄铜吊灯 + 手冲咖啡",
-    "cat": "一只black cat，趴在木质窗台上，阳光洒下",
-    "desk": "wooden desk, warm lamp, open notebook",
+    "zh": {
+        "cafe": "复古绿皮沙发 + 黄铜吊灯 + 手冲咖啡",
+        "cat": "一只black cat，趴在木质窗台上，阳光洒下",
+        "desk": "木桌，暖色台灯，open notebook",
+    },
+    "en": {
+        "cafe": "vintage green sofa + brass lamp + pour-over coffee",
+        "cat": "a black cat on a wooden window sill, in sunlight",
+        "desk": "wooden desk, warm lamp, open notebook",
+    },
 }
 
 
@@ -100,10 +107,11 @@ def _query(here: Here, steps: Steps) -> Question | None:
     typed = st.text_area(t("query"), key="query", placeholder=t("query.placeholder"), height=92)
     st.pills(
         t("examples"),
-        list(EXAMPLES),
+        list(EXAMPLES[t.language]),
         format_func=lambda name: t(f"example.{name}"),
         key="example",
         on_change=_use_example,
+        args=(t.language,),
         label_visibility="collapsed",
     )
     typed_not = st.text_input(t("but_not"), key="but_not", placeholder=t("but_not.placeholder"))
@@ -120,9 +128,10 @@ def _query(here: Here, steps: Steps) -> Question | None:
     return question
 
 
-def _use_example() -> None:
+def _use_example(language: str) -> None:
     if name := st.session_state.get("example"):
-        st.session_state["query"] = EXAMPLES[name]
+        st.session_state["query"] = EXAMPLES[language][name]
+        st.session_state["but_not"] = ""
         st.session_state["example"] = None
 
 
@@ -182,7 +191,8 @@ def _advanced(here: Here) -> Settings:
     st.session_state.setdefault("tokens", settings.max_image_tokens)
     with st.expander(t("advanced")):
         instruction = st.text_area(t("instruction"), key="instruction", height=80)
-        tokens = st.number_input(t("tokens"), 4, 16384, step=64, key="tokens", help=t("tokens.help"))
+        bounds = LEAST_TOKENS, MOST_TOKENS
+        tokens = st.number_input(t("tokens"), *bounds, step=64, key="tokens", help=t("tokens.help"))
         for name in vars(Steps()):
             st.toggle(t(f"step.{name}"), True, key=f"step:{name}")
     instruction = instruction.strip() or settings.instruction

@@ -40,7 +40,7 @@ def _content(here: Here, standing: Standing) -> None:
     st.html(
         f'<div class="ly-row"><span class="ly-name">{escaped(row.name)}<br>{escaped(rank + size)}</span>'
         f'<span class="ly-score">{one_decimal(row.score)}</span></div>'
-        f"{card.chips(standing.run.elements, row)}"
+        f"{card.chips(here, standing.run, row)}"
     )
     _tools(here, standing, row.upload_index)
     output.expander(here, standing, row, where="viewer")

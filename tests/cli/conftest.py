@@ -54,6 +54,9 @@ def places(scenes: Path, tmp_path: Path) -> dict[str, Path]:
     """What a command line may name."""
     places = {"scenes": scenes, "nowhere": tmp_path / "nowhere", "empty": tmp_path / "none"}
     places["empty"].mkdir()
+    places["other"] = tmp_path / "other"
+    places["other"].mkdir()
+    (places["other"] / "scene-05.webp").write_bytes(b"somebody's own")
     places["text"] = tmp_path / "notes.txt"
     places["text"].write_text("hello")
     return places

@@ -1,12 +1,18 @@
 """`lychee` as a process of its own: its streams, its terminal, and whom it asks."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from lychee_app import demo
 from lychee_app.model.checkpoints import DEMO_FOLDER
-from tests.cli.conftest import Lychee, document, process
+from tests.cli.conftest import ROOT, Lychee, document, kept_replies, process
 
 NO_NETWORK = """
 import sys
@@ -62,3 +68,43 @@ def test_a_reader_that_leaves_early_gets_no_traceback(scenes: Path) -> None:
         child.stdout.close()
         assert child.stderr.read() == b""
     assert child.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        ("- >&-", 1, "stdout is closed"),
+        ("- 2>&-", 0, ""),
+        ("- >/dev/full", 1, "disk is full"),
+        ("{file} >&-", 0, ""),
+    ],
+)
+def test_a_closed_or_full_stream_is_told_of_and_mixes_with_nothing(
+    scenes: Path, tmp_path: Path, words: str, status: int, told: str
+) -> None:
+    """As a daemon closes them. The demo chosen by itself says so on stderr, which may be no more."""
+    file = tmp_path / "ranked.json"
+    command = f"{sys.executable} -m lychee_app rank red {scenes} --json {words.format(file=file)}"
+    environment = {**os.environ, "LYCHEE_MODEL": "auto"}
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=ROOT, env=environment, capture_output=True, check=False, timeout=120
+    )
+    assert (done.returncode, b"Traceback" in done.stderr) == (status, False), done.stderr
+    assert told in done.stderr.decode()
+    if status == 0:
+        assert document(file.read_text() if file.exists() else done.stdout.decode())["images"]
+
+
+def test_a_second_interrupt_close_behind_the_first_ends_it_quietly(tmp_path: Path) -> None:
+    demo.write_gallery(tmp_path / "gallery")
+    with process("-m", "lychee_app", "rank", "red", tmp_path / "gallery", "--json", "-") as child:
+        while kept_replies(tmp_path) < 3:
+            assert child.poll() is None
+            time.sleep(0.005)
+        for _ in range(2):
+            child.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        _, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert b"Traceback" not in err
+    assert b"terminate called" not in err

@@ -129,11 +129,11 @@ def test_a_reply_cannot_move_the_cursor_of_the_terminal(lychee: Lychee, tmp_path
     assert "\x1b[2J" not in out + err
 
 
-@pytest.mark.parametrize("goal", ["nowhere/out.json", ".", ""])
+@pytest.mark.parametrize("goal", ["nowhere/out.json", "."])
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_scored(
     lychee: Lychee, scenes: Path, tmp_path: Path, goal: str
 ) -> None:
-    status, out, err = lychee("rank", "red", scenes, "--json", tmp_path / goal if goal else "")
+    status, out, err = lychee("rank", "red", scenes, "--json", tmp_path / goal)
     assert (status, out) == (1, "")
     assert "Choose another place" in err or "Name a file" in err
     assert not (tmp_path / "home").exists()
@@ -167,6 +167,14 @@ def test_a_device_may_be_the_goal(lychee: Lychee, scenes: Path) -> None:
         (["rank", "red", "{scenes}", "--limit", "0"], 2, "above 0"),
         (["rank", "red", "{scenes}", "--mode", "guess"], 2, "invalid choice"),
         (["rank", "red", "{scenes}", "--json", "-", "--csv", "-"], 2, "both have stdout"),
+        (["rank", "red", "{scenes}", "--json", ""], 2, "is empty"),
+        (["rank", "red", "{scenes}", "--json", "{nowhere}", "--csv", "{nowhere}"], 2, "the same file"),
+        (["rank", "red", "{scenes}", "--csv", "{empty}"], 1, "is a folder"),
+        (["rank", "red", "{scenes}", "--json", "{scenes}/scene-01.webp"], 1, "one of the images to rank"),
+        (["rank", "red", "{scenes}", "--json", "x" * 300], 1, "could not be written"),
+        (["rank", "red", "{scenes}", "--image-tokens", "3"], 2, "from 4 to 16384"),
+        (["demo", ""], 2, "is empty"),
+        (["demo", "{other}"], 1, "scene-05.webp is there already"),
         (["demo"], 2, "lychee demo FOLDER"),
         (["demo", "{text}"], 1, "cannot be written"),
         (["app", "--port", "70000"], 2, "not a port"),

@@ -285,6 +285,39 @@ def test_everything_above_the_cut_off_is_picked_in_one_step(page: AppTest, store
     assert store.decisions(run.id) == {}
 
 
+def test_rejecting_the_rest_spares_what_was_picked_by_hand(page: AppTest, store: Store) -> None:
+    at, run = rank(page, store, "red")
+    last = cards(at)[-1]
+    store.decide(run.id, last, "pick")
+    at.button(key="suggest").click().run()
+    at.run()
+    at.segmented_control(key="place").set_value("decide").run()
+    at.button(key="reject-below").click().run()
+    decided = store.decisions(run.id)
+    assert decided.pop(last) == "pick"
+    assert set(decided.values()) == {"reject"}
+    assert not {1, 3} & set(decided)  # above the cut-off
+
+
+def test_taking_the_cut_off_away_shows_all_images_again(page: AppTest, store: Store) -> None:
+    at, run = rank(page, store, "red")
+    at.button(key="suggest").click().run()
+    at.run()
+    at.segmented_control(key="shown").set_value("above").run()
+    at.run()
+    assert sorted(cards(at)) == [1, 3]
+    at.button(key="uncut").click().run()
+    at.run()
+    assert len(cards(at)) == run.total
+
+
+def test_what_is_not_wanted_has_a_chip_on_the_card(page: AppTest, store: Store) -> None:
+    page.text_input(key="but_not").set_value("green").run()
+    at, run = rank(page, store, "red")
+    chips = [body for body in html(at).split('<span class="ly-chip not"') if "But not: green" in body]
+    assert len(chips) == run.total
+
+
 def test_the_history_opens_renames_and_deletes(page: AppTest, store: Store) -> None:
     at, run = rank(page, store, "red")
     at.button(key="other").click().run()

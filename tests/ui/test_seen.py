@@ -108,9 +108,9 @@ def test_one_image_is_explained_at_the_size_it_was_judged_at(
     asked: list[int] = []
     explain = Jobs.explain
 
-    def listening(self, model, source, sha256, text, settings):
-        asked.append(settings.max_image_tokens)
-        return explain(self, model, source, sha256, text, settings)
+    def listening(self, *arguments):
+        asked.append(arguments[-1].max_image_tokens)
+        return explain(self, *arguments)
 
     monkeypatch.setattr(Jobs, "explain", listening)
     page.number_input(key="tokens").set_value(20).run()
