@@ -38,7 +38,12 @@ from lychee_app.errors import LycheeError
 
 
 def main(arguments: list[str] | None = None) -> None:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.finish and options.out != CHECKPOINT:
+        parser.error(
+            "--finish is for the packaged checkpoint: its card is measured on that. Leave --out away."
+        )
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     keep_freed_memory()

@@ -66,6 +66,8 @@ def facts(here: Here, row: Scored, reply: Reply) -> str:
         (t("output.tokens"), f"{reply.prompt_tokens} / {reply.image_tokens}"),
         (t("output.seconds"), f"{reply.seconds:.3f} s"),
     ]
+    if row.not_reply is not None:
+        pairs.insert(1, (t("output.margin.whole"), _number(row.margin)))
     items = "".join(
         f"<div><span>{escaped(name)}</span><b>{escaped(value)}</b></div>" for name, value in pairs
     )

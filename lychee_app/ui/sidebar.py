@@ -19,7 +19,7 @@ EXAMPLES = {
     "zh": {
         "cafe": "复古绿皮沙发 + 黄铜吊灯 + 手冲咖啡",
         "cat": "一只black cat，趴在木质窗台上，阳光洒下",
-        "desk": "木桌，暖色台灯，open notebook",
+        "desk": "wooden desk, warm lamp, open notebook",
     },
     "en": {
         "cafe": "vintage green sofa + brass lamp + pour-over coffee",

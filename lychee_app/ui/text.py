@@ -248,6 +248,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "output.read_at": ("分数读自标出的位置。", "The score was read where it is marked."),
     "output.not_read": ("没有读出分数。", "No score was read."),
     "output.margin": ("差值（yes − no）", "Margin (yes − no)"),
+    "output.margin.whole": ("差值（计入“但不要”）", "Margin with “but not”"),
     "output.ids": ("yes / no 的 token id", "Token ids yes / no"),
     "output.generated": ("生成的 token id", "Generated ids"),
     "output.tokens": ("提示 / 图像 token 数", "Prompt / image tokens"),

@@ -97,7 +97,8 @@ def test_a_closed_or_full_stream_is_told_of_and_mixes_with_nothing(
 
 def test_a_second_interrupt_close_behind_the_first_ends_it_quietly(tmp_path: Path) -> None:
     demo.write_gallery(tmp_path / "gallery")
-    with process("-m", "lychee_app", "rank", "red", tmp_path / "gallery", "--json", "-") as child:
+    words = ["rank", "red", tmp_path / "gallery", "--mode", "explain", "--json", "-"]
+    with process("-m", "lychee_app", *words) as child:
         while kept_replies(tmp_path) < 3:
             assert child.poll() is None
             time.sleep(0.005)
