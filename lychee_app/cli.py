@@ -7,7 +7,6 @@ be done; stderr says why. 2: wrong usage: what is wrong can be told from the com
 import argparse
 import contextlib
 import errno
-import importlib
 import json
 import os
 import shlex
@@ -15,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,23 +31,12 @@ _DEMO_CHOSEN = (
     "lychee: the demo model is used. It knows drawn objects, not photographs; for those: lychee download"
 )
 
-BENCHES = {
-    "demo": "how well the embedded model ranks, on scenes it never saw",
-    "graph": "the published path and ours side by side",
-    "throughput": "files to ranking, per stage",
-    "memory": "used memory over many images",
-    "load": "a full-size checkpoint through the loading path",
-    "intake": "hostile files: tried, survived, lost",
-    "page": "how fast the page answers with 1,000 images",
-}
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
-    given = sys.argv[1:] if argv is None else list(argv)
     streams.open_closed()
     streams.write_any_character()
-    arguments = build_parser(given).parse_args(given)
+    arguments = build_parser().parse_args(argv)
     try:
         with streams.a_second_interrupt_ends_at_once():
             status = arguments.run(arguments)
@@ -68,8 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def build_parser(given: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """`given`: the words of the command line. Only the bench they name is loaded, as benches load torch."""
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lychee", description="Rank images by a sentence, offline.")
     parser.add_argument("--version", action="version", version=f"lychee {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -78,7 +65,6 @@ def build_parser(given: Sequence[str] = ()) -> argparse.ArgumentParser:
     _add_app(commands)
     _add_download(commands)
     _add_doctor(commands)
-    _add_bench(commands, given[1:2] if given[:1] == ["bench"] else ())
     return parser
 
 
@@ -122,17 +108,6 @@ def _add_doctor(commands) -> None:
     parser = commands.add_parser("doctor", help="what this machine can run, and a self-test")
     parser.add_argument("--model", help="the model to test (default: auto)")
     parser.set_defaults(run=_doctor)
-
-
-def _add_bench(commands, chosen: Sequence[str]) -> None:
-    parser = commands.add_parser("bench", help="measure; the last line on stdout is JSON")
-    benches = parser.add_subparsers(required=True, metavar="NAME")
-    for name, text in BENCHES.items():
-        bench = benches.add_parser(name, help=text)
-        if name in chosen:
-            module = importlib.import_module(f"lychee_app.bench.{name}")
-            module.add_arguments(bench)
-            bench.set_defaults(run=_bench(module.run))
 
 
 def _rank(arguments: argparse.Namespace) -> int:
@@ -296,14 +271,6 @@ def _doctor(arguments: argparse.Namespace) -> int:
     for line in doctor.examine(_settings(arguments)):
         print(line)
     return 0
-
-
-def _bench(run: Callable[[argparse.Namespace], dict]) -> Callable[[argparse.Namespace], int]:
-    def measured(arguments: argparse.Namespace) -> int:
-        print(json.dumps(run(arguments)))
-        return 0
-
-    return measured
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

@@ -32,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
-    from tests import chromium  # a machine with a card and no browser runs the tests of the model
+    from tests.support import chromium  # a machine with a card and no browser runs the tests of the model
 
     with chromium.running() as started:
         yield started

@@ -19,7 +19,7 @@ from lychee_app.analysis import (
 )
 from lychee_app.analysis.findings import Finding, Kind
 from lychee_app.records import Cutoff, Run, Scored
-from tests.rows import explained, failed, row, run_of
+from tests.support.rows import explained, failed, row, run_of
 
 # The list a published example shows for 32 photos of cafes and one query.
 EXAMPLE = [

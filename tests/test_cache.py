@@ -6,7 +6,7 @@ from dataclasses import replace
 from lychee_app.cache import CacheKey, Forgiving, RecentReplies
 from lychee_app.errors import StoreError
 from lychee_app.records import Reply
-from tests.rows import key, reply
+from tests.support.rows import key, reply
 
 
 class Disk(RecentReplies):

@@ -13,7 +13,7 @@ from lychee_app.jobs import Jobs
 from lychee_app.records import Candidate, Scored, Scorer, ScorerInfo, Source
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from tests.fakes import FakeScorer, Gate, raising, sources
+from tests.support.fakes import FakeScorer, Gate, raising, sources
 
 RED = query.ask("red")
 

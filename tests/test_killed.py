@@ -10,7 +10,7 @@ from pathlib import Path
 from lychee_app.export import to_csv, to_json
 from lychee_app.records import Run
 from lychee_app.store import Store
-from tests.killed_job import IMAGES
+from tests.support.killed_job import IMAGES
 
 ROOT = Path(__file__).parents[1]
 KILLS = 20
@@ -59,7 +59,7 @@ def ended(folder: Path) -> str:
 
 
 def started(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.killed_job", str(folder)]
+    command = [sys.executable, "-m", "tests.support.killed_job", str(folder)]
     return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
 
 

@@ -11,7 +11,7 @@ from lychee_app.cache import CacheKey, RecentReplies
 from lychee_app.errors import ModelLost, OutOfMemory, ScoringError, UsageError
 from lychee_app.records import Candidate, ImageBudget, Reply, Run, ScorerInfo, Source
 from lychee_app.settings import Settings
-from tests.fakes import FakeScorer, picture, raising, sources
+from tests.support.fakes import FakeScorer, picture, raising, sources
 
 
 def ranked(run: Run) -> list[tuple[str, float | None]]:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from lychee_app.ranking import ranked
 from lychee_app.records import Scored
-from tests.rows import explained, failed, finite, row
+from tests.support.rows import explained, failed, finite, row
 
 
 def test_margins_order_what_scores_can_no_longer_tell_apart() -> None:

@@ -1,7 +1,13 @@
-"""The embedded demo: a small checkpoint that knows drawn objects, its gallery, and the recipe that made
-both."""
+"""The embedded demo: a small checkpoint that knows drawn objects, its gallery and its words.
+
+`recipe/` beside the package made them.
+"""
+
+from pathlib import Path
 
 from lychee_app.demo.gallery import GALLERY_QUERY, write_gallery
 from lychee_app.demo.words import colours, words
 
-__all__ = ["GALLERY_QUERY", "colours", "words", "write_gallery"]
+CHECKPOINT = Path(__file__).with_name("checkpoint")
+
+__all__ = ["CHECKPOINT", "GALLERY_QUERY", "colours", "words", "write_gallery"]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 WORDS_FILE = Path(__file__).with_name("words.json")
-STRANGERS_FILE = Path(__file__).with_name("strangers.json")
 
 
 def words() -> list[dict[str, Any]]:
@@ -21,11 +20,6 @@ def words() -> list[dict[str, Any]]:
 def colours() -> list[dict[str, Any]]:
     """Every tint: {"en": "green", "zh": "绿色", "also": [...]}."""
     return [dict(entry) for entry in _content()["colours"]]
-
-
-def strangers() -> dict[str, list[str]]:
-    """Nouns by language whose object is never drawn: always a mismatch."""
-    return json.loads(STRANGERS_FILE.read_text(encoding="utf-8"))
 
 
 @cache

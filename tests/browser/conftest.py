@@ -15,9 +15,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from lychee_app.ui import launch
-from tests.fakes import picture
+from tests.support.fakes import picture
 
-FAKE = Path(__file__).with_name("fake_app.py")
+FAKE = Path(__file__).parents[1] / "support" / "fake_app.py"
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)

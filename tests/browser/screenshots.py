@@ -13,8 +13,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from tests import chromium
 from tests.browser.conftest import REPOSITORY, served
+from tests.support import chromium
 
 PATIENCE_MS = 300_000
 MOST_BYTES = 300_000

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from lychee_app.model.checkpoints import DEMO_FOLDER
 from lychee_app.ui.page import SMALL
 from tests.browser.conftest import PATIENCE_MS, Server, upload_and_rank, visit, wait_until_over
-from tests.fakes import picture
+from tests.support.fakes import picture
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** $x$ [a](b) :material-x: `c`"
 Open = Callable[..., Page]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from lychee_app import cli
 from lychee_app.model.checkpoints import DEMO_FOLDER
 from tests.cli.conftest import ROOT, Lychee
 
@@ -67,13 +66,6 @@ def test_a_setting_that_cannot_be_is_wrong_usage(
     assert "LYCHEE_IMAGE_TOKENS is 'many'" in err
 
 
-@pytest.mark.parametrize("bench", cli.BENCHES)
-def test_every_bench_can_be_asked_for_help(lychee: Lychee, bench: str) -> None:
-    status, out, _ = lychee("bench", bench, "--help")
-    assert status == 0
-    assert f"lychee bench {bench}" in out
-
-
 # --- what is written about it
 
 
@@ -84,16 +76,15 @@ def help_of(lychee: Lychee, *words: str) -> str:
 def test_the_readme_names_only_commands_and_options_that_there_are(lychee: Lychee) -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     calls = re.findall(r"`[^`]*?\blychee ([a-z]+)([^`]*)`", readme)
-    assert {name for name, _ in calls} >= {"rank", "demo", "app", "download", "doctor", "bench"}
+    assert {name for name, _ in calls} >= {"rank", "demo", "app", "download", "doctor"}
     for name, rest in calls:
-        words = [name, *(rest.split()[:1] if name == "bench" and rest.split()[0] in cli.BENCHES else [])]
-        told = help_of(lychee, *words)
+        told = help_of(lychee, name)
         assert told.startswith("usage: lychee"), name
         assert all(option in told for option in re.findall(r"--[a-z-]+", rest)), (name, rest)
 
 
 def test_every_command_and_every_promised_option_is_in_the_help(lychee: Lychee) -> None:
-    assert re.search(r"rank.*demo.*app.*download.*doctor.*bench", help_of(lychee), re.DOTALL)
+    assert re.search(r"rank.*demo.*app.*download.*doctor", help_of(lychee), re.DOTALL)
     told = help_of(lychee, "rank")
     for option in (
         "--model",

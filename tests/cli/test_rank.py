@@ -8,7 +8,7 @@ import pytest
 
 from lychee_app.model.checkpoints import DEMO_FOLDER
 from tests.cli.conftest import Lychee, document
-from tests.fakes import picture
+from tests.support.fakes import picture
 
 DOCUMENT = ["query", "sent_query", "elements", "model", "mode", "images", "seconds", "peak_memory_bytes"]
 IMAGE = ["rank", "upload_index", "name", "sha256", "score", "margin", "p_yes", "elements", "raw", "error"]
@@ -180,7 +180,6 @@ def test_a_device_may_be_the_goal(lychee: Lychee, scenes: Path) -> None:
         (["app", "--port", "70000"], 2, "not a port"),
         (["doctor", "--model", "{empty}"], 1, "has no config.json"),
         (["download", "not a name"], 1, "No checkpoint is called"),
-        (["bench"], 2, "NAME"),
         (["dance"], 2, "invalid choice"),
         ([], 2, "COMMAND"),
     ],

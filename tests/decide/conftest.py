@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.decide.nobody import NOBODY
+from tests.support.nobody import NOBODY
 
 
 @pytest.fixture

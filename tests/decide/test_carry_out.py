@@ -9,9 +9,9 @@ import pytest
 from lychee_app.decide import Action, carry_out, journals, plan, undo
 from lychee_app.errors import StoreError
 from lychee_app.records import Source
-from tests.decide.nobody import as_nobody
-from tests.decide.shots import shots, tree
-from tests.rows import failed, row, run_of
+from tests.support.nobody import as_nobody
+from tests.support.rows import failed, row, run_of
+from tests.support.shots import shots, tree
 
 BOTH: tuple[Action, Action] = ("copy", "move")
 

@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lychee_app.decide import Action, Plan, carry_out, journals, plan, undo
-from tests.decide.shots import shots, tree
+from tests.support.shots import shots, tree
 
 BOTH: tuple[Action, Action] = ("copy", "move")
 ROOT = Path(__file__).parents[2]
@@ -128,5 +128,5 @@ def cut_off(made: Plan, journal: Path, whole: bytes, half: bytes | None) -> tupl
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.decide.child", *map(str, arguments)]
+    command = [sys.executable, "-m", "tests.support.moving_process", *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)

@@ -7,8 +7,8 @@ import pytest
 from lychee_app.decide import carry_out, plan
 from lychee_app.errors import UsageError
 from lychee_app.records import Source
-from tests.decide.shots import shots, tree
-from tests.rows import row, run_of
+from tests.support.rows import row, run_of
+from tests.support.shots import shots, tree
 
 
 def test_a_plan_lists_the_best_first_and_changes_nothing(photos: Path, target: Path) -> None:

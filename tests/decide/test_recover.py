@@ -12,8 +12,8 @@ from lychee_app.decide import carry_out, journals, plan, recover
 from lychee_app.errors import StoreError
 from lychee_app.records import Run, Source
 from lychee_app.store import Store
-from tests.decide.shots import shots
 from tests.decide.test_cut_off import ROOT
+from tests.support.shots import shots
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from lychee_app.decide import Done, carry_out, forget, journals, plan, undo
 from lychee_app.errors import StoreError
-from tests.decide.shots import shots, tree
+from tests.support.shots import shots, tree
 
 
 def test_a_copy_that_was_edited_stays(photos: Path, target: Path, journal: Path) -> None:

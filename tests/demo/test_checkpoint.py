@@ -11,12 +11,9 @@ import torch
 from PIL import Image
 from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
 
+from benchmarks.demo import answered, auc, ndcg, spearman
 from lychee_app import demo
-from lychee_app.bench.demo import answered, auc, ndcg, spearman
-from lychee_app.demo.checkpoint import CHECKPOINT
-from lychee_app.demo.exam import Examiner
-from lychee_app.demo.phrases import Phrases
-from lychee_app.demo.specimens import load_glyph_specimens, load_specimens
+from lychee_app.demo import CHECKPOINT
 from lychee_app.intake import prepare
 from lychee_app.model.scorer import open_scorer
 from lychee_app.model.threads import limited
@@ -25,6 +22,9 @@ from lychee_app.prompt import judge_messages
 from lychee_app.query import language
 from lychee_app.records import Candidate, Scorer, Source
 from lychee_app.settings import Settings
+from recipe.exam import Examiner
+from recipe.phrases import Phrases
+from recipe.specimens import load_glyph_specimens, load_specimens
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from lychee_app import demo
-from lychee_app.demo.build_gallery import PLANS, truth_of
+from recipe.build_gallery import PLANS, truth_of
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import json
 import re
 
 from lychee_app import demo
-from lychee_app.demo.phrases import Phrases, Seen
-from lychee_app.demo.words import strangers
 from lychee_app.query import elements, language
+from recipe.phrases import Phrases, Seen
+from recipe.vocabulary import strangers
 
 
 def test_every_object_has_a_code_an_english_and_a_chinese_name() -> None:

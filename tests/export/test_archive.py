@@ -12,7 +12,7 @@ from lychee_app.errors import StoreError
 from lychee_app.export import clean_name, unique_name, write_zip
 from lychee_app.export.names import folded
 from lychee_app.records import Scored, Source
-from tests.rows import HOSTILE_NAMES, failed, names, row, run_of
+from tests.support.rows import HOSTILE_NAMES, failed, names, row, run_of
 
 # --- names
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from lychee_app.export import to_html
 from lychee_app.export.words import WORDS
 from lychee_app.records import Run
-from tests.rows import HOSTILE_NAMES, failed, names, reply, row, run_of
+from tests.support.rows import HOSTILE_NAMES, failed, names, reply, row, run_of
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 ALLOWED = {

@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from lychee_app.export import to_html
-from tests.rows import HOSTILE_NAMES, reply, row, run_of
+from tests.support.rows import HOSTILE_NAMES, reply, row, run_of
 
 THEMES = {"light": "rgb(255, 253, 253)", "dark": "rgb(23, 18, 20)"}
 

@@ -18,7 +18,7 @@ from lychee_app.export import best, document, names_text, to_csv, to_json, write
 from lychee_app.export.files import written_aside
 from lychee_app.export.table import BOM, harmless
 from lychee_app.records import Run
-from tests.rows import explained, failed, finite, names, reply, row, run_of
+from tests.support.rows import explained, failed, finite, names, reply, row, run_of
 
 FORMULAS = (
     "=1+1",

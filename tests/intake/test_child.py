@@ -10,10 +10,10 @@ import psutil
 import pytest
 
 from lychee_app import intake
-from lychee_app.bench import pictures
 from lychee_app.intake import workers
 from lychee_app.settings import Settings
 from tests.intake.conftest import prepared
+from tests.support import pictures
 
 ROOT = Path(intake.__file__).resolve().parents[2]
 
@@ -70,7 +70,7 @@ def test_decoders_end_with_their_parent_however_it_ends(ending: str) -> None:
 
 def test_a_decoder_whose_parent_is_killed_ends_even_in_the_middle_of_a_file() -> None:
     slow = SCRIPT + (
-        "from lychee_app.bench import pictures\n"
+        "from tests.support import pictures\n"
         "big = Source('x', pictures.png_black(10_900, 10_900))\n"
         "workers.shared(1).submit(intake.job(0, big, ImageBudget(), Settings(data_folder=Path('unused'))))\n"
         "import time; time.sleep(0.1); os.kill(os.getpid(), 9)\n"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from lychee_app.bench import pictures
 from lychee_app.intake.decode import BAND_PX, decode
 from lychee_app.records import ImageBudget
 from tests.intake.test_decode import decoded, difference
+from tests.support import pictures
 
 
 def mean(data: bytes) -> np.ndarray:

@@ -11,10 +11,10 @@ import pytest
 import skimage
 from PIL import Image, TiffImagePlugin, TiffTags
 
-from lychee_app.bench import hostile, pictures
 from lychee_app.errors import ImageError
 from lychee_app.intake.decode import THUMBNAIL_PX, Decoded, decode
 from lychee_app.records import ImageBudget
+from tests.support import hostile, pictures
 
 PHOTOS = Path(skimage.__file__).parent / "data"
 BUDGET = ImageBudget()
@@ -183,7 +183,7 @@ def test_a_heic_without_its_library_names_the_library() -> None:
         "find = util.find_spec\n"
         "util.find_spec = lambda name, *rest: None if name == 'pillow_heif' else find(name, *rest)\n"
         "from tests.intake.test_decode import refusal\n"
-        "from lychee_app.bench import hostile\n"
+        "from tests.support import hostile\n"
         "error = refusal(hostile.HEIC_HEADER)\n"
         "print(error.code, error)"
     )

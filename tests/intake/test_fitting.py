@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lychee_app import intake
-from lychee_app.bench import pictures
 from lychee_app.errors import ImageError
 from lychee_app.records import Candidate, ImageBudget
 from lychee_app.settings import Settings
 from tests.intake.conftest import BUDGET, prepared
+from tests.support import pictures
 
 sides = st.integers(1, 30_000)
 budgets = st.sampled_from([16, 64, 320, 640, 1280, 5000]).map(lambda most: ImageBudget(max_tokens=most))

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lychee_app import intake
-from lychee_app.bench import hostile, pictures
 from lychee_app.errors import ImageError
 from lychee_app.intake import workers
 from lychee_app.intake.decode import decode
 from lychee_app.records import Candidate, Refused, Source
 from lychee_app.settings import Settings
 from tests.intake.conftest import BUDGET, codes, prepared
+from tests.support import hostile, pictures
 
 
 def test_images_come_in_order_each_with_its_index_name_and_hash(settings: Settings) -> None:

@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lychee_app import intake
-from lychee_app.bench import hostile, pictures
 from lychee_app.errors import ImageError, UsageError
 from lychee_app.intake.sniff import ACCEPTED, sniff
 from lychee_app.records import Source
+from tests.support import hostile, pictures
 
 
 @pytest.fixture

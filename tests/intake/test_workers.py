@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from benchmarks.resident import Watched, resident_bytes
 from lychee_app import intake
-from lychee_app.bench import pictures
-from lychee_app.bench.resident import Watched, resident_bytes
 from lychee_app.intake import workers
 from lychee_app.records import Candidate, Refused, Source
 from lychee_app.settings import Settings
 from tests.intake.conftest import BUDGET, codes
+from tests.support import pictures
 
 
 def test_a_file_that_takes_too_much_memory_is_a_row_with_a_reason(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from lychee_app.model.scorer import QwenScorer, open_scorer
 from lychee_app.model.threads import limited
 from lychee_app.records import Candidate
 from lychee_app.settings import Settings
-from tests import tiny_checkpoint
+from tests.support import tiny_checkpoint
 
 ASPECTS = [
     (280, 280),

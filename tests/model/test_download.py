@@ -15,9 +15,9 @@ from lychee_app.model import checkpoints
 from lychee_app.model.download import download
 from lychee_app.model.scorer import open_scorer
 from lychee_app.settings import Settings
-from tests import tiny_checkpoint
 from tests.model.conftest import candidate
-from tests.model.fake_hub import REPO, Hub, serving
+from tests.support import tiny_checkpoint
+from tests.support.fake_hub import REPO, Hub, serving
 
 LARGEST = "model-00001-of-00004.safetensors"
 """Larger than one of the 10 MB pieces the hub's library writes."""

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not on this platform")
 def test_interpreted_kernels_agree_with_the_plain_ops(tiny: Path) -> None:
-    command = [sys.executable, "-m", "tests.model.interpreted_kernels", str(tiny)]
+    command = [sys.executable, "-m", "tests.support.interpreted_kernels", str(tiny)]
     environment = {**os.environ, "TRITON_INTERPRET": "1"}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False

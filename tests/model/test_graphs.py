@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lychee_app.model.graphs import REMEMBERED, Capture, Recorded, Recordings
-from tests.model.tape import Tape
+from tests.support.tape import Tape
 
 
 class Broken(Tape):

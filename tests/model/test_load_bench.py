@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lychee_app.bench import load, random_weights
+from benchmarks import load, random_weights
 from lychee_app.errors import UsageError
 from lychee_app.model import weights
 

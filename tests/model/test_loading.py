@@ -22,8 +22,8 @@ from lychee_app.model.scorer import Parts, QwenScorer, open_scorer
 from lychee_app.model.tokens import Codec
 from lychee_app.records import ScorerInfo
 from lychee_app.settings import Settings
-from tests import tiny_checkpoint
 from tests.model.conftest import QUERIES, candidate
+from tests.support import tiny_checkpoint
 
 GB = 1 << 30
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lychee_app.bench import pictures
 from lychee_app.errors import CheckpointError, ModelLost, OutOfMemory, ScoringError
 from lychee_app.model import selftest
 from lychee_app.model.scorer import open_scorer
 from lychee_app.records import Candidate, MemoryReading, Reply, ScorerInfo
 from lychee_app.settings import Settings
+from tests.support import pictures
 
 
 class Told:

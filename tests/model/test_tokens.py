@@ -15,7 +15,7 @@ from transformers import AutoProcessor
 from lychee_app import prompt
 from lychee_app.errors import CheckpointError, ScoringError
 from lychee_app.model.tokens import _INSTRUCTION, _QUERY, Codec
-from tests import tiny_checkpoint
+from tests.support import tiny_checkpoint
 
 IMAGE = Image.new("RGB", (84, 56))
 TOKENS = 6

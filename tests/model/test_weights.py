@@ -12,7 +12,7 @@ import pytest
 
 from lychee_app.errors import CheckpointError
 from lychee_app.model import weights
-from tests import tiny_checkpoint
+from tests.support import tiny_checkpoint
 
 SHARD = "model-00002-of-00004.safetensors"
 

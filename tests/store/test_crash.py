@@ -16,8 +16,8 @@ from lychee_app.errors import StoreError
 from lychee_app.export import to_csv, to_json
 from lychee_app.records import Source
 from lychee_app.store import Store
-from tests.rows import key, reply
-from tests.store.child import child_row
+from tests.support.rows import key, reply
+from tests.support.store_process import child_row
 
 ROOT = Path(__file__).parents[2]
 KILLS = 20
@@ -164,7 +164,7 @@ def test_a_disk_that_is_really_full_is_told_and_deleting_a_run_with_uploads_make
 
 
 def start(what: str, *arguments: object, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    command = [*before, sys.executable, "-m", "tests.store.child", what, *map(str, arguments)]
+    command = [*before, sys.executable, "-m", "tests.support.store_process", what, *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 

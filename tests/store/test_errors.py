@@ -18,7 +18,7 @@ from lychee_app.errors import StoreError
 from lychee_app.records import Source
 from lychee_app.store import Store
 from lychee_app.store.migrations import MIGRATIONS, VERSION
-from tests.rows import key, reply, row, run_of
+from tests.support.rows import key, reply, row, run_of
 
 ROOT = Path(__file__).parents[2]
 FILE = "lychee.sqlite3"
@@ -234,7 +234,7 @@ def write_old(folder: Path, version: int) -> None:
 
 
 def as_nobody(folder: Path) -> str:
-    command = [sys.executable, "-m", "tests.store.child", "open_as_nobody", str(folder)]
+    command = [sys.executable, "-m", "tests.support.store_process", "open_as_nobody", str(folder)]
     return subprocess.run(
         command, cwd=ROOT, text=True, capture_output=True, check=True, timeout=60
     ).stdout.strip()

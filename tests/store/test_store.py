@@ -12,7 +12,7 @@ from lychee_app.cache import CacheKey
 from lychee_app.errors import StoreError
 from lychee_app.records import Cutoff, Reply, Run, Scored, Source
 from lychee_app.store import Store
-from tests.rows import failed, key, names, reply, row, run_of
+from tests.support.rows import failed, key, names, reply, row, run_of
 
 # --- a run and its rows
 

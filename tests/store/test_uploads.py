@@ -9,7 +9,7 @@ import pytest
 from lychee_app.errors import StoreError
 from lychee_app.records import Source
 from lychee_app.store import Store
-from tests.rows import run_of
+from tests.support.rows import run_of
 
 TWO_DAYS = 2 * 24 * 3600
 

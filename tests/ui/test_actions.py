@@ -18,7 +18,7 @@ from lychee_app.ui import actions
 from lychee_app.ui.services import opened
 from lychee_app.ui.state import Here, Order, Standing
 from lychee_app.ui.words import Language, Words
-from tests.fakes import FakeScorer
+from tests.support.fakes import FakeScorer
 from tests.ui.test_page import APP, files, html
 
 

@@ -12,7 +12,7 @@ from lychee_app.ui import card, findings, output, pictures, shown, viewer
 from lychee_app.ui.services import Services, opened
 from lychee_app.ui.state import Here, Order, Standing
 from lychee_app.ui.words import Words
-from tests.fakes import picture
+from tests.support.fakes import picture
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>",

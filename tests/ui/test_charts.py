@@ -9,7 +9,7 @@ from streamlit.testing.v1.element_tree import NumberInput
 from lychee_app.records import Cutoff
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from tests.rows import row
+from tests.support.rows import row
 from tests.ui.test_gallery import opened
 from tests.ui.test_page import html
 

@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from lychee_app.records import Cutoff
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from tests.rows import row
+from tests.support.rows import row
 from tests.ui import test_gallery
 from tests.ui.test_page import APP, html
 

@@ -12,7 +12,7 @@ from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.ui import gallery
 from lychee_app.ui.gallery import PAGE_SIZES
-from tests.rows import failed, row, run_of
+from tests.support.rows import failed, row, run_of
 from tests.ui.test_page import APP, cards, html
 
 CSS = Path(gallery.__file__).parent / "assets" / "page.css"

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from lychee_app.model import checkpoints
 from lychee_app.settings import Settings
-from tests import tiny_checkpoint
-from tests.model.fake_hub import REPO, serving
+from tests.support import tiny_checkpoint
+from tests.support.fake_hub import REPO, serving
 from tests.ui.test_page import APP, html
 
 PATIENCE_SECONDS = 60

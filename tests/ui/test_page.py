@@ -13,9 +13,9 @@ from lychee_app.records import Cutoff, Run, Status
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.ui.services import opened
-from tests.fakes import FakeScorer, picture
+from tests.support.fakes import FakeScorer, picture
 
-APP = str(Path(__file__).with_name("colour_app.py"))
+APP = str(Path(__file__).parents[1] / "support" / "colour_app.py")
 COLOURS = ["blue", "red", "green", "red"]
 HOSTILE = "<img src=x onerror=alert(1)> **b** $x$ [a](b) :material/x: |.png"
 

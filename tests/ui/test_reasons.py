@@ -6,12 +6,12 @@ import pytest
 from PIL import Image
 
 from lychee_app import intake, parse, query
-from lychee_app.bench import hostile, pictures
 from lychee_app.errors import ImageError, QueryError, UsageError
 from lychee_app.intake.decode import decode
 from lychee_app.records import ImageBudget
 from lychee_app.ui.reasons import chinese_reason
 from lychee_app.ui.words import Words
+from tests.support import hostile, pictures
 
 FILES = {
     **hostile.FOREIGN,

@@ -13,7 +13,7 @@ from lychee_app.ui import run_bar
 from lychee_app.ui.services import opened
 from lychee_app.ui.state import Here
 from lychee_app.ui.words import Language, Words
-from tests.fakes import FakeScorer, Gate, sources
+from tests.support.fakes import FakeScorer, Gate, sources
 
 QUIET = "no sign of life"
 

@@ -17,8 +17,8 @@ from lychee_app.records import Candidate, ImageBudget, Scored, ScorerInfo, Sourc
 from lychee_app.settings import Settings
 from lychee_app.store import Store, rows
 from lychee_app.ui import pictures
-from tests.fakes import FakeScorer, picture
-from tests.rows import row
+from tests.support.fakes import FakeScorer, picture
+from tests.support.rows import row
 from tests.ui import test_page
 from tests.ui.test_gallery import opened
 from tests.ui.test_page import html, rank

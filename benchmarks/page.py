@@ -1,0 +1,199 @@
+"""How fast the page answers with many scored images, measured in a real browser against the real server.
+
+    python -m lychee_app bench page [--images 1000] [--repeats 6] [--soak 2000] [--browser /usr/bin/chromium]
+
+A store is filled with made-up rows (their thumbnails are noise, their scores a fixed sequence), the page is
+started on it, and each interaction is timed from the click to the change in the document. Then other images
+are ranked by the demo model with the page open, and the time the page spent drawing is set against that of
+the run.
+Does not know what is inside the page: it reads what a person would.
+"""
+
+import argparse
+import math
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import soak, visit
+from lychee_app.records import Reply, Run, Scored, Source, sigmoid
+from lychee_app.store import Store
+
+ELEMENTS = ("green sofa", "brass lamp", "pour-over coffee")
+QUERY = " + ".join(ELEMENTS)
+GOAL_SECONDS = 0.3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--images", type=int, default=1000, help="scored images in the run (default 1000)")
+    parser.add_argument("--repeats", type=int, default=6, help="times each is done; made even (default 6)")
+    parser.add_argument(
+        "--ranked", type=int, default=200, help="images ranked with the page open; 0 for none"
+    )
+    parser.add_argument(
+        "--soak", type=int, default=0, metavar="N", help="rank N images, two tabs looking on, instead"
+    )
+    parser.add_argument("--browser", default=visit.BROWSER, help="Chromium to drive; '' for Playwright's own")
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """{"images", "first_paint_seconds", "interactions": {name: {"median_seconds", ...}}, "share": {...}}"""
+    if args.soak:
+        return soak.soaked(args.soak, args.browser)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        run_id = _fill(home, args.images)
+        pictures = visit.write_pictures(Path(folder) / "pictures", args.ranked)
+        with visit.served(home) as page, visit.browser(args.browser) as browser:
+            tab = visit.tab_of(browser)
+            first = _first_paint(tab, f"{page.address}/?run={run_id}&lang=en", args.images)
+            timed = _interactions(tab, args.images, args.repeats + args.repeats % 2)
+            share = _share(tab, page.address, pictures) if args.ranked else None
+    slowest = max(one["median_seconds"] for one in timed.values())
+    return {
+        "bench": "page",
+        "images": args.images,
+        "first_paint_seconds": first,
+        "interactions": timed,
+        "slowest_median_seconds": slowest,
+        "goal_seconds": GOAL_SECONDS,
+        "within_goal": slowest <= GOAL_SECONDS,
+        "load_per_core": round(os.getloadavg()[0] / (os.cpu_count() or 1), 1),
+        "share": share,
+    }
+
+
+WATCH = """
+async ([click, until]) => {
+  const find = new Function("return " + click), done = new Function("return " + until);
+  let target = null;
+  for (let tries = 0; !(target = find()) && tries < 100; tries++) await new Promise(r => setTimeout(r, 100));
+  if (!target) throw new Error("nothing to click: " + click);
+  const started = performance.now();
+  const over = new Promise((resolve, reject) => {
+    const check = () => { if (done()) { watcher.disconnect(); requestAnimationFrame(() => resolve()); } };
+    const watcher = new MutationObserver(check);
+    watcher.observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true});
+    setTimeout(() => reject(new Error("nothing changed: " + until)), 30000);
+  });
+  target.click();
+  await over;
+  return (performance.now() - started) / 1000;
+}
+"""
+"""Clicks and waits inside the page, so that the time is that of the page and not of what drives it."""
+
+CARD = "document.querySelectorAll('.st-key-grid .ly-card')[{number}]"
+COUNT = "document.querySelector('.st-key-gallery').textContent.includes('{text}')"
+INSIDE = "[...document.querySelectorAll('.st-key-histogram *')].find(e => e.shadowRoot).shadowRoot"
+
+
+def _interactions(tab: Any, images: int, repeats: int) -> dict[str, dict[str, float]]:
+    """Each does something and is over when the page shows it: (what is clicked, what is then true)."""
+
+    def turn(number: int) -> tuple[str, str]:
+        first = 12 * (number + 1) + 4
+        buttons = "[...document.querySelectorAll('[data-testid=stPagination] button')].at(-1)"
+        return buttons, COUNT.format(text=f"{first}–{first + 11} of")
+
+    def choose_bar(number: int) -> tuple[str, str]:
+        chip = "document.querySelector('.st-key-unbin')"
+        return f"{INSIDE}.querySelector('button.slot')", chip if number % 2 == 0 else f"!{chip}"
+
+    def pick(number: int) -> tuple[str, str]:
+        index = tab.evaluate(f"() => {CARD.format(number=number)}.dataset.index")
+        button = f"document.querySelector('.st-key-pick-{index} button')"
+        return button, f"document.querySelector('.ly-card.pick[data-index=\"{index}\"]')"
+
+    def select(number: int) -> tuple[str, str]:
+        buttons = "[...document.querySelectorAll('.st-key-shown button')]"
+        last = f"{buttons}.at({-1 if number % 2 == 0 else 0})"
+        count = f"of {images - repeats}" if number % 2 == 0 else f"of {images}"
+        return last, COUNT.format(text=count)
+
+    def output(number: int) -> tuple[str, str]:
+        panels = "document.querySelectorAll('.st-key-grid {what}')[{number}]"
+        opened = panels.format(what=".ly-reply", number=number)
+        return panels.format(what="details summary", number=number), opened
+
+    actions: dict[str, Callable[[int], tuple[str, str]]] = {
+        "turn a page": turn,
+        "filter by a bar": choose_bar,
+        "pick": pick,
+        "select a group": select,
+        "open model output": output,
+    }
+    return {name: _timed(tab, action, repeats) for name, action in actions.items()}
+
+
+def _timed(tab: Any, action: Callable[[int], tuple[str, str]], repeats: int) -> dict[str, float]:
+    seconds = []
+    for number in range(repeats):
+        tab.wait_for_timeout(600)
+        seconds.append(tab.evaluate(WATCH, list(action(number))))
+    return {"median_seconds": round(statistics.median(seconds), 3), "worst_seconds": round(max(seconds), 3)}
+
+
+def _first_paint(tab: Any, address: str, images: int) -> float:
+    started = time.perf_counter()
+    tab.goto(address)
+    tab.get_by_text(f"1–15 of {images}").wait_for(timeout=60_000)
+    return round(time.perf_counter() - started, 3)
+
+
+def _share(tab: Any, address: str, pictures: Path) -> dict[str, float]:
+    """A run of the demo model with the page open: what the page's drawing took of the run's time."""
+    visit.rank_folder(tab, address, pictures, "red cup")
+    visit.wait_until_over(tab, 600)
+    return visit.share(tab)
+
+
+def _fill(home: Path, images: int) -> str:
+    """A finished run of made-up rows, as a run of that many images would leave it."""
+    run_id = "bench"
+    made = Run(
+        id=run_id,
+        created="2026-01-01T00:00:00+00:00",
+        query=QUERY,
+        sent_query=QUERY,
+        model="demo",
+        checkpoint_hash="0" * 64,
+        mode="judge",
+        total=images,
+        elements=ELEMENTS,
+    )
+    with Store.open(home) as store:
+        store.create(made, [Source(f"image-{index:04d}.webp", data=b"%d" % index) for index in range(images)])
+        for index in range(images):
+            store.add(run_id, _row(index))
+        store.finish(run_id, "done", seconds=1.0, peak_memory_bytes=0)
+    return run_id
+
+
+def _row(index: int) -> Scored:
+    margins = [9 * math.sin(1.7 * index + shift) for shift in (0, 1, 2, 3)]
+    replies = [_reply(text, margin) for text, margin in zip((QUERY, *ELEMENTS), margins, strict=True)]
+    scores = [10 * sigmoid(margin) for margin in margins]
+    return Scored(
+        upload_index=index,
+        name=f"image-{index:04d}.webp",
+        sha256=f"{index:064x}",
+        score=scores[0],
+        margin=margins[0],
+        p_yes=scores[0] / 10,
+        elements=tuple(scores[1:]),
+        reply=replies[0],
+        element_replies=tuple(replies[1:]),
+        width_px=1024,
+        height_px=768,
+        thumbnail=visit.noise(index, (256, 192), "WEBP"),
+    )
+
+
+def _reply(query: str, margin: float) -> Reply:
+    text = "yes" if margin > 0 else "no"
+    return Reply(query, "judge", text, margin / 2, -margin / 2, 9693, 2152, (9693,), "p" * 700, 180, 80, 0.07)

@@ -1,0 +1,37 @@
+"""The page over a scorer that believes in colours, for AppTest. The environment names the data folder.
+
+While there is a file called "hold" in it, no image is judged.
+"""
+
+import time
+from pathlib import Path
+
+import streamlit as st
+
+from lychee_app.records import ImageBudget, Scorer, ScorerInfo
+from lychee_app.settings import Settings
+from lychee_app.ui import page
+from lychee_app.ui.services import Services, opened
+from tests.support.fakes import FakeScorer
+
+
+@st.cache_resource
+def services(home: str) -> Services:
+    return opened(Settings.from_environment(), _open)
+
+
+def _open(name: str, settings: Settings) -> Scorer:
+    """Goes by the name asked for; under the demo model's it takes images as large as that does."""
+    name = "demo" if name == "auto" else name
+    budget = ImageBudget(49, 16) if name == "demo" else ImageBudget(16384)
+    info = ScorerInfo(name, "f" * 16, "float32", "cpu", budget)
+    return FakeScorer(info=info, before=lambda candidate: _wait(settings.data_folder / "hold"))
+
+
+def _wait(hold: Path) -> None:
+    end = time.monotonic() + 30
+    while hold.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+page.render(services(str(Settings.from_environment().data_folder)))

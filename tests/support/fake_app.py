@@ -1,0 +1,46 @@
+"""The page over a scorer that believes in colours, and takes its time where the query says so.
+
+"slowly": some seconds for each image. "once": the second image and those after it are waited for.
+A file called "hurry" in the data folder makes it hurry all the same: no test waits for what it saw begin.
+"""
+
+import time
+from collections.abc import Sequence
+
+import streamlit as st
+
+from lychee_app.records import Candidate, Reply, Scorer
+from lychee_app.settings import Settings
+from lychee_app.ui import page
+from lychee_app.ui.services import Services, opened
+from tests.support.fakes import FakeScorer
+
+HURRY = Settings.from_environment().data_folder / "hurry"
+
+
+class Unhurried(FakeScorer):
+    def judge(self, candidate: Candidate, queries: Sequence[str], instruction: str = "") -> list[Reply]:
+        if "slowly" in queries[0]:
+            _wait(3.0)
+        elif "once" in queries[0] and self.seen and self.seen[-1][1] == tuple(queries):
+            _wait(120.0)
+        time.sleep(0.04)
+        return super().judge(candidate, queries, instruction)
+
+
+def _wait(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not HURRY.exists():
+        time.sleep(0.02)
+
+
+@st.cache_resource
+def services() -> Services:
+    return opened(Settings.from_environment(), _open)
+
+
+def _open(name: str, settings: Settings) -> Scorer:
+    return Unhurried()
+
+
+page.render(services())

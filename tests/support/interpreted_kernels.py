@@ -1,0 +1,89 @@
+"""Run by test_fast_kernels.py in a process of its own, in which Triton interprets its kernels."""
+
+import sys
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lychee_app.model import fused, loading, weights
+from lychee_app.model.attention import attend_in_batches, packed
+from lychee_app.model.decode import PlainDecoder, Prefilled
+from lychee_app.model.decode_fused import FusedDecoder
+from lychee_app.model.decode_kernels import SLOT_BLOCK, add_product, attend_one, product
+from lychee_app.model.fused import Norm, TorchOps
+from lychee_app.model.kernels import TritonOps
+from lychee_app.model.projections import Projection, joined
+from lychee_app.model.text import TextDecoder
+from tests.support.tape import Tape
+
+CPU = torch.device("cpu")
+
+
+def ops() -> None:
+    """Head widths that are no power of two, as in the published vision tower, and one that is."""
+    for width in (40, 128):
+        for dtype in (torch.float32, torch.bfloat16):
+            assert fused.agree(TritonOps(), CPU, dtype, width), (width, dtype)
+
+
+def products() -> None:
+    """With and without norm, bias, SwiGLU and sum; widths within a block, past one, and past several."""
+    for width, rows in ((104, 24), (1024, 7), (2184, 12)):
+        x, norm = torch.randn(1, width), Norm(torch.randn(width), 1e-6)
+        normed = F.rms_norm(x, (width,), norm.weight, norm.epsilon)
+        plain = Projection(torch.randn(rows, width), torch.randn(rows))
+        torch.testing.assert_close(product(x, plain, norm), plain(normed), atol=2e-4, rtol=1e-4)
+        total = torch.randn(1, rows)
+        wanted = total + x @ plain.weight.t()
+        add_product(x, Projection(plain.weight), total)
+        torch.testing.assert_close(total, wanted, atol=2e-4, rtol=1e-4)
+        both = joined([nn.Linear(width, 13, bias=False) for _ in range(2)])
+        wanted = TorchOps().swiglu(both(normed))
+        torch.testing.assert_close(product(x, both, norm, swiglu=True), wanted, atol=2e-4, rtol=1e-4)
+
+
+def one_query() -> None:
+    """Slots past the query's own hold what no one may read."""
+    for heads, key_heads, width in ((14, 2, 16), (4, 4, 40)):
+        kept = torch.randn(3 * SLOT_BLOCK, 2, key_heads, width)
+        query = torch.randn(1, heads, width)
+        for slot in (0, SLOT_BLOCK - 1, SLOT_BLOCK, 2 * SLOT_BLOCK + 5):
+            known = kept[: slot + 1]
+            wanted = attend_in_batches(query, known[:, 0], known[:, 1], packed((1,), (slot + 1,), CPU))
+            kept[slot + 1 :] = float("nan")
+            found = attend_one(query, kept, torch.tensor([slot]))
+            torch.testing.assert_close(found, wanted.flatten(1), atol=1e-4, rtol=1e-4)
+            kept[slot + 1 :] = torch.randn_like(kept[slot + 1 :])
+
+
+def generation(folder: Path) -> None:
+    """Four tokens of the tiny checkpoint, by both ways to make a step."""
+    model = loading.load(weights.inspect(folder), "cpu", "float32", folder).model
+    head: Tensor = model.lm_head.weight.detach()
+    text = TextDecoder(model.model.language_model, TritonOps())
+    x, positions = torch.randn(9, text.table.shape[1]), torch.arange(9).expand(3, -1)
+    made = []
+    tape = Tape()
+    for decoder in (PlainDecoder(text, head), FusedDecoder(text, head), FusedDecoder(text, head, tape)):
+        kept = decoder.buffer(13)
+        hidden = text(x.clone(), text.plan((0,), (9,), positions), kept)
+        made.append(decoder.generate(Prefilled(hidden, kept, 9, 7), 4, frozenset()))
+    assert made[0] == made[1] == made[2], made
+    assert (tape.recorded, tape.replayed) == (1, 2)
+    again = decoder.generate(Prefilled(hidden, kept, 9, 7), 4, frozenset())
+    assert (again, tape.recorded, tape.replayed) == (made[0], 1, 5)
+    stop = frozenset({made[0][2]})
+    assert FusedDecoder(text, head).generate(Prefilled(hidden, kept, 9, 7), 4, stop) == made[0][:3]
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    with torch.inference_mode():
+        ops()
+        products()
+        one_query()
+    with torch.no_grad():
+        generation(Path(sys.argv[1]))
