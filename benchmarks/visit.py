@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lychee_app import launch
 from lychee_app.errors import UsageError
-from lychee_app.ui import launch
 
 BROWSER = "/usr/bin/chromium"
 FLAGS = (

@@ -235,7 +235,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _app(arguments: argparse.Namespace) -> int:
-    from lychee_app.ui import launch
+    from lychee_app import launch
 
     _check_port(arguments.port)
     command = launch.command(port=arguments.port)

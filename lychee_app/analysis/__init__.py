@@ -4,6 +4,7 @@ Knows scores and margins. Does not know pages, languages or files.
 """
 
 from lychee_app.analysis.bins import Bin, even_bins, margin_bins, range_bins
+from lychee_app.analysis.compare import Pair, compare
 from lychee_app.analysis.cut import Cut, above, cut_at, on_axis, suggest_cut
 from lychee_app.analysis.elements import FOUND, ElementColumn, ElementTable, element_table
 from lychee_app.analysis.findings import Finding, Kind, findings
@@ -17,8 +18,10 @@ __all__ = [
     "ElementTable",
     "Finding",
     "Kind",
+    "Pair",
     "Spread",
     "above",
+    "compare",
     "cut_at",
     "element_table",
     "even_bins",

@@ -12,10 +12,10 @@ import streamlit as st
 from lychee_app import analysis
 from lychee_app.analysis import Bin
 from lychee_app.records import Axis, Cutoff, Scored
-from lychee_app.ui import redraw, state, style
-from lychee_app.ui.choice import one_of
-from lychee_app.ui.shown import escaped, faint, media_url, one_decimal
-from lychee_app.ui.state import Here, Standing
+from lychee_app.ui import state, widgets
+from lychee_app.ui.markup import escaped, faint, media_url, one_decimal
+from lychee_app.ui.state import PageContext, Standing
+from lychee_app.ui.widgets import one_of
 
 DIGITS: dict[Axis, int] = {"score": 1, "margin": 2}
 THUMBNAILS = 2000
@@ -23,9 +23,9 @@ THUMBNAILS = 2000
 
 
 @st.fragment(key="distribution")
-def distribution(here: Here) -> None:
+def distribution(context: PageContext) -> None:
     """The histogram and its controls."""
-    t, standing = here.t, state.standing(here)
+    t, standing = context.t, state.standing(context)
     if standing is None:
         st.rerun()
     st.html(f"<b>{escaped(t('histogram'))}</b>")
@@ -34,8 +34,8 @@ def distribution(here: Here) -> None:
     bins = bins_in_force(standing)
     if not bins:
         return faint(t("histogram.empty"))
-    _histogram(here, standing, kind, bins)
-    _cut_controls(here, standing, bins[0].axis)
+    _histogram(context, standing, kind, bins)
+    _cut_controls(context, standing, bins[0].axis)
     return None
 
 
@@ -47,8 +47,8 @@ def bins_in_force(standing: Standing) -> Sequence[Bin]:
     return analysis.margin_bins(scored) if kind == "margin" else analysis.even_bins(scored)
 
 
-def _histogram(here: Here, standing: Standing, kind: str, bins: Sequence[Bin]) -> None:
-    t, axis = here.t, bins[0].axis
+def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequence[Bin]) -> None:
+    t, axis = context.t, bins[0].axis
     suggested = analysis.suggest_cut(standing.order.scored)
     cut = _on(standing, standing.cutoff, axis)
     hinted = _on(standing, suggested.cutoff if suggested else None, axis)
@@ -71,10 +71,10 @@ def _histogram(here: Here, standing: Standing, kind: str, bins: Sequence[Bin]) -
         "words": {"title": t("histogram"), "cut": t("cut"), "tag": t("cut.tag"), "unset": t("cut.drag")},
     }
     key = "histogram"
-    style.component("histogram")(
+    widgets.component("histogram")(
         key=key,
         data=data,
-        on_cut_change=lambda: _cut_dragged(here, key, axis),
+        on_cut_change=lambda: _cut_dragged(context, key, axis),
         on_bar_change=lambda: _bar_chosen(key),
     )
 
@@ -99,19 +99,19 @@ def _heat(one: Bin, rows: Sequence[Scored]) -> float:
     return round(10 * sum(scores) / len(scores), 1) if scores else 0.0
 
 
-def _cut_dragged(here: Here, key: str, axis: Axis) -> None:
+def _cut_dragged(context: PageContext, key: str, axis: Axis) -> None:
     value = st.session_state[key].get("cut")
-    if value is not None and here.run_id:
-        set_cut(here, Cutoff(float(value), axis))
+    if value is not None and context.run_id:
+        set_cut(context, Cutoff(float(value), axis))
 
 
-def set_cut(here: Here, cutoff: Cutoff | None) -> None:
-    if run_id := here.run_id:
-        state.tried(lambda: here.services.store.set_cutoff(run_id, cutoff))
+def set_cut(context: PageContext, cutoff: Cutoff | None) -> None:
+    if run_id := context.run_id:
+        state.tried(lambda: context.services.store.set_cutoff(run_id, cutoff))
         st.session_state["page"] = 1
         if cutoff is None and st.session_state.get("shown") == "above":
             st.session_state["shown"] = "all"
-        redraw.parts("findings", "distribution", "gallery")
+        state.redraw("findings", "distribution", "gallery")
 
 
 def _bar_chosen(key: str) -> None:
@@ -124,20 +124,20 @@ def choose_bin(place: int) -> None:
     """A callback. The bar of that place filters the gallery; -1: none does."""
     st.session_state["bin"] = place
     st.session_state["page"] = 1
-    redraw.parts("distribution", "gallery")
+    state.redraw("distribution", "gallery")
 
 
 def _forget_bin() -> None:
     choose_bin(-1)
 
 
-def _cut_controls(here: Here, standing: Standing, axis: Axis) -> None:
-    t = here.t
+def _cut_controls(context: PageContext, standing: Standing, axis: Axis) -> None:
+    t = context.t
     suggested = analysis.suggest_cut(standing.order.scored)
     with st.container(horizontal=True, vertical_alignment="bottom", key="cut-controls"):
-        here_too = _on(standing, standing.cutoff, axis)
-        current = here_too.value if here_too else None
-        key = f"cut:{here.run_id}:{axis}:{current}"
+        on_this_axis = _on(standing, standing.cutoff, axis)
+        current = on_this_axis.value if on_this_axis else None
+        key = f"cut:{context.run_id}:{axis}:{current}"
         low, high = (0.0, 10.0) if axis == "score" else (-1e4, 1e4)
         st.session_state.setdefault(key, current)
         st.number_input(
@@ -149,8 +149,8 @@ def _cut_controls(here: Here, standing: Standing, axis: Axis) -> None:
             key=key,
             format=f"%.{DIGITS[axis]}f",
             width=150,
-            placeholder=_set_at(here, standing.cutoff),
-            on_change=lambda: _cut_typed(here, key, axis),
+            placeholder=_set_at(context, standing.cutoff),
+            on_change=lambda: _cut_typed(context, key, axis),
         )
         if suggested:
             value = f"{suggested.cutoff.value:.{DIGITS[suggested.cutoff.axis]}f}"
@@ -159,32 +159,32 @@ def _cut_controls(here: Here, standing: Standing, axis: Axis) -> None:
                 words,
                 key="suggest",
                 on_click=set_cut,
-                args=(here, suggested.cutoff),
+                args=(context, suggested.cutoff),
                 icon=":material/content_cut:",
             )
         if standing.cutoff:
-            st.button(t("cut.clear"), key="uncut", on_click=set_cut, args=(here, None), type="tertiary")
+            st.button(t("cut.clear"), key="uncut", on_click=set_cut, args=(context, None), type="tertiary")
     if standing.cutoff:
         above = t("cut.above", n=len(standing.above()), total=len(standing.order.scored))
-        faint(above if here_too else f"{above} · {_set_at(here, standing.cutoff)}")
+        faint(above if on_this_axis else f"{above} · {_set_at(context, standing.cutoff)}")
 
 
-def _set_at(here: Here, cutoff: Cutoff | None) -> str:
+def _set_at(context: PageContext, cutoff: Cutoff | None) -> str:
     """What an empty field says: no cut-off, or one on the other axis that has no exact place on this one."""
     if cutoff is None:
-        return here.t("cut.none")
-    return here.t(f"cut.at.{cutoff.axis}", value=f"{cutoff.value:.{DIGITS[cutoff.axis]}f}")
+        return context.t("cut.none")
+    return context.t(f"cut.at.{cutoff.axis}", value=f"{cutoff.value:.{DIGITS[cutoff.axis]}f}")
 
 
-def _cut_typed(here: Here, key: str, axis: Axis) -> None:
+def _cut_typed(context: PageContext, key: str, axis: Axis) -> None:
     value = st.session_state[key]
-    set_cut(here, None if value is None else Cutoff(float(value), axis))
+    set_cut(context, None if value is None else Cutoff(float(value), axis))
 
 
 @st.fragment(key="overview")
-def overview(here: Here) -> None:
+def overview(context: PageContext) -> None:
     """Upload order or elements, in the same place."""
-    t, standing = here.t, state.standing(here)
+    t, standing = context.t, state.standing(context)
     if standing is None:
         st.rerun()
     st.html(f"<b>{escaped(t('overview'))}</b>")
@@ -193,38 +193,38 @@ def overview(here: Here) -> None:
     if len(kinds) > 1:
         kind = one_of(t("overview"), kinds, lambda kind: t(f"overview.{kind}"), key="overview_kind")
     if kind == "elements":
-        _elements(here, standing)
+        _elements(context, standing)
     else:
-        _heat_grid(here, standing)
+        _heat_grid(context, standing)
 
 
-def _heat_grid(here: Here, standing: Standing) -> None:
+def _heat_grid(context: PageContext, standing: Standing) -> None:
     rows = standing.run.images
     with_thumbnails = len(rows) <= THUMBNAILS and not standing.live
     data = {
-        "rows": [_cell(here, standing, row, with_thumbnails) for row in rows],
+        "rows": [_cell(context, standing, row, with_thumbnails) for row in rows],
         "total": standing.run.total,
-        "words": {"order": here.t("overview.order.legend")},
+        "words": {"order": context.t("overview.order.legend")},
     }
-    style.component("heatgrid")(key="heatgrid", data=data, on_open_change=lambda: _opened("heatgrid"))
+    widgets.component("heatgrid")(key="heatgrid", data=data, on_open_change=lambda: _opened("heatgrid"))
 
 
-def _cell(here: Here, standing: Standing, row: Scored, with_thumbnail: bool) -> dict:
+def _cell(context: PageContext, standing: Standing, row: Scored, with_thumbnail: bool) -> dict:
     place = standing.order.by_index[row.upload_index]
     cell = {
         "index": row.upload_index,
         "name": row.name,
         "score": row.score,
         "text": one_decimal(row.score),
-        "note": here.t("rank.of", rank=place.rank) if place.rank else here.t.reason(row.error or ""),
+        "note": context.t("rank.of", rank=place.rank) if place.rank else context.t.reason(row.error or ""),
     }
     if with_thumbnail and (url := media_url(row.thumbnail)):
         cell["thumb"] = url
     return cell
 
 
-def _elements(here: Here, standing: Standing) -> None:
-    t = here.t
+def _elements(context: PageContext, standing: Standing) -> None:
+    t = context.t
     table = analysis.element_table(standing.run)
     scores = dict(table.rows)
     rows = []
@@ -241,7 +241,7 @@ def _elements(here: Here, standing: Standing) -> None:
         "rows": rows,
         "words": {"rank": "#", "image": t("image"), "whole": t("score")},
     }
-    style.component("elements")(key="elements", data=data, on_open_change=lambda: _opened("elements"))
+    widgets.component("elements")(key="elements", data=data, on_open_change=lambda: _opened("elements"))
     faint(t("overview.elements.legend"))
 
 

@@ -5,8 +5,8 @@ import streamlit as st
 from lychee_app import analysis
 from lychee_app.analysis import Finding
 from lychee_app.ui import state
-from lychee_app.ui.shown import escaped
-from lychee_app.ui.state import Here
+from lychee_app.ui.markup import escaped
+from lychee_app.ui.state import PageContext
 from lychee_app.ui.words import Words
 
 TONE = {
@@ -22,12 +22,12 @@ TONE = {
 
 
 @st.fragment(key="findings")
-def draw(here: Here) -> None:
+def draw(context: PageContext) -> None:
     """All but the count of images without a score, which the run bar tells with the button to retry them.
 
     Nothing while the run is live: what two images of two hundred show would be taken back again and again.
     """
-    if (standing := state.standing(here)) is None:
+    if (standing := state.standing(context)) is None:
         st.rerun()
     if standing.live:
         return
@@ -36,7 +36,7 @@ def draw(here: Here) -> None:
         return
     items = "".join(
         f'<div class="ly-finding {TONE.get(one.kind, "")}"><span class="ly-plain">'
-        f"{escaped(sentence(here.t, one, standing.cutoff is not None))}</span></div>"
+        f"{escaped(sentence(context.t, one, standing.cutoff is not None))}</span></div>"
         for one in found
     )
     st.html(f'<div class="ly-findings">{items}</div>')

@@ -2,46 +2,54 @@
 
 from dataclasses import replace
 
+import altair as alt
+import pandas as pd
 import streamlit as st
 
-from lychee_app import query
+from lychee_app import analysis, query
+from lychee_app.analysis import Pair
 from lychee_app.errors import LycheeError
+from lychee_app.ranking import Ranked
+from lychee_app.records import Run
 from lychee_app.store import RunSummary
-from lychee_app.ui import asked, compare, state
-from lychee_app.ui.shown import escaped, faint, notice, one_decimal, strip
-from lychee_app.ui.state import Here
+from lychee_app.ui import state
+from lychee_app.ui.markup import escaped, faint, notice, one_decimal, signed, strip, thumbnail_tag
+from lychee_app.ui.state import PageContext
+from lychee_app.ui.words import Words
 
 PAGE = 12
 THUMBNAILS = 5
+MOST_ROWS = 60
+"""Of a comparison."""
 
 
-def draw(here: Here) -> None:
+def draw(context: PageContext) -> None:
     pair = st.session_state.get("compared")
     if pair:
-        return compare.draw(here, *pair)
+        return _comparison(context, *pair)
     page = st.session_state.get("history_page", 1) - 1
-    found = here.services.store.runs(limit=PAGE + 1, offset=page * PAGE)
+    found = context.services.store.runs(limit=PAGE + 1, offset=page * PAGE)
     if not found and page == 0:
-        return faint(here.t("history.empty"))
-    _compare_button(here)
+        return faint(context.t("history.empty"))
+    _compare_button(context)
     for summary in found[:PAGE]:
-        _line(here, summary)
-    _pages(here, page, more=len(found) > PAGE)
+        _line(context, summary)
+    _pages(context, page, more=len(found) > PAGE)
     return None
 
 
-def _compare_button(here: Here) -> None:
+def _compare_button(context: PageContext) -> None:
     marked = _marked()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            here.t("compare.start"),
+            context.t("compare.start"),
             key="compare",
             disabled=len(marked) != 2,
             icon=":material/compare_arrows:",
             on_click=_compare,
             args=(marked,),
         )
-        faint(here.t("compare.hint"))
+        faint(context.t("compare.hint"))
 
 
 def _marked() -> list[str]:
@@ -59,10 +67,10 @@ def _compare(pair: list[str]) -> None:
         st.session_state[f"mark:{run_id}"] = False
 
 
-def _line(here: Here, summary: RunSummary) -> None:
-    t = here.t
+def _line(context: PageContext, summary: RunSummary) -> None:
+    t = context.t
     with st.container(border=True, key=f"run-{summary.id}"):
-        st.html(_markup(here, summary))
+        st.html(_markup(context, summary))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 t("history.open"),
@@ -75,38 +83,41 @@ def _line(here: Here, summary: RunSummary) -> None:
                 t("history.again"),
                 key=f"again-{summary.id}",
                 on_click=_again,
-                args=(here, summary.id),
+                args=(context, summary.id),
                 icon=":material/replay:",
             )
             with st.popover(t("history.rename"), key=_popover(summary.id), icon=":material/edit:"):
-                _rename(here, summary)
+                _rename(context, summary)
             with st.popover(t("history.delete"), icon=":material/delete:"):
-                _delete(here, summary)
+                _delete(context, summary)
             st.checkbox(t("compare.mark"), key=f"mark:{summary.id}")
 
 
-def _markup(here: Here, summary: RunSummary) -> str:
-    t = here.t
-    facts = [
-        *asked.facts(t, summary),
+def _markup(context: PageContext, summary: RunSummary) -> str:
+    t = context.t
+    about = [
+        *facts(t, summary),
         t("history.images", n=summary.total, scored=summary.scored),
         "" if summary.status == "done" else t(f"status.{summary.status}"),
         "" if summary.best_score is None else t("history.best", score=one_decimal(summary.best_score)),
     ]
-    about = " · ".join(escaped(fact) for fact in facts if fact)
+    line = " · ".join(escaped(fact) for fact in about if fact)
     return (
-        f'<div class="ly-hist"><div><div class="ly-query">{asked.heading(t, summary)}</div>'
-        f'<div class="ly-faint">{about}</div></div>{strip(summary.thumbnails[:THUMBNAILS])}</div>'
+        f'<div class="ly-hist"><div><div class="ly-query">{heading(t, summary)}</div>'
+        f'<div class="ly-faint">{line}</div></div>{strip(summary.thumbnails[:THUMBNAILS])}</div>'
     )
 
 
-def _rename(here: Here, summary: RunSummary) -> None:
+def _rename(context: PageContext, summary: RunSummary) -> None:
     """A form: Enter saves as the button does."""
     key = f"title-{summary.id}"
     with st.form(f"name-{summary.id}", border=False):
-        st.text_input(here.t("history.title"), summary.title or summary.query, key=key, max_chars=200)
+        st.text_input(context.t("history.title"), summary.title or summary.query, key=key, max_chars=200)
         st.form_submit_button(
-            here.t("history.save"), key=f"save-{summary.id}", on_click=_renamed, args=(here, summary.id, key)
+            context.t("history.save"),
+            key=f"save-{summary.id}",
+            on_click=_renamed,
+            args=(context, summary.id, key),
         )
 
 
@@ -115,50 +126,50 @@ def _popover(run_id: str) -> str:
     return f"rename-{run_id}-{st.session_state.get(f'renamed:{run_id}', 0)}"
 
 
-def _renamed(here: Here, run_id: str, key: str) -> None:
+def _renamed(context: PageContext, run_id: str, key: str) -> None:
     st.session_state[f"renamed:{run_id}"] = st.session_state.get(f"renamed:{run_id}", 0) + 1
-    _do(lambda: here.services.jobs.rename(run_id, st.session_state[key].strip()))
+    _do(lambda: context.services.jobs.rename(run_id, st.session_state[key].strip()))
     state.forget_orders()
 
 
-def _delete(here: Here, summary: RunSummary) -> None:
-    live = here.services.jobs.is_live(summary.id)
-    notice(here.t("history.delete.live" if live else "history.delete.sure"), "calm")
+def _delete(context: PageContext, summary: RunSummary) -> None:
+    live = context.services.jobs.is_live(summary.id)
+    notice(context.t("history.delete.live" if live else "history.delete.sure"), "calm")
     st.button(
-        here.t("history.delete.yes"),
+        context.t("history.delete.yes"),
         key=f"delete-{summary.id}",
         type="primary",
         disabled=live,
         on_click=_deleted,
-        args=(here, summary.id),
+        args=(context, summary.id),
     )
 
 
-def _deleted(here: Here, run_id: str) -> None:
+def _deleted(context: PageContext, run_id: str) -> None:
     try:
-        here.services.store.delete(run_id)
+        context.services.store.delete(run_id)
     except LycheeError as error:
         return state.tell(error)
-    here.services.jobs.forget(run_id)
+    context.services.jobs.forget(run_id)
     state.forget_orders()
     st.session_state.pop(f"mark:{run_id}", None)
-    if here.run_id == run_id:
+    if context.run_id == run_id:
         state.open_run(None, "history")
     return None
 
 
-def _again(here: Here, run_id: str) -> None:
+def _again(context: PageContext, run_id: str) -> None:
     """The same question over the same images, by the model as it is now."""
 
     def start() -> None:
-        run = here.services.store.load(run_id)
-        sources = [source for _, source in here.services.store.sources(run_id)]
+        run = context.services.store.load(run_id)
+        sources = [source for _, source in context.services.store.sources(run_id)]
         question = query.Question(run.query, run.sent_query, run.elements, run.not_text, run.sent_not)
         settings = replace(
-            here.services.settings, instruction=run.instruction, max_image_tokens=run.max_image_tokens
+            context.services.settings, instruction=run.instruction, max_image_tokens=run.max_image_tokens
         )
         model = run.model
-        state.open_run(here.services.jobs.start(question, sources, settings, model=model, mode=run.mode))
+        state.open_run(context.services.jobs.start(question, sources, settings, model=model, mode=run.mode))
 
     _do(start)
 
@@ -170,13 +181,96 @@ def _do(action) -> None:
         state.tell(error)
 
 
-def _pages(here: Here, page: int, more: bool) -> None:
+def _pages(context: PageContext, page: int, more: bool) -> None:
     if page == 0 and not more:
         return
     with st.container(horizontal=True, horizontal_alignment="center"):
-        st.button(here.t("previous"), key="history-newer", disabled=page == 0, on_click=_turn, args=(page,))
-        st.button(here.t("next"), key="history-older", disabled=not more, on_click=_turn, args=(page + 2,))
+        st.button(
+            context.t("previous"), key="history-newer", disabled=page == 0, on_click=_turn, args=(page,)
+        )
+        st.button(context.t("next"), key="history-older", disabled=not more, on_click=_turn, args=(page + 2,))
 
 
 def _turn(page: int) -> None:
     st.session_state["history_page"] = page
+
+
+def heading(t: Words, run: Run | RunSummary) -> str:
+    """HTML of one line: the title, the query where it is another text, and what was not wanted."""
+    title = run.title or run.query
+    query = f" <code>{escaped(run.query)}</code>" if title != run.query else ""
+    minus = f" {escaped(t('sent.not'))} <code>{escaped(run.not_text)}</code>" if run.not_text else ""
+    return f"{escaped(title)}{query}{minus}"
+
+
+def facts(t: Words, run: Run | RunSummary) -> list[str]:
+    """When, by which model, in which mode."""
+    return [t.when(run.created), t.model(run.model), t(f"mode.{run.mode}")]
+
+
+def _comparison(context: PageContext, first_id: str, second_id: str) -> None:
+    st.button(context.t("compare.back"), key="compare-back", icon=":material/arrow_back:", on_click=_back)
+    try:
+        runs = [context.services.jobs.run(run_id) for run_id in (first_id, second_id)]
+    except LycheeError as error:
+        return notice(context.t.error(error), "bad")
+    first, second = sorted(runs, key=lambda run: run.created)  # A is the earlier one
+    pairs = analysis.compare(first, second)
+    st.html(f'<div class="ly-head">{_side(context, "A", first)}{_side(context, "B", second)}</div>')
+    if not pairs:
+        return notice(context.t("compare.none"), "calm")
+    faint(context.t("compare.count", n=len(pairs)))
+    _change_chart(context, pairs)
+    _change_table(context, pairs)
+    return None
+
+
+def _side(context: PageContext, name: str, run: Run) -> str:
+    about = " · ".join(escaped(fact) for fact in facts(context.t, run))
+    line = f'<div class="ly-query"><b>{name}</b> {heading(context.t, run)}</div>'
+    return f'{line}<div class="ly-faint">{about}</div>'
+
+
+def _back() -> None:
+    st.session_state.pop("compared", None)
+
+
+def _change_chart(context: PageContext, pairs: list[Pair]) -> None:
+    """On the diagonal nothing changed; above it an image matches B better."""
+    scored = [(pair.before.scored, pair.after.scored) for pair in pairs]
+    rows = [(a.score, b.score, a.name, one_decimal(a.score), one_decimal(b.score)) for a, b in scored]
+    frame = pd.DataFrame(rows, columns=["a", "b", "name", "A", "B"])
+    scale = alt.Scale(domain=[0, 10])
+    points = (
+        alt.Chart(frame)
+        .mark_circle(size=70, opacity=0.75, color="#c2405a")
+        .encode(
+            x=alt.X("a:Q", scale=scale, title=context.t("compare.axis", run="A")),
+            y=alt.Y("b:Q", scale=scale, title=context.t("compare.axis", run="B")),
+            tooltip=["name:N", "A:N", "B:N"],
+        )
+    )
+    ends = pd.DataFrame({"a": [0, 10], "b": [0, 10]})
+    diagonal = alt.Chart(ends).mark_line(strokeDash=[4, 4], color="#9a8f89").encode(x="a:Q", y="b:Q")
+    st.altair_chart(diagonal + points, height=340, width=560, key="compare-chart")
+
+
+def _change_table(context: PageContext, pairs: list[Pair]) -> None:
+    t = context.t
+    lines = "".join(
+        '<tr><td style="width:72px"><div class="ly-strip">'
+        f"<div>{thumbnail_tag(pair.before.scored)}</div></div></td>"
+        f"<td>{escaped(pair.before.scored.name)}</td>{_score_cell(pair.before)}{_score_cell(pair.after)}"
+        f'<td class="n">{signed(pair.change)}</td></tr>'
+        for pair in pairs[:MOST_ROWS]
+    )
+    columns = "".join(f'<th class="n">{name}</th>' for name in ("A", "B", "B − A"))
+    head = f"<th></th><th>{escaped(t('image'))}</th>{columns}"
+    st.html(f'<table class="ly-table"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>')
+    if len(pairs) > MOST_ROWS:
+        faint(t("compare.more", n=len(pairs) - MOST_ROWS))
+
+
+def _score_cell(place: Ranked) -> str:
+    score = one_decimal(place.scored.score)
+    return f'<td class="n">{score} <span class="ly-faint">#{place.rank}</span></td>'

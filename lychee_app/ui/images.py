@@ -10,10 +10,10 @@ import streamlit as st
 from lychee_app import pipeline
 from lychee_app.errors import LycheeError, UsageError
 from lychee_app.records import Source
-from lychee_app.ui import state, style
-from lychee_app.ui.choice import one_of
-from lychee_app.ui.shown import faint, notice
-from lychee_app.ui.state import Here, Standing
+from lychee_app.ui import state, widgets
+from lychee_app.ui.markup import faint, notice
+from lychee_app.ui.state import PageContext, Standing
+from lychee_app.ui.widgets import one_of
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 Way = Literal["files", "folder", "path"]
@@ -36,17 +36,17 @@ class Pile:
         return [*self.of_run, *self.new]
 
 
-def draw(here: Here, standing: Standing | None) -> Pile:
-    t = here.t
+def draw(context: PageContext, standing: Standing | None) -> Pile:
+    t = context.t
     of_run = tuple(standing.order.sources.values()) if standing else ()
     ways: list[Way] = ["files", "folder", "path"] if on_loopback() else ["files", "folder"]
     way = one_of(t("images"), ways, lambda way: t(f"way.{way}"), key="way", show_label=True, width="stretch")
     # All ways are drawn and all but one hidden: Streamlit forgets what lies in a field that is not drawn.
-    style.hide(*(_key(other) for other in ways if other != way))
-    _uploaders(here)
+    widgets.hide(*(_key(other) for other in ways if other != way))
+    _uploaders(context)
     if "path" in ways:
-        _path_field(here)
-    new = _named(here) if way == "path" else _dropped(here)
+        _path_field(context)
+    new = _named(context) if way == "path" else _dropped(context)
     pile = Pile(of_run, tuple(new))
     if pile.count:
         faint(t("pile.both" if pile.of_run and pile.new else "pile", n=pile.count, new=len(pile.new)))
@@ -72,25 +72,28 @@ def taken() -> None:
     st.session_state["taken"] = (ids, paths)
 
 
-def _uploaders(here: Here) -> None:
-    style.uploader(here.t("upload.choose"), here.t("upload.drop"))
+def _uploaders(context: PageContext) -> None:
+    widgets.uploader_words(context.t("upload.choose"), context.t("upload.drop"))
     for way in UPLOADERS:
         st.file_uploader(
-            here.t(f"way.{way}.label"),
+            context.t(f"way.{way}.label"),
             accept_multiple_files="directory" if way == "folder" else True,
             key=_key(way),
             label_visibility="collapsed",
         )
 
 
-def _path_field(here: Here) -> None:
+def _path_field(context: PageContext) -> None:
     st.text_input(
-        here.t("path"), key=_key("path"), placeholder=here.t("path.placeholder"), help=here.t("path.help")
+        context.t("path"),
+        key=_key("path"),
+        placeholder=context.t("path.placeholder"),
+        help=context.t("path.help"),
     )
 
 
-def _dropped(here: Here) -> Sequence[Source]:
-    already = _taken(here)[0]
+def _dropped(context: PageContext) -> Sequence[Source]:
+    already = _taken(context)[0]
     return [
         Source(upload.name, data=upload.getvalue()) for upload in _uploads() if upload.file_id not in already
     ]
@@ -110,19 +113,19 @@ def _key(way: Way) -> str:
     return way if way == "path" else f"uploads:{way}:{st.session_state.get('fresh', 0)}"
 
 
-def _taken(here: Here) -> tuple[frozenset[str], frozenset[str]]:
+def _taken(context: PageContext) -> tuple[frozenset[str], frozenset[str]]:
     """Ids of uploads, and paths. With no run open (it was deleted) all that still lies there is new."""
-    return st.session_state.get("taken", NOTHING) if here.run_id else NOTHING
+    return st.session_state.get("taken", NOTHING) if context.run_id else NOTHING
 
 
-def _named(here: Here) -> Sequence[Source]:
+def _named(context: PageContext) -> Sequence[Source]:
     path = _path()
-    if not path or path in _taken(here)[1]:
+    if not path or path in _taken(context)[1]:
         return []
     try:
         return _found(path)
     except UsageError as error:
-        notice(here.t.error(error), "bad")
+        notice(context.t.error(error), "bad")
         return []
 
 
@@ -139,16 +142,16 @@ def _other() -> None:
     state.open_run(None)
 
 
-def demo(here: Here) -> None:
+def demo(context: PageContext) -> None:
     """The demo gallery in one click: its images, its query, the demo model."""
     from lychee_app import demo, query
 
     try:
-        folder = here.services.settings.data_folder / "demo-gallery"
+        folder = context.services.settings.data_folder / "demo-gallery"
         _write_gallery(folder)
         question = query.ask(demo.GALLERY_QUERY)
         sources = pipeline.sources_of([folder])
-        run_id = here.services.jobs.start(question, sources, here.services.settings, model="demo")
+        run_id = context.services.jobs.start(question, sources, context.services.settings, model="demo")
     except LycheeError as error:
         return state.tell(error)
     st.session_state["model"] = "demo"

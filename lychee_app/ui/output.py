@@ -1,45 +1,49 @@
 """Model output: what the model was sent, what it said word for word, and where the score was read."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
+from PIL import Image
 
+from lychee_app import intake
 from lychee_app.errors import LycheeError
-from lychee_app.records import Reply, Run, Scored
-from lychee_app.ui import pictures, style
-from lychee_app.ui.shown import escaped, faint, media_url, notice, one_decimal
-from lychee_app.ui.state import Here, Standing
+from lychee_app.records import ImageBudget, Reply, Run, Scored, Source
+from lychee_app.settings import Settings
+from lychee_app.ui import widgets
+from lychee_app.ui.markup import escaped, faint, media_url, notice, one_decimal
+from lychee_app.ui.state import PageContext, Standing
 
 
-def expander(here: Here, standing: Standing, row: Scored, where: str) -> None:
+def expander(context: PageContext, standing: Standing, row: Scored, where: str) -> None:
     """Drawn only once it is opened: a page of cards costs nothing for what nobody looks at."""
     key = f"output-{where}-{row.upload_index}"
-    panel = st.expander(here.t("output"), key=key, on_change="rerun", icon=":material/terminal:")
+    panel = st.expander(context.t("output"), key=key, on_change="rerun", icon=":material/terminal:")
     if panel.open:
         with panel:
-            draw(here, standing, row, where)
+            draw(context, standing, row, where)
 
 
-def draw(here: Here, standing: Standing, row: Scored, where: str) -> None:
-    reply, t = row.reply, here.t
+def draw(context: PageContext, standing: Standing, row: Scored, where: str) -> None:
+    reply, t = row.reply, context.t
     if reply is None:
         notice(t.reason(row.error or "") or t("output.none"), "calm")
-        return _seen(here, standing, row, where)
+        return _seen(context, standing, row, where)
     st.html(f'<pre class="ly-reply">{marked(reply.text, row.span)}</pre>')
     if reply.mode == "explain":
         faint(t("output.read_at" if row.span else "output.not_read"))
-    st.html(facts(here, row, reply))
+    st.html(facts(context, row, reply))
     if row.element_replies or row.not_reply:
-        st.html(_parts(here, standing.run, row))
+        st.html(_parts(context, standing.run, row))
     st.caption(t("output.prompt"))
     st.code(reply.prompt, language=None, wrap_lines=True, height=180)
-    style.component("copy")(
+    widgets.component("copy")(
         key=f"copy-{where}-{row.upload_index}",
         data={"label": t("output.copy"), "done": t("copied"), "text": record(row, reply), "small": True},
     )
-    _seen(here, standing, row, where)
-    _explain(here, standing, row, where)
+    _seen(context, standing, row, where)
+    _explain(context, standing, row, where)
     return None
 
 
@@ -51,9 +55,9 @@ def marked(text: str, span: tuple[int, int] | None) -> str:
     return f"{escaped(text[:start])}<mark>{escaped(text[start:end])}</mark>{escaped(text[end:])}"
 
 
-def facts(here: Here, row: Scored, reply: Reply) -> str:
+def facts(context: PageContext, row: Scored, reply: Reply) -> str:
     """The numbers behind the score, unrounded enough to check it by hand."""
-    t = here.t
+    t = context.t
     ids = f"{reply.yes_id} / {reply.no_id}"
     pairs = [
         (t("score"), "–" if row.score is None else f"{row.score:.4f}"),
@@ -78,9 +82,9 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def _parts(here: Here, run: Run, row: Scored) -> str:
+def _parts(context: PageContext, run: Run, row: Scored) -> str:
     """Each element, and the "but not" text, with its own two logits."""
-    t = here.t
+    t = context.t
     texts = [*run.elements[: len(row.element_replies)], *([run.sent_not] if row.not_reply else [])]
     replies: Sequence[Reply] = [*row.element_replies, *([row.not_reply] if row.not_reply else [])]
     names = [t("element")] * len(row.element_replies) + [t("but_not")] * bool(row.not_reply)
@@ -116,9 +120,9 @@ def record(row: Scored, reply: Reply) -> str:
     return "\n".join(lines)
 
 
-def _seen(here: Here, standing: Standing, row: Scored, where: str) -> None:
+def _seen(context: PageContext, standing: Standing, row: Scored, where: str) -> None:
     """The image at the size the model was given, where hidden text may show that the original hides."""
-    t, source = here.t, standing.order.sources.get(row.upload_index)
+    t, source = context.t, standing.order.sources.get(row.upload_index)
     if source is None or (row.reply is None and not row.seen_width_px):
         return
     if not st.toggle(t("output.seen"), key=f"seen-{where}-{row.upload_index}"):
@@ -126,7 +130,7 @@ def _seen(here: Here, standing: Standing, row: Scored, where: str) -> None:
     if not row.seen_width_px:
         return notice(t("output.seen.unknown"), "calm")
     try:
-        picture = pictures.as_seen(source, row, standing.run.max_image_tokens, here.services.settings)
+        picture = as_seen(source, row, standing.run.max_image_tokens, context.services.settings)
     except LycheeError as error:
         return notice(t.error(error), "bad")
     # Not st.image, which turns all but PNG into JPEG.
@@ -135,35 +139,65 @@ def _seen(here: Here, standing: Standing, row: Scored, where: str) -> None:
     return None
 
 
-def _explain(here: Here, standing: Standing, row: Scored, where: str) -> None:
+def _explain(context: PageContext, standing: Standing, row: Scored, where: str) -> None:
     """In judge mode one image can be asked for its reasons without a run of its own."""
     if standing.run.mode != "judge":
         return
     kept: dict[tuple[str, int], Reply] = st.session_state.setdefault("explained", {})
     known = (standing.run.id, row.upload_index)
-    busy = bool(here.services.jobs.live())  # it would wait for the model until all of them are over
+    busy = bool(context.services.jobs.live())  # it would wait for the model until all of them are over
     pressed = st.button(
-        here.t("explain"),
+        context.t("explain"),
         key=f"explain-{where}-{row.upload_index}",
         icon=":material/psychology:",
         disabled=busy,
-        help=here.t("explain.wait") if busy else None,
+        help=context.t("explain.wait") if busy else None,
     )
     if pressed:
-        with st.spinner(here.t("explain.busy")):
-            _ask(here, standing, row, kept)
+        with st.spinner(context.t("explain.busy")):
+            _ask(context, standing, row, kept)
     if reply := kept.get(known):
         st.html(f'<pre class="ly-reply">{escaped(reply.text)}</pre>')
-        faint(here.t("explain.note", seconds=f"{reply.seconds:.1f}"))
+        faint(context.t("explain.note", seconds=f"{reply.seconds:.1f}"))
 
 
-def _ask(here: Here, standing: Standing, row: Scored, kept: dict[tuple[str, int], Reply]) -> None:
+def _ask(context: PageContext, standing: Standing, row: Scored, kept: dict[tuple[str, int], Reply]) -> None:
     source = standing.order.sources[row.upload_index]
-    run, services = standing.run, here.services
+    run, services = standing.run, context.services
     settings = replace(services.settings, max_image_tokens=run.max_image_tokens)
     try:
         kept[run.id, row.upload_index] = services.jobs.explain(
             run.model, (row.upload_index, source), row.sha256, run.sent_query, settings
         )
     except LycheeError as error:
-        notice(here.t.error(error), "bad")
+        notice(context.t.error(error), "bad")
+
+
+def as_seen(source: Source, row: Scored, max_tokens: int, settings: Settings) -> bytes:
+    """Exactly the pixels the model was given, as lossless WebP; `row` knows their size. Raises ImageError."""
+    size = (row.seen_width_px, row.seen_height_px)
+    return _as_seen(source, row.sha256, budget_of(row, max_tokens), size, settings)
+
+
+def budget_of(row: Scored, max_tokens: int) -> ImageBudget:
+    """The run's budget. The least tokens an image may have are the checkpoint's: as the size seen tells."""
+    size, token_px = (row.seen_width_px, row.seen_height_px), ImageBudget.token_px
+    tokens = size[0] * size[1] // token_px**2
+    for least in range(tokens, 0, -1):
+        budget = ImageBudget(max_tokens, least)
+        if intake.fit(row.width_px, row.height_px, budget) == size:
+            return budget
+    return ImageBudget(max_tokens)
+
+
+@st.cache_data(max_entries=48, show_spinner=False)
+def _as_seen(
+    _source: Source, sha256: str, budget: ImageBudget, size: tuple[int, int], _settings: Settings
+) -> bytes:
+    """Made smaller from what the budget allows where memory had run out (intake.refit)."""
+    image = intake.reread((0, _source), sha256, budget, _settings).image
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    image.save(file, "WEBP", lossless=True, quality=20, method=0)
+    return file.getvalue()

@@ -5,12 +5,24 @@ from contextlib import nullcontext
 import streamlit as st
 
 from lychee_app.errors import LycheeError
+from lychee_app.services import Services, opened
 from lychee_app.settings import Settings
-from lychee_app.ui import decide, history, results, run_bar, sidebar, state, style, viewer, welcome
-from lychee_app.ui.choice import one_of
-from lychee_app.ui.services import Services, opened
-from lychee_app.ui.shown import faint, forget_media, notice
-from lychee_app.ui.state import Here, Place, Standing
+from lychee_app.ui import (
+    charts,
+    decide,
+    findings,
+    first_screen,
+    gallery,
+    history,
+    markup,
+    run_bar,
+    sidebar,
+    state,
+    viewer,
+)
+from lychee_app.ui.markup import faint, forget_media, notice
+from lychee_app.ui.state import PageContext, Place, Standing
+from lychee_app.ui.widgets import one_of
 
 SMALL = 64
 """Up to this many images the results of a live run are drawn every second."""
@@ -32,55 +44,55 @@ def _services() -> Services:
 
 def refused(error: LycheeError) -> None:
     """The data folder cannot be used: nothing else can be shown."""
-    style.draw("Lychee")
+    markup.page_style("Lychee")
     notice(str(error), "bad")
 
 
 def render(services: Services) -> None:
     """The whole page for one visitor."""
-    here = state.here(services)
+    context = state.page_context(services)
     forget_media()
-    style.draw(here.t("brand"))
+    markup.page_style(context.t("brand"))
     try:
-        standing = state.standing(here)
+        standing = state.standing(context)
     except LycheeError as error:
-        return notice(here.t.error(error), "bad")
+        return notice(context.t.error(error), "bad")
     # Laid out first: where this script is cut short (by a click, or a rerun of ours), every place that
     # fragments write to stays where it was.
     switch, messages, head, body = (st.container() for _ in range(4))
     with st.sidebar:
-        sidebar.draw(here, standing)
+        sidebar.draw(context, standing)
     with switch:
-        place = _place(here)
+        place = _place(context)
     with messages:
-        _told(here)
+        _told(context)
     if standing is not None and place != "history":
         with head:
-            _header(here, standing)
+            _header(context, standing)
     with body:
         try:
-            _body(here, standing, place)
+            _body(context, standing, place)
         except LycheeError as error:
-            notice(here.t.error(error), "bad")
+            notice(context.t.error(error), "bad")
     if standing is not None:
-        viewer.draw(here, standing)
+        viewer.draw(context, standing)
     return None
 
 
-def _body(here: Here, standing: Standing | None, place: Place) -> None:
+def _body(context: PageContext, standing: Standing | None, place: Place) -> None:
     if place == "history":
-        history.draw(here)
+        history.draw(context)
     elif standing is None:
-        if here.run_id:
-            notice(here.t("run.gone"), "calm")
-        welcome.draw(here)
+        if context.run_id:
+            notice(context.t("run.gone"), "calm")
+        first_screen.draw(context)
     elif place == "decide":
-        decide.draw(here, standing)
+        decide.draw(context, standing)
     else:
-        _answer(here, standing)
+        _answer(context, standing)
 
 
-def _place(here: Here) -> Place:
+def _place(context: PageContext) -> Place:
     """The view switch. It stays in the session, so that other code can go somewhere, and in the address, so
     that a refresh comes back to it."""
     places: list[Place] = ["results", "decide", "history"]
@@ -88,9 +100,9 @@ def _place(here: Here) -> Place:
         st.session_state["place"] = kept
     icons = {"results": ":material/grid_view:", "decide": ":material/rule:", "history": ":material/history:"}
     place = one_of(
-        here.t("place"),
+        context.t("place"),
         places,
-        lambda place: f"{icons[place]} {here.t(f'place.{place}')}",
+        lambda place: f"{icons[place]} {context.t(f'place.{place}')}",
         key="place",
     )
     if place != st.query_params.get("place", places[0]):
@@ -98,67 +110,91 @@ def _place(here: Here) -> Place:
     return place
 
 
-def _told(here: Here) -> None:
+def _told(context: PageContext) -> None:
     """What happened since the last drawing: an error in full, anything else as a line."""
     if (message := state.told()) is None:
         return
     text, kind = message
-    notice(here.t.error(text) if isinstance(text, LycheeError) else text, kind)
+    notice(context.t.error(text) if isinstance(text, LycheeError) else text, kind)
 
 
-def _header(here: Here, standing: Standing) -> None:
-    run_bar.title(here, standing)
+def _header(context: PageContext, standing: Standing) -> None:
+    run_bar.title(context, standing)
     if standing.live:
-        _live_bar(here)
+        _live_bar(context)
     else:
-        run_bar.over(here, standing)
+        run_bar.over(context, standing)
         if run_bar.unfinished(standing.run):
-            _watch(here, standing.version)
+            _watch(context, standing.version)
 
 
 @st.fragment(run_every=5.0)
-def _watch(here: Here, drawn: int) -> None:
+def _watch(context: PageContext, drawn: int) -> None:
     """Another tab may resume what this one shows as stopped: then the whole page is drawn again."""
-    view = here.services.jobs.view(here.run_id or "")
+    view = context.services.jobs.view(context.run_id or "")
     if view is not None and view.version != drawn:
         st.rerun()
 
 
 @st.fragment(run_every=0.8)
-def _live_bar(here: Here) -> None:
+def _live_bar(context: PageContext) -> None:
     """Polls the run; when it is over the whole page is drawn again, once."""
-    view = here.services.jobs.view(here.run_id or "")
+    view = context.services.jobs.view(context.run_id or "")
     if view is None or view.phase == "over":
         st.rerun()
-    with here.services.clock.drawing(here.run_id):
-        run_bar.live(here, view)
+    with context.services.clock.drawing(context.run_id):
+        run_bar.live(context, view)
 
 
-def _answer(here: Here, standing: Standing) -> None:
+def _answer(context: PageContext, standing: Standing) -> None:
     if standing.live and not standing.run.images:
-        _first_answer(here)
+        _first_answer(context)
     elif standing.run.images:
         # A fragment while it runs and after: one that came or went would move every part to another depth
         # of the page, and each would be there twice until the browser has cleared the old one away.
         every = (1.0 if standing.run.total <= SMALL else 3.5) if standing.live else None
-        st.fragment(run_every=every)(_results)(here, standing.live)
+        st.fragment(run_every=every)(_results)(context, standing.live)
     else:
-        faint(here.t("run.empty"))
+        faint(context.t("run.empty"))
 
 
 @st.fragment(run_every=0.5)
-def _first_answer(here: Here) -> None:
+def _first_answer(context: PageContext) -> None:
     """Nothing costly is drawn yet, so a large run too is looked at often until its first result is there."""
-    with here.services.clock.drawing(here.run_id):
-        standing = state.standing(here)
+    with context.services.clock.drawing(context.run_id):
+        standing = state.standing(context)
         if standing is None or standing.run.images or not standing.live:
             st.rerun()
-        faint(here.t("run.first"))
+        faint(context.t("run.first"))
 
 
-def _results(here: Here, live: bool) -> None:
+def _results(context: PageContext, live: bool) -> None:
     """Results as they come, or as they are; only the former are time a run may wait for."""
-    with here.services.clock.drawing(here.run_id) if live else nullcontext():
-        if live and state.standing(here) is None:
+    with context.services.clock.drawing(context.run_id) if live else nullcontext():
+        if live and state.standing(context) is None:
             st.rerun()
-        results.draw(here)
+        _parts(context)
+
+
+def _parts(context: PageContext) -> None:
+    # Each part has a place of its own, even while there is nothing to find: a part that moved up or down
+    # would be on the page twice until the browser has cleared the old one away.
+    words, charted, ranked = (st.container() for _ in range(3))
+    with words:
+        findings.draw(context)
+    with charted:
+        _charts(context)
+    with ranked:
+        gallery.draw(context)
+
+
+def _charts(context: PageContext) -> None:
+    left, right = st.columns(2, gap="medium")
+    with left.container(border=True, key="distribution"):
+        charts.distribution(context)
+    with right.container(border=True, key="overview"):
+        charts.overview(context)
+
+
+if __name__ == "__main__":  # the server runs this file for every visitor
+    main()

@@ -7,15 +7,15 @@ from lychee_app.jobs import View
 from lychee_app.records import Run
 from lychee_app.sizes import memory_gb
 from lychee_app.ui import state
-from lychee_app.ui.shown import escaped, notice
-from lychee_app.ui.state import Here, Standing
+from lychee_app.ui.markup import escaped, notice
+from lychee_app.ui.state import PageContext, Standing
 
 QUIET_SECONDS = 20.0
 """After this long without a sign of life the bar says so: a hung model must not look like a slow one."""
 
 
-def title(here: Here, standing: Standing) -> None:
-    run, t = standing.run, here.t
+def title(context: PageContext, standing: Standing) -> None:
+    run, t = standing.run, context.t
     facts = [
         t.model(run.model),
         t(f"mode.{run.mode}"),
@@ -26,7 +26,7 @@ def title(here: Here, standing: Standing) -> None:
     about = " · ".join(escaped(fact) for fact in facts if fact)
     head = escaped(run.title or run.query)
     minus = f" {escaped(t('sent.not'))} <code>{escaped(run.sent_not)}</code>" if run.sent_not else ""
-    drawing = here.services.clock.spent(run.id)
+    drawing = context.services.clock.spent(run.id)
     sent = f"{escaped(t('sent'))} <code>{escaped(run.sent_query)}</code>{minus}"
     cost = f'data-seconds="{run.seconds:.3f}" data-drawing="{drawing:.3f}"'
     knows = f'<div class="ly-faint">{escaped(t("model.demo.text"))}</div>' if run.model == "demo" else ""
@@ -36,14 +36,14 @@ def title(here: Here, standing: Standing) -> None:
     )
 
 
-def live(here: Here, view: View) -> None:
+def live(context: PageContext, view: View) -> None:
     """`12/32 · 0.07 s/image · ETA 2 s · GPU Memory: 18.2 / 24.0 GB`, and Stop."""
     left, right = st.columns([6, 1], vertical_alignment="center")
-    left.html(_bar(here, view))
+    left.html(_bar(context, view))
     right.button(
-        here.t("stop"),
+        context.t("stop"),
         key="stop",
-        on_click=here.services.jobs.stop,
+        on_click=context.services.jobs.stop,
         args=(view.run_id,),
         icon=":material/stop_circle:",
         width="stretch",
@@ -52,10 +52,10 @@ def live(here: Here, view: View) -> None:
         notice(warning, "calm")
 
 
-def _bar(here: Here, view: View) -> str:
+def _bar(context: PageContext, view: View) -> str:
     share = 100 * view.done / max(view.total, 1)
     busy = "" if view.phase == "scoring" and view.done else " busy"
-    spans = "".join(f"<span>{escaped(part)}</span>" for part in stats(here, view))
+    spans = "".join(f"<span>{escaped(part)}</span>" for part in stats(context, view))
     return (
         f'<div class="ly-run" role="progressbar" aria-valuemin="0" aria-valuemax="{view.total}" '
         f'aria-valuenow="{view.done}"><div class="ly-track{busy}"><i style="--p:{share:.1f}%"></i></div>'
@@ -63,9 +63,9 @@ def _bar(here: Here, view: View) -> str:
     )
 
 
-def stats(here: Here, view: View) -> list[str]:
+def stats(context: PageContext, view: View) -> list[str]:
     """The parts of the progress line."""
-    t = here.t
+    t = context.t
     parts = [f"{view.done}/{view.total}"]
     if view.phase in {"waiting", "loading"}:
         parts.append(t(f"phase.{view.phase}"))
@@ -88,14 +88,14 @@ def unfinished(run: Run) -> bool:
     return run.status != "done" or len(run.images) < run.total or any(row.score is None for row in run.images)
 
 
-def over(here: Here, standing: Standing) -> None:
+def over(context: PageContext, standing: Standing) -> None:
     """What became of the run, and the way on: resume what is missing, retry what failed."""
-    run, t = standing.run, here.t
+    run, t = standing.run, context.t
     missing = run.total - len(run.images)
     failed = sum(row.score is None for row in run.images)
     if not unfinished(run):
         return
-    text = _fate(here, run, missing, failed)
+    text = _fate(context, run, missing, failed)
     left, *rights = st.columns([5, 1.3, 1.3] if missing and failed else [5, 1.3], vertical_alignment="center")
     with left:
         notice(text, "bad" if run.status == "failed" else "calm")
@@ -104,7 +104,7 @@ def over(here: Here, standing: Standing) -> None:
             t("resume", n=missing),
             key="resume",
             on_click=_resume,
-            args=(here, run.id, False),
+            args=(context, run.id, False),
             type="primary",
             icon=":material/play_circle:",
             width="stretch",
@@ -114,14 +114,14 @@ def over(here: Here, standing: Standing) -> None:
             t("retry", n=failed),
             key="retry",
             on_click=_resume,
-            args=(here, run.id, True),
+            args=(context, run.id, True),
             icon=":material/refresh:",
             width="stretch",
         )
 
 
-def _fate(here: Here, run: Run, missing: int, failed: int) -> str:
-    t = here.t
+def _fate(context: PageContext, run: Run, missing: int, failed: int) -> str:
+    t = context.t
     parts = []
     if run.status != "done" or missing:
         parts.append(t(f"fate.{run.status}", done=len(run.images), total=run.total))
@@ -132,8 +132,8 @@ def _fate(here: Here, run: Run, missing: int, failed: int) -> str:
     return " ".join(parts)
 
 
-def _resume(here: Here, run_id: str, failed_too: bool) -> None:
+def _resume(context: PageContext, run_id: str, failed_too: bool) -> None:
     try:
-        here.services.jobs.resume(run_id, here.services.settings, failed_too=failed_too)
+        context.services.jobs.resume(run_id, context.services.settings, failed_too=failed_too)
     except LycheeError as error:
         state.tell(error)

@@ -9,11 +9,11 @@ from lychee_app.errors import LycheeError, QueryError
 from lychee_app.query import Question, Steps
 from lychee_app.records import Mode, Run
 from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, Settings
-from lychee_app.ui import images, models, state, style
-from lychee_app.ui.choice import one_of
+from lychee_app.ui import images, markup, model_picker, state
 from lychee_app.ui.images import Pile
-from lychee_app.ui.shown import escaped, notice
-from lychee_app.ui.state import Here, Standing
+from lychee_app.ui.markup import escaped, notice
+from lychee_app.ui.state import PageContext, Standing
+from lychee_app.ui.widgets import one_of
 
 EXAMPLES = {
     "zh": {
@@ -41,33 +41,33 @@ class Asked:
     settings: Settings
 
 
-def draw(here: Here, standing: Standing | None) -> None:
+def draw(context: PageContext, standing: Standing | None) -> None:
     run = standing.run if standing else None
-    _follow(here, run)
-    _brand(here)
+    _follow(context, run)
+    _brand(context)
     steps = _steps_chosen()
-    question = _query(here, steps)
+    question = _query(context, steps)
     is_typed = bool(st.session_state["query"].strip())
-    pile = images.draw(here, standing)
-    model = models.draw(here)
-    mode = _mode(here)
-    settings = _advanced(here)
+    pile = images.draw(context, standing)
+    model = model_picker.draw(context)
+    mode = _mode(context)
+    settings = _advanced(context)
     with st.container(key="start"):
-        _start(here, Asked(question, is_typed, pile, model, mode, settings), standing)
+        _start(context, Asked(question, is_typed, pile, model, mode, settings), standing)
 
 
-def _brand(here: Here) -> None:
+def _brand(context: PageContext) -> None:
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
     ):
         st.html(
-            f'<div class="ly-brand">{style.logo()}<span>{escaped(here.t("brand"))}</span></div>',
+            f'<div class="ly-brand">{markup.logo()}<span>{escaped(context.t("brand"))}</span></div>',
             width="content",
         )
         st.segmented_control(
-            here.t("language"),
+            context.t("language"),
             ["zh", "en"],
-            default=here.t.language,
+            default=context.t.language,
             required=True,
             format_func={"zh": "中文", "en": "EN"}.__getitem__,
             key="language",
@@ -80,7 +80,7 @@ def _speak() -> None:
     st.query_params["lang"] = st.session_state["language"]
 
 
-def _follow(here: Here, run: Run | None) -> None:
+def _follow(context: PageContext, run: Run | None) -> None:
     """When another run is opened, its question goes into the boxes, to be changed and asked again."""
     if run is None or st.session_state.get("followed") == run.id:
         return
@@ -92,18 +92,18 @@ def _follow(here: Here, run: Run | None) -> None:
         run.elements
     )
     st.session_state["instruction"] = run.instruction
-    st.session_state["tokens"] = _tokens_asked(here, run)
+    st.session_state["tokens"] = _tokens_asked(context, run)
 
 
-def _tokens_asked(here: Here, run: Run) -> int:
+def _tokens_asked(context: PageContext, run: Run) -> int:
     """A run keeps what its model took; where that is what it takes of the usual, the usual was asked for."""
-    usual = here.services.settings.max_image_tokens
-    taken = here.services.shelf.tokens(run.model, usual)
+    usual = context.services.settings.max_image_tokens
+    taken = context.services.catalogue.tokens(run.model, usual)
     return usual if run.max_image_tokens == taken else run.max_image_tokens
 
 
-def _query(here: Here, steps: Steps) -> Question | None:
-    t = here.t
+def _query(context: PageContext, steps: Steps) -> Question | None:
+    t = context.t
     typed = st.text_area(t("query"), key="query", placeholder=t("query.placeholder"), height=92)
     st.pills(
         t("examples"),
@@ -119,12 +119,12 @@ def _query(here: Here, steps: Steps) -> Question | None:
         return None
     try:
         found = query.ask(typed, typed_not, steps=steps)
-        parts = _parts(here, found)
+        parts = _parts(context, found)
         question = query.ask(typed, typed_not, steps=steps, parts=parts)
     except QueryError as error:
         notice(t.error(error), "bad")
         return None
-    _sent(here, question)
+    _sent(context, question)
     return question
 
 
@@ -135,18 +135,18 @@ def _use_example(language: str) -> None:
         st.session_state["example"] = None
 
 
-def _parts(here: Here, found: Question) -> list[str]:
+def _parts(context: PageContext, found: Question) -> list[str]:
     """The elements as chips: each can be taken off, others typed in."""
     kept = st.session_state.get(_parts_key(found.sent), found.elements)
     wanted = st.session_state.setdefault(_chips_key(found.sent), list(kept))
     return st.multiselect(
-        here.t("elements"),
+        context.t("elements"),
         list(dict.fromkeys([*found.elements, *wanted])),
         key=_chips_key(found.sent),
         accept_new_options=True,
         max_selections=query.MAX_ELEMENTS,
-        placeholder=here.t("elements.placeholder"),
-        help=here.t("elements.help"),
+        placeholder=context.t("elements.placeholder"),
+        help=context.t("elements.help"),
     )
 
 
@@ -159,21 +159,21 @@ def _parts_key(sent: str) -> str:
     return f"parts:{sent}"
 
 
-def _sent(here: Here, question: Question) -> None:
-    line = f"{escaped(here.t('sent'))} <code>{escaped(question.sent)}</code>"
+def _sent(context: PageContext, question: Question) -> None:
+    line = f"{escaped(context.t('sent'))} <code>{escaped(question.sent)}</code>"
     if question.sent_not:
-        line += f" {escaped(here.t('sent.not'))} <code>{escaped(question.sent_not)}</code>"
+        line += f" {escaped(context.t('sent.not'))} <code>{escaped(question.sent_not)}</code>"
     st.html(f'<div class="ly-sent">{line}</div>')
 
 
-def _mode(here: Here) -> Mode:
+def _mode(context: PageContext) -> Mode:
     modes: list[Mode] = ["judge", "explain"]
     return one_of(
-        here.t("mode"),
+        context.t("mode"),
         modes,
-        lambda mode: here.t(f"mode.{mode}"),
+        lambda mode: context.t(f"mode.{mode}"),
         key="mode",
-        help_text=here.t("mode.help"),
+        help_text=context.t("mode.help"),
         show_label=True,
         width="stretch",
     )
@@ -185,8 +185,8 @@ def _steps_chosen() -> Steps:
     return Steps(**chosen)
 
 
-def _advanced(here: Here) -> Settings:
-    t, settings = here.t, here.services.settings
+def _advanced(context: PageContext) -> Settings:
+    t, settings = context.t, context.services.settings
     st.session_state.setdefault("instruction", settings.instruction)
     st.session_state.setdefault("tokens", settings.max_image_tokens)
     with st.expander(t("advanced")):
@@ -199,60 +199,60 @@ def _advanced(here: Here) -> Settings:
     return replace(settings, instruction=instruction, max_image_tokens=int(tokens), steps=_steps_chosen())
 
 
-def _start(here: Here, asked: Asked, standing: Standing | None) -> None:
+def _start(context: PageContext, asked: Asked, standing: Standing | None) -> None:
     """One button whose words say what it will do."""
-    label, ready = _what(here, asked, standing)
-    again = standing is not None and not asked.pile.new and _same(here, asked, standing.run)
+    label, ready = _what(context, asked, standing)
+    again = standing is not None and not asked.pile.new and _same(context, asked, standing.run)
     kind = "secondary" if again else "primary"
     pressed = st.button(label, type=kind, width="stretch", disabled=not ready, key="rank")
     if pressed and asked.question is not None:
-        _begin(here, asked, standing)
+        _begin(context, asked, standing)
 
 
-def _what(here: Here, asked: Asked, standing: Standing | None) -> tuple[str, bool]:
-    t, pile = here.t, asked.pile
+def _what(context: PageContext, asked: Asked, standing: Standing | None) -> tuple[str, bool]:
+    t, pile = context.t, asked.pile
     if standing and standing.live:
         return t("start.running"), False
     if asked.question is None:
         return t("start.bad_query" if asked.is_typed else "start.no_query"), False
     if not pile.count:
         return t("start.no_images"), False
-    if _only_adds(here, asked, standing):
+    if _only_adds(context, asked, standing):
         return t("start.add", n=len(pile.new)), True
-    if standing and not pile.new and _same(here, asked, standing.run):
+    if standing and not pile.new and _same(context, asked, standing.run):
         return t("start.again", n=pile.count), True
     return t("start.rank", n=pile.count), True
 
 
-def _same(here: Here, asked: Asked, run: Run) -> bool:
+def _same(context: PageContext, asked: Asked, run: Run) -> bool:
     """Whether the run already answers what is asked."""
     question = asked.question
     return question is not None and (
         (question.sent, question.sent_not, question.elements) == (run.sent_query, run.sent_not, run.elements)
         and (asked.mode, asked.settings.instruction) == (run.mode, run.instruction)
-        and _by_the_same_model(here, asked, run)
+        and _by_the_same_model(context, asked, run)
     )
 
 
-def _by_the_same_model(here: Here, asked: Asked, run: Run) -> bool:
+def _by_the_same_model(context: PageContext, asked: Asked, run: Run) -> bool:
     """The model itself, and how large it is given an image. A run is asked for more than its model takes, and
     keeps what it took once the model was open."""
-    shelf, tokens = here.services.shelf, asked.settings.max_image_tokens
-    return shelf.resolved(asked.model) == shelf.resolved(run.model) and (
-        run.max_image_tokens in (tokens, shelf.tokens(run.model, tokens))
+    catalogue, tokens = context.services.catalogue, asked.settings.max_image_tokens
+    return catalogue.resolved(asked.model) == catalogue.resolved(run.model) and (
+        run.max_image_tokens in (tokens, catalogue.tokens(run.model, tokens))
     )
 
 
-def _only_adds(here: Here, asked: Asked, standing: Standing | None) -> bool:
+def _only_adds(context: PageContext, asked: Asked, standing: Standing | None) -> bool:
     """The same question with more images: only those are scored."""
-    return bool(standing and asked.pile.of_run and asked.pile.new and _same(here, asked, standing.run))
+    return bool(standing and asked.pile.of_run and asked.pile.new and _same(context, asked, standing.run))
 
 
-def _begin(here: Here, asked: Asked, standing: Standing | None) -> None:
-    jobs = here.services.jobs
+def _begin(context: PageContext, asked: Asked, standing: Standing | None) -> None:
+    jobs = context.services.jobs
     assert asked.question is not None
     try:
-        if standing and _only_adds(here, asked, standing):
+        if standing and _only_adds(context, asked, standing):
             run_id = standing.run.id
             jobs.add(run_id, asked.pile.new, asked.settings)
         else:

@@ -5,24 +5,26 @@ The address holds what a refresh must bring back; the session holds what may be 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NoReturn
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from lychee_app import analysis
 from lychee_app.errors import LycheeError, StoreError
 from lychee_app.jobs import View
 from lychee_app.ranking import Ranked, best_axis, ranked
 from lychee_app.records import Axis, Cutoff, Decision, Run, Scored, Source
-from lychee_app.ui.services import Services
+from lychee_app.services import Services
 from lychee_app.ui.words import Words, language_of
 
 Place = Literal["results", "decide", "history"]
 
 
 @dataclass(frozen=True)
-class Here:
-    """Who draws: the services, the words of the chosen language, and the open run's id, if any."""
+class PageContext:
+    """What every part of the page is drawn with: the services, the words of the chosen language, and the open
+    run's id, if any."""
 
     services: Services
     t: Words
@@ -74,27 +76,27 @@ class Standing:
         return [index for index in ranked_indices if self.decisions.get(index) == decision]
 
 
-def here(services: Services) -> Here:
+def page_context(services: Services) -> PageContext:
     """Reads the address and the browser's language."""
     params = st.query_params
     language = language_of(params.get("lang") or st.context.locale or "en")
-    return Here(services, Words(language), params.get("run"))
+    return PageContext(services, Words(language), params.get("run"))
 
 
-def standing(here: Here) -> Standing | None:
+def standing(context: PageContext) -> Standing | None:
     """The open run, or None when there is none of that id. Raises StoreError: unreadable."""
-    if here.run_id is None:
+    if context.run_id is None:
         return None
-    view = here.services.jobs.view(here.run_id)
-    version, store = view.version if view else -1, here.services.store
+    view = context.services.jobs.view(context.run_id)
+    version, store = view.version if view else -1, context.services.store
     try:
-        cutoff = store.cutoff(here.run_id)  # tells of a run that is gone, where its order is still cached
-        order = _order(here.services, here.run_id, version)
+        cutoff = store.cutoff(context.run_id)  # tells of a run that is gone, where its order is still cached
+        order = _order(context.services, context.run_id, version)
     except StoreError as error:
         if error.code == "store-no-run":
             return None
         raise
-    return Standing(order, view, version, store.decisions(here.run_id), cutoff)
+    return Standing(order, view, version, store.decisions(context.run_id), cutoff)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
@@ -155,3 +157,15 @@ def zoom(index: int) -> None:
     """A callback. Opens one image in large: a dialog belongs to the whole page, so all of it is drawn."""
     st.session_state["zoomed"] = index
     st.rerun()
+
+
+def redraw(*keys: str) -> NoReturn:
+    """In a callback: only the fragments of these keys are drawn again.
+
+    The whole page is, where one of them is not there: a click that cuts a drawing short takes away the
+    fragments that the drawing had not reached.
+    """
+    try:
+        st.rerun(list(keys))
+    except StreamlitAPIException:
+        st.rerun()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from lychee_app.ui import launch
+from lychee_app import launch
 from tests.support.fakes import picture
 
 FAKE = Path(__file__).parents[1] / "support" / "fake_app.py"

@@ -1,6 +1,7 @@
 """The page over a scorer that believes in colours, for AppTest. The environment names the data folder.
 
-While there is a file called "hold" in it, no image is judged.
+While there is a file called "hold" in it, no image is judged. A download that begins while there is one
+called "download" ("done total", in bytes) is as far as that says, and over once it is gone.
 """
 
 import time
@@ -8,16 +9,17 @@ from pathlib import Path
 
 import streamlit as st
 
+from lychee_app.model.download import Progress, download
 from lychee_app.records import ImageBudget, Scorer, ScorerInfo
+from lychee_app.services import Services, opened
 from lychee_app.settings import Settings
 from lychee_app.ui import page
-from lychee_app.ui.services import Services, opened
 from tests.support.fakes import FakeScorer
 
 
 @st.cache_resource
 def services(home: str) -> Services:
-    return opened(Settings.from_environment(), _open)
+    return opened(Settings.from_environment(), _open, _fetch)
 
 
 def _open(name: str, settings: Settings) -> Scorer:
@@ -26,6 +28,16 @@ def _open(name: str, settings: Settings) -> Scorer:
     budget = ImageBudget(49, 16) if name == "demo" else ImageBudget(16384)
     info = ScorerInfo(name, "f" * 16, "float32", "cpu", budget)
     return FakeScorer(info=info, before=lambda candidate: _wait(settings.data_folder / "hold"))
+
+
+def _fetch(name: str, settings: Settings, progress: Progress) -> None:
+    told = settings.data_folder / "download"
+    if not told.exists():
+        download(name, settings, progress)
+    while told.exists():
+        done, total = told.read_text().split()
+        progress(int(done), int(total))
+        time.sleep(0.02)
 
 
 def _wait(hold: Path) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from lychee_app.records import Candidate, Reply, Scorer
+from lychee_app.services import Services, opened
 from lychee_app.settings import Settings
 from lychee_app.ui import page
-from lychee_app.ui.services import Services, opened
 from tests.support.fakes import FakeScorer
 
 HURRY = Settings.from_environment().data_folder / "hurry"

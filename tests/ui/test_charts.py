@@ -9,9 +9,8 @@ from streamlit.testing.v1.element_tree import NumberInput
 from lychee_app.records import Cutoff
 from lychee_app.settings import Settings
 from lychee_app.store import Store
+from tests.support.page import html, visit_run
 from tests.support.rows import row
-from tests.ui.test_gallery import opened
-from tests.ui.test_page import html
 
 ROUND_DOWN = (7.2477, 7.25)
 """Both are 7.2 to one decimal; by way of two decimals, or half up, they would be 7.3."""
@@ -28,7 +27,7 @@ def sent(at: AppTest, name: str) -> dict:
 
 
 def test_a_score_is_the_same_number_on_the_cards_and_in_the_heat_grid(settings: Settings) -> None:
-    at = opened(settings, [row(index, score=score) for index, score in enumerate(ROUND_DOWN)])
+    at = visit_run(settings, [row(index, score=score) for index, score in enumerate(ROUND_DOWN)])
     assert [cell["text"] for cell in sent(at, "heatgrid")["rows"]] == ["7.2", "7.2"]
     assert html(at).count("7.2") >= 2
     assert "7.3" not in html(at)
@@ -36,14 +35,14 @@ def test_a_score_is_the_same_number_on_the_cards_and_in_the_heat_grid(settings: 
 
 def test_a_score_is_the_same_number_in_the_element_table(settings: Settings) -> None:
     rows = [row(index, score=score, elements=ROUND_DOWN) for index, score in enumerate(ROUND_DOWN)]
-    at = opened(settings, rows, elements=("cat", "sill"))
+    at = visit_run(settings, rows, elements=("cat", "sill"))
     at.segmented_control(key="overview_kind").set_value("elements").run()
     assert [line["texts"] for line in sent(at, "elements")["rows"]] == [["7.2"] * 3] * 2
 
 
 def cut_at(settings: Settings, margins: list[float], cutoff: Cutoff, bins: str) -> AppTest:
     """A run with that cut-off in force, on the axis of these bins."""
-    at = opened(settings, [row(index, margin) for index, margin in enumerate(margins)])
+    at = visit_run(settings, [row(index, margin) for index, margin in enumerate(margins)])
     with Store.open(settings.data_folder) as store:
         store.set_cutoff(settings.data_folder.parent.name, cutoff)
     at.session_state["bins"] = bins

@@ -6,9 +6,8 @@ from streamlit.testing.v1 import AppTest
 from lychee_app.records import Cutoff
 from lychee_app.settings import Settings
 from lychee_app.store import Store
+from tests.support.page import html, visit, visit_run
 from tests.support.rows import row
-from tests.ui import test_gallery
-from tests.ui.test_page import APP, html
 
 GONE = "This run is not here; it may have been deleted."
 NO_RUN = "the run is not in the history any more"
@@ -16,7 +15,7 @@ MARGINS = (3.0, 2.9, -3.0, -3.1)
 
 
 def opened(settings: Settings, place: str) -> AppTest:
-    at = test_gallery.opened(settings, [row(index, margin) for index, margin in enumerate(MARGINS)])
+    at = visit_run(settings, [row(index, margin) for index, margin in enumerate(MARGINS)])
     with Store.open(settings.data_folder) as store:
         store.set_cutoff(at.query_params["run"], Cutoff(5.0))
     at.run()
@@ -31,10 +30,7 @@ def delete(settings: Settings, at: AppTest) -> None:
 
 def test_another_tab_says_that_its_run_is_gone(settings: Settings) -> None:
     at = opened(settings, "results")
-    other = AppTest.from_file(APP, default_timeout=30)
-    other.query_params["lang"] = "en"
-    other.session_state["place"] = "history"
-    other.run()
+    other = visit(place="history")
     other.button(key=f"delete-{at.query_params['run']}").click().run()
     at.run()
     assert GONE in html(at)

@@ -1,34 +1,20 @@
 """The pages of the gallery: full rows, every image once, and the podium on top of the first."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lychee_app.records import Scored, Source
+from lychee_app.records import Scored
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.ui import gallery
 from lychee_app.ui.gallery import PAGE_SIZES
-from tests.support.rows import failed, row, run_of
-from tests.ui.test_page import APP, cards, html
+from tests.support.page import cards, html, visit_run
+from tests.support.rows import failed, row
 
 CSS = Path(gallery.__file__).parent / "assets" / "page.css"
-
-
-def opened(settings: Settings, rows: Sequence[Scored], **more) -> AppTest:
-    """A kept run of these rows, on the page."""
-    with Store.open(settings.data_folder) as store:
-        run = run_of(rows, id=settings.data_folder.parent.name, **more)  # what is drawn is cached by this
-        store.create(run, [Source(each.name, data=each.name.encode()) for each in rows])
-        for each in rows:
-            store.add(run.id, each)
-        store.finish(run.id, "done", seconds=1.0, peak_memory_bytes=0)
-    at = AppTest.from_file(APP, default_timeout=30)
-    at.query_params["lang"], at.query_params["run"] = "en", run.id
-    return at.run()
 
 
 def falling(count: int) -> list[Scored]:
@@ -49,7 +35,7 @@ def test_a_page_fills_its_rows_whatever_columns_the_grid_has(size: int) -> None:
 
 
 def test_the_podium_comes_on_top_of_the_first_page_and_every_image_once(settings: Settings) -> None:
-    at = opened(settings, falling(30))
+    at = visit_run(settings, falling(30))
     assert cards(at) == list(range(15))
     assert "1–15 of 30" in html(at)
     assert cards(turned(at, 2)) == list(range(15, 27))
@@ -60,20 +46,20 @@ def test_the_podium_comes_on_top_of_the_first_page_and_every_image_once(settings
 
 
 def test_in_another_order_there_is_no_podium(settings: Settings) -> None:
-    at = opened(settings, falling(30))
+    at = visit_run(settings, falling(30))
     at.selectbox(key="sort-en").set_value("upload").run()
     assert cards(at) == list(range(12))
     assert cards(turned(at, 2)) == list(range(12, 24))
 
 
 def test_what_has_no_score_is_never_set_off(settings: Settings) -> None:
-    at = opened(settings, [failed(index) for index in range(14)])
+    at = visit_run(settings, [failed(index) for index in range(14)])
     assert cards(at) == list(range(12))
     assert "1–12 of 14" in html(at)
 
 
 def test_a_filter_that_leaves_the_best_out_leaves_no_podium(settings: Settings) -> None:
-    at = opened(settings, [*falling(2), *(failed(index) for index in range(2, 16))])
+    at = visit_run(settings, [*falling(2), *(failed(index) for index in range(2, 16))])
     assert cards(at) == list(range(14))
     at.segmented_control(key="shown").set_value("unscored").run()
     assert cards(at) == list(range(2, 14))
@@ -81,14 +67,14 @@ def test_a_filter_that_leaves_the_best_out_leaves_no_podium(settings: Settings) 
 
 
 def test_a_page_of_another_size_starts_at_the_first(settings: Settings) -> None:
-    at = turned(opened(settings, falling(40)), 2)
+    at = turned(visit_run(settings, falling(40)), 2)
     at.selectbox(key="page_size-en").set_value(24).run()
     assert cards(at) == list(range(27))
     assert "1–27 of 40" in html(at)
 
 
 def test_taking_the_last_decision_back_leaves_all_undecided(settings: Settings) -> None:
-    at = opened(settings, falling(3))
+    at = visit_run(settings, falling(3))
     at.button(key="pick-0").click().run()
     at.segmented_control(key="shown").set_value("undecided").run()
     assert cards(at) == [1, 2]
@@ -100,7 +86,7 @@ def test_taking_the_last_decision_back_leaves_all_undecided(settings: Settings) 
 
 
 def test_undecided_is_offered_once_something_is_decided(settings: Settings) -> None:
-    at = opened(settings, falling(3))
+    at = visit_run(settings, falling(3))
     assert at.segmented_control(key="shown").options == ["All 3"]
     at.button(key="pick-0").click().run()
     assert at.segmented_control(key="shown").options == ["All 3", "Picks 1", "Undecided 2"]

@@ -1,5 +1,6 @@
-"""What is done with a run in the history while it goes on."""
+"""What is done with runs in the history, and what tells two of them apart."""
 
+import re
 import sqlite3
 
 from streamlit.testing.v1 import AppTest
@@ -7,10 +8,8 @@ from streamlit.testing.v1 import AppTest
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.store.store import FILE_NAME
-from tests.ui import test_page
-from tests.ui.test_page import files, finished, html, upload
-
-page, store = test_page.page, test_page.store
+from lychee_app.ui.words import Words
+from tests.support.page import files, finished, html, rank, upload
 
 
 def test_a_run_that_is_named_while_it_goes_on_is_called_so(
@@ -72,3 +71,40 @@ def test_a_history_that_cannot_be_read_is_told_of_and_the_rest_of_the_page_stand
     assert not at.exception
     assert "ly-notice bad" in html(at)
     assert at.button(key="rank").label
+
+
+def test_two_runs_of_one_query_are_told_apart_in_the_history_and_side_by_side(
+    page: AppTest, store: Store
+) -> None:
+    at, first = rank(page, store, "red")
+    at.text_input(key="but_not").set_value("<b>blue").run()
+    at.segmented_control(key="mode").set_value("explain").run()
+    at.button(key="rank").click().run()
+    at, second = finished(at, store)
+    at.segmented_control(key="place").set_value("history").run()
+    but_not = "red but not <code>&lt;b&gt;blue</code>"
+    assert html(at).count(but_not) == 1
+    for run in (first, second):
+        at.checkbox(key=f"mark:{run.id}").check().run()
+    at.button(key="compare").click().run()
+    body, words = html(at), Words("en")
+    assert body.count(but_not) == 1
+    for run, mode in ((first, "Judge"), (second, "Explain")):
+        assert f"{words.when(run.created)} · {words.model(run.model)} · {mode}" in body
+
+
+def test_two_queries_over_the_same_images_are_compared(page: AppTest, store: Store) -> None:
+    at, first = rank(page, store, "red")
+    at.text_area(key="query").set_value("blue").run()
+    at.button(key="rank").click().run()
+    at, second = finished(at, store)
+    at.segmented_control(key="place").set_value("history").run()
+    for run in (first, second):
+        at.checkbox(key=f"mark:{run.id}").check().run()
+    at.button(key="compare").click().run()
+    assert "4 images in both" in html(at)
+    changes = re.findall(r'<td class="n">([^<]*)</td></tr>', html(at))
+    assert len(changes) == 4
+    assert any(change.startswith("−") for change in changes)
+    assert not any(change.startswith("-") for change in changes)
+    assert not at.exception

@@ -7,10 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from tests.ui import test_page
-from tests.ui.test_page import files, finished, html, upload
+from tests.support.page import files, finished, html, upload
 
-page, store = test_page.page, test_page.store
 WAYS = ("files", "folder", "path")
 
 

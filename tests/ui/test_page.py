@@ -1,6 +1,5 @@
 """The page as somebody clicks through it: Streamlit's own test driver, a scorer that believes in colours."""
 
-import re
 import time
 from pathlib import Path
 
@@ -9,72 +8,14 @@ from streamlit.testing.v1 import AppTest
 
 from lychee_app import decide
 from lychee_app.errors import StoreError
-from lychee_app.records import Cutoff, Run, Status
+from lychee_app.records import Cutoff, Run
+from lychee_app.services import opened
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from lychee_app.ui.services import opened
 from tests.support.fakes import FakeScorer, picture
+from tests.support.page import COLOURS, cards, files, finished, html, rank, upload, visit
 
-APP = str(Path(__file__).parents[1] / "support" / "colour_app.py")
-COLOURS = ["blue", "red", "green", "red"]
 HOSTILE = "<img src=x onerror=alert(1)> **b** $x$ [a](b) :material/x: |.png"
-
-
-@pytest.fixture
-def page(settings: Settings) -> AppTest:
-    at = AppTest.from_file(APP, default_timeout=30)
-    at.query_params["lang"] = "en"
-    return at.run()
-
-
-@pytest.fixture
-def store(settings: Settings) -> Store:
-    return Store.open(settings.data_folder)
-
-
-def files(*colours: str, first: int = 0) -> list[tuple[str, bytes, str]]:
-    return [
-        (f"{first + n}-{colour}.png", picture(colour, seed=first + n), "image/png")
-        for n, colour in enumerate(colours)
-    ]
-
-
-def upload(at: AppTest, *more: tuple[str, bytes, str]) -> AppTest:
-    return at.file_uploader[0].set_value([*more]).run()
-
-
-def rank(at: AppTest, store: Store, query: str = "red + green", images=None) -> tuple[AppTest, Run]:
-    upload(at, *(files(*COLOURS) if images is None else images))
-    at.text_area(key="query").set_value(query).run()
-    at.button(key="rank").click().run()
-    return finished(at, store)
-
-
-def finished(at: AppTest, store: Store, status: Status = "done") -> tuple[AppTest, Run]:
-    """Waits for the newest run and draws the page again."""
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        runs = store.runs(limit=1)
-        if runs and runs[0].status != "running":
-            break
-        time.sleep(0.05)
-    run = store.load(store.runs(limit=1)[0].id)
-    assert run.status == status
-    time.sleep(0.1)
-    at.run()
-    assert not at.exception
-    return at, run
-
-
-def html(at: AppTest) -> str:
-    bodies = (element.proto.body for element in at.get("html"))
-    return "\n".join(body for body in bodies if not body.startswith("<style>"))
-
-
-def cards(at: AppTest) -> list[int]:
-    """Upload indices of the cards, as they come."""
-    keys = [button.key or "" for button in at.button]
-    return [int(key.removeprefix("zoom-")) for key in keys if key.startswith("zoom-")]
 
 
 def test_a_first_visit_says_what_to_do_and_starts_nothing(page: AppTest) -> None:
@@ -228,9 +169,7 @@ def test_a_run_that_is_gone_is_said_to_be_gone(page: AppTest) -> None:
 
 def test_a_refresh_finds_the_run_again_with_its_question(page: AppTest, store: Store) -> None:
     at, run = rank(page, store, "red + green")
-    again = AppTest.from_file(APP, default_timeout=30)
-    again.query_params["run"] = run.id
-    again.run()
+    again = visit(run.id)
     assert cards(again) == cards(at)
     assert again.text_area(key="query").value == "red + green"
     assert again.button(key="rank").label == "Rank 4 images again"
@@ -366,23 +305,6 @@ def test_a_saturated_set_gets_the_logit_axis_and_a_cut_off_on_it(page: AppTest, 
     box.set_value(-1e4).run()
     assert store.cutoff(run.id) == Cutoff(-1e4, "margin")
     assert "4 of 4 are at or above" in html(at)
-
-
-def test_two_queries_over_the_same_images_are_compared(page: AppTest, store: Store) -> None:
-    at, first = rank(page, store, "red")
-    at.text_area(key="query").set_value("blue").run()
-    at.button(key="rank").click().run()
-    at, second = finished(at, store)
-    at.segmented_control(key="place").set_value("history").run()
-    for run in (first, second):
-        at.checkbox(key=f"mark:{run.id}").check().run()
-    at.button(key="compare").click().run()
-    assert "4 images in both" in html(at)
-    changes = re.findall(r'<td class="n">([^<]*)</td></tr>', html(at))
-    assert len(changes) == 4
-    assert any(change.startswith("−") for change in changes)
-    assert not any(change.startswith("-") for change in changes)
-    assert not at.exception
 
 
 def ranked_folder(page: AppTest, store: Store, folder: Path) -> tuple[AppTest, Run]:

@@ -7,11 +7,11 @@ import pytest
 from lychee_app.jobs import Jobs, Phase, View
 from lychee_app.query import ask
 from lychee_app.records import MemoryReading
+from lychee_app.services import opened
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.ui import run_bar
-from lychee_app.ui.services import opened
-from lychee_app.ui.state import Here
+from lychee_app.ui.state import PageContext
 from lychee_app.ui.words import Language, Words
 from tests.support.fakes import FakeScorer, Gate, sources
 
@@ -19,17 +19,17 @@ QUIET = "no sign of life"
 
 
 @pytest.fixture
-def here(settings: Settings) -> Here:
-    return Here(opened(settings, lambda name, chosen: FakeScorer()), Words("en"), "r")
+def context(settings: Settings) -> PageContext:
+    return PageContext(opened(settings, lambda name, chosen: FakeScorer()), Words("en"), "r")
 
 
 def view(phase: Phase = "scoring", done: int = 12, **more) -> View:
     return View("r", phase, "running", done, 32, 1, seconds_per_image=0.07, eta_seconds=1.4, **more)
 
 
-def test_the_line_says_how_far_how_fast_how_long_and_how_full(here: Here) -> None:
+def test_the_line_says_how_far_how_fast_how_long_and_how_full(context: PageContext) -> None:
     memory = MemoryReading("CUDA", 18 << 30, 24 << 30, 19 << 30)
-    assert run_bar.stats(here, view(memory=memory)) == [
+    assert run_bar.stats(context, view(memory=memory)) == [
         "12/32",
         "0.07 s/image",
         "ETA 1 s",
@@ -46,10 +46,10 @@ def test_the_line_says_how_far_how_fast_how_long_and_how_full(here: Here) -> Non
     ],
 )
 def test_a_run_that_stands_still_says_since_when(
-    here: Here, language: Language, seconds: float, said: str
+    context: PageContext, language: Language, seconds: float, said: str
 ) -> None:
-    here = Here(here.services, Words(language), "r")
-    assert run_bar.stats(here, view(idle_seconds=seconds))[-1] == said
+    context = PageContext(context.services, Words(language), "r")
+    assert run_bar.stats(context, view(idle_seconds=seconds))[-1] == said
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_a_run_that_stands_still_says_since_when(
     [("scoring", 0.0), ("scoring", run_bar.QUIET_SECONDS), ("loading", 600.0), ("waiting", 600.0)],
 )
 def test_a_run_that_moves_loads_or_waits_is_not_called_still(
-    here: Here, phase: Phase, seconds: float
+    context: PageContext, phase: Phase, seconds: float
 ) -> None:
-    assert QUIET not in " ".join(run_bar.stats(here, view(phase, idle_seconds=seconds)))
+    assert QUIET not in " ".join(run_bar.stats(context, view(phase, idle_seconds=seconds)))
 
 
-def test_a_scorer_that_hangs_is_what_the_line_speaks_of(settings: Settings, here: Here) -> None:
+def test_a_scorer_that_hangs_is_what_the_line_speaks_of(settings: Settings, context: PageContext) -> None:
     """The seconds come from a real run whose third image never ends; only their limit is passed by hand."""
     gate = Gate(free=2)
     with Store.open(settings.data_folder) as store:

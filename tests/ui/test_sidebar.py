@@ -4,13 +4,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lychee_app.records import Run
-from lychee_app.settings import Settings
 from lychee_app.store import Store
-from lychee_app.ui.services import Shelf
-from tests.ui import test_page
-from tests.ui.test_page import COLOURS, files, finished
-
-page, store = test_page.page, test_page.store
+from tests.support.page import COLOURS, files, finished, visit
 
 
 def ranked(at: AppTest, store: Store) -> tuple[AppTest, Run]:
@@ -53,9 +48,7 @@ def test_auto_is_the_model_it_stands_for(page: AppTest, store: Store) -> None:
 def test_a_run_opened_again_is_compared_with_the_picker(page: AppTest, store: Store) -> None:
     picked(page, "tests/other")
     _, run = ranked(page, store)
-    again = AppTest.from_file(test_page.APP, default_timeout=30)
-    again.query_params["lang"], again.query_params["run"] = "en", run.id
-    again.run()
+    again = visit(run.id)
     assert again.button(key="rank").label == "Rank 4 images"
     assert picked(again, "tests/other").button(key="rank").label == "Rank 4 images again"
 
@@ -80,10 +73,3 @@ def test_another_budget_is_what_the_new_run_has(page: AppTest, store: Store) -> 
     _, second = finished(at, store)
     assert (first.max_image_tokens, second.max_image_tokens) == (49, 20)
     assert second.total == 6
-
-
-def test_a_model_that_is_not_here_is_taken_at_the_budget_asked_for(settings: Settings) -> None:
-    shelf = Shelf(settings)
-    assert [shelf.tokens("demo", most) for most in (4, 30, 1280)] == [16, 30, 49]
-    assert shelf.tokens("tests/nowhere", 1280) == 1280
-    assert shelf.resolved("auto") == "demo"

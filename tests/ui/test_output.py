@@ -16,14 +16,11 @@ from lychee_app.jobs import Jobs
 from lychee_app.records import Candidate, ImageBudget, Scored, ScorerInfo, Source
 from lychee_app.settings import Settings
 from lychee_app.store import Store, rows
-from lychee_app.ui import pictures
+from lychee_app.ui import output
 from tests.support.fakes import FakeScorer, picture
+from tests.support.page import html, rank, visit_run
 from tests.support.rows import row
-from tests.ui import test_page
-from tests.ui.test_gallery import opened
-from tests.ui.test_page import html, rank
 
-page, store = test_page.page, test_page.store
 DEMO = ImageBudget(max_tokens=49, min_tokens=16)
 SIZES = [(64, 64), (30, 200), (120, 90), (700, 500), (1600, 1200)]
 
@@ -48,7 +45,7 @@ def judged(scorer: Watched, source: Source, settings: Settings) -> tuple[Scored,
 
 
 def shown(source: Source, row: Scored, max_tokens: int, settings: Settings) -> np.ndarray:
-    data = pictures.as_seen(source, row, max_tokens, settings)
+    data = output.as_seen(source, row, max_tokens, settings)
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
@@ -88,7 +85,7 @@ def test_the_page_says_how_large_it_was(page: AppTest, store: Store) -> None:
 
 
 def test_a_row_of_an_earlier_version_says_that_it_is_not_known(settings: Settings) -> None:
-    at = opened(settings, [row(0, 2.0)])
+    at = visit_run(settings, [row(0, 2.0)])
     at.session_state["output-card-0"] = at.session_state["seen-card-0"] = True
     at.run()
     assert "Its size was not recorded" in html(at)

@@ -1,16 +1,21 @@
-"""Texts from outside, made safe to show: every name, query and reply on the page goes through here.
+"""The page's HTML and style sheet. Every name, query and reply from outside is made safe to show here.
 
 Streamlit reads Markdown in most labels, so texts from outside stay out of labels; they are shown by `st.html`
 after `escaped`, by `st.code`, or by our own components, which write with `textContent`.
 """
 
+import base64
 import html
 from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 
 import streamlit as st
 from streamlit.runtime import exists, get_instance
 
 from lychee_app.records import Scored
+
+ASSETS = Path(__file__).with_name("assets")
 
 
 def escaped(text: object) -> str:
@@ -69,3 +74,28 @@ def signed(change: float) -> str:
     """One decimal with its sign, a true minus; 0.0 has none."""
     text = f"{change:+.1f}".replace("-", "−")
     return "0.0" if text in {"+0.0", "−0.0"} else text
+
+
+def page_style(title: str) -> None:
+    """The icon is a file of ours: Streamlit would fetch that of a `:material/...:` name from the web."""
+    st.set_page_config(
+        page_title=title, page_icon=str(ASSETS / "logo.svg"), layout="wide", initial_sidebar_state="auto"
+    )
+    st.html(f"<style>:root {{ color-scheme: {_scheme()}; }} {asset('page.css')}</style>")
+
+
+def _scheme() -> str:
+    """Streamlit tells it to the page, but not to dialogs and menus, which stand outside it."""
+    return st.context.theme.type or "light dark"
+
+
+@cache
+def asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+@cache
+def logo() -> str:
+    """An <img>: inline SVG does not survive the cleaning of `st.html`."""
+    data = base64.b64encode(asset("logo.svg").encode()).decode()
+    return f'<img src="data:image/svg+xml;base64,{data}" alt="">'

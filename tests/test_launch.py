@@ -3,9 +3,9 @@
 import tomllib
 from pathlib import Path
 
-from lychee_app.ui import launch
+from lychee_app import launch
 
-CONFIG = Path(__file__).parents[2] / ".streamlit" / "config.toml"
+CONFIG = Path(__file__).parents[1] / ".streamlit" / "config.toml"
 
 
 def flat(table: dict, prefix: str = "") -> dict[str, str | tuple[str, ...]]:

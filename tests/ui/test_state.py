@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 def app() -> None:
     import streamlit as st
 
-    from lychee_app.ui import redraw
+    from lychee_app.ui import state
 
     def drawn(name: str) -> None:
         st.session_state[name] = st.session_state.get(name, 0) + 1
@@ -17,8 +17,8 @@ def app() -> None:
 
     drawn("page")
     chart()
-    st.button("chart", on_click=lambda: redraw.parts("chart"))
-    st.button("both", on_click=lambda: redraw.parts("chart", "not there"))
+    st.button("chart", on_click=lambda: state.redraw("chart"))
+    st.button("both", on_click=lambda: state.redraw("chart", "not there"))
 
 
 def test_only_what_is_named_is_drawn_again() -> None:

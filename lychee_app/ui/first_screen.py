@@ -6,14 +6,14 @@ import streamlit as st
 
 from lychee_app import demo
 from lychee_app.ui import images
-from lychee_app.ui.shown import escaped, faint, media_url
-from lychee_app.ui.state import Here
+from lychee_app.ui.markup import escaped, faint, media_url
+from lychee_app.ui.state import PageContext
 
 SCENES = 16
 
 
-def draw(here: Here) -> None:
-    t = here.t
+def draw(context: PageContext) -> None:
+    t = context.t
     st.html(
         f'<div class="ly-hero"><h1>{escaped(t("hero"))}</h1><p>{escaped(t("hero.text"))}</p></div>{_scenes()}'
     )
@@ -24,10 +24,10 @@ def draw(here: Here) -> None:
             type="primary",
             icon=":material/play_arrow:",
             on_click=images.demo,
-            args=(here,),
+            args=(context,),
         )
         faint(f"{t('demo.query')} “{_query()}”")
-    st.html(f'<div class="ly-steps">{_step(here, 1)}{_step(here, 2)}{_step(here, 3)}</div>')
+    st.html(f'<div class="ly-steps">{_step(context, 1)}{_step(context, 2)}{_step(context, 3)}</div>')
     st.html(
         f'<div class="ly-model"><b>{escaped(t("demo.model"))}</b> {escaped(t("demo.model.text"))}<br>'
         f'{escaped(t("demo.photos"))} <code class="ly-mono">lychee download</code> '
@@ -35,8 +35,8 @@ def draw(here: Here) -> None:
     )
 
 
-def _step(here: Here, number: int) -> str:
-    title, text = here.t(f"step.{number}"), here.t(f"step.{number}.text")
+def _step(context: PageContext, number: int) -> str:
+    title, text = context.t(f"step.{number}"), context.t(f"step.{number}.text")
     return f"<div><b>{escaped(title)}</b>{escaped(text)}</div>"
 
 

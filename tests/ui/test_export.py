@@ -7,19 +7,18 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from lychee_app import pipeline, query
 from lychee_app.ranking import ranked
 from lychee_app.records import Run
+from lychee_app.services import opened
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from lychee_app.ui import actions
-from lychee_app.ui.services import opened
-from lychee_app.ui.state import Here, Order, Standing
+from lychee_app.ui import export
+from lychee_app.ui.state import Order, PageContext, Standing
 from lychee_app.ui.words import Language, Words
 from tests.support.fakes import FakeScorer
-from tests.ui.test_page import APP, files, html
+from tests.support.page import files, html, visit
 
 
 @pytest.fixture
@@ -41,8 +40,8 @@ def archive(folder: Path, run: Run, settings: Settings, language: Language) -> z
     by_index = {place.scored.upload_index: place for place in places}
     order = Order(run, places, by_index, "margin", dict(enumerate(pipeline.sources_of([folder]))))
     standing = Standing(order, None, -1, dict.fromkeys(by_index, "pick"), None)
-    here = Here(opened(settings), Words(language), run.id)
-    return zipfile.ZipFile(io.BytesIO(actions.zipped(here, standing)))
+    context = PageContext(opened(settings), Words(language), run.id)
+    return zipfile.ZipFile(io.BytesIO(export.zipped(context, standing)))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +58,7 @@ def test_a_pick_that_is_left_out_is_listed_in_the_archive(
     (folder / "1-blue.png").write_bytes((folder / "0-red.png").read_bytes())
     with archive(folder, run, settings, language) as made:
         assert len(made.namelist()) == 3
-        assert made.read(actions.LEFT_OUT_FILE).decode().startswith(said)
+        assert made.read(export.LEFT_OUT_FILE).decode().startswith(said)
         assert made.testzip() is None
 
 
@@ -88,9 +87,7 @@ def test_a_pick_whose_file_is_gone_is_told_before_the_download(
         for each in run.images:
             store.add(run.id, each)
             store.decide(run.id, each.upload_index, "pick")
-    at = AppTest.from_file(APP, default_timeout=30)
-    at.query_params["lang"], at.query_params["run"] = language, run.id
-    at.run()
+    at = visit(run.id, language)
     at.segmented_control(key="place").set_value("decide").run()
     assert "ZIP：" not in html(at)
     assert "will not be in the ZIP" not in html(at)
@@ -111,9 +108,7 @@ def test_files_of_one_name_are_told_apart_before_they_are_copied(
         for each in run.images:
             store.add(run.id, each)
             store.decide(run.id, each.upload_index, "pick")
-    at = AppTest.from_file(APP, default_timeout=30)
-    at.query_params["lang"], at.query_params["run"] = "en", run.id
-    at.run()
+    at = visit(run.id)
     at.segmented_control(key="place").set_value("decide").run()
     at.text_input(key="carry-to").set_value(str(tmp_path / "best")).run()
     at.button(key="carry-plan").click().run()

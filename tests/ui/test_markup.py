@@ -7,10 +7,10 @@ import pytest
 from lychee_app.errors import ImageError
 from lychee_app.ranking import Ranked
 from lychee_app.records import Reply, Run, Scored, Source
+from lychee_app.services import Services, opened
 from lychee_app.settings import Settings
-from lychee_app.ui import card, findings, output, pictures, shown, viewer
-from lychee_app.ui.services import Services, opened
-from lychee_app.ui.state import Here, Order, Standing
+from lychee_app.ui import findings, gallery, markup, output, viewer
+from lychee_app.ui.state import Order, PageContext, Standing
 from lychee_app.ui.words import Words
 from tests.support.fakes import picture
 
@@ -24,12 +24,12 @@ HOSTILE = [
 
 
 @pytest.fixture
-def here(settings: Settings) -> Here:
+def context(settings: Settings) -> PageContext:
     services: Services = opened(settings, lambda name, chosen: None)  # type: ignore[arg-type, return-value]
-    return Here(services, Words("en"), "r")
+    return PageContext(services, Words("en"), "r")
 
 
-def row(name: str, **changes) -> Scored:
+def hostile_row(name: str, **changes) -> Scored:
     reply = Reply(name, "judge", name, 1.0, -1.0, 1, 0, (1,), name, 9, 4, 0.1)
     return Scored(0, name, "0" * 64, 8.8, 2.0, 0.88, (9.0,), reply=reply, thumbnail=b"", **changes)
 
@@ -41,32 +41,32 @@ def standing(scored: Scored, elements: tuple[str, ...]) -> Standing:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_card_shows_any_name_as_text(here: Here, name: str) -> None:
-    scored = row(name, error=name, notes=(name,))
-    markup = card.markup(here, standing(scored, (name,)), Ranked(1, scored))
-    assert shown.escaped(name) in markup
-    assert name not in markup or not set(name) & set("<>&\"'")
-    assert "<img" not in markup
-    assert "<script" not in markup
+def test_a_card_shows_any_name_as_text(context: PageContext, name: str) -> None:
+    scored = hostile_row(name, error=name, notes=(name,))
+    made = gallery.markup(context, standing(scored, (name,)), Ranked(1, scored))
+    assert markup.escaped(name) in made
+    assert name not in made or not set(name) & set("<>&\"'")
+    assert "<img" not in made
+    assert "<script" not in made
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_reply_is_shown_verbatim_and_as_text(text: str) -> None:
     marked = output.marked(f"{text}Score: 9{text}", (len(text), len(text) + 8))
-    assert marked == f"{shown.escaped(text)}<mark>Score: 9</mark>{shown.escaped(text)}"
+    assert marked == f"{markup.escaped(text)}<mark>Score: 9</mark>{markup.escaped(text)}"
 
 
-def test_what_is_copied_is_the_reply_itself(here: Here) -> None:
-    scored = row("a\n```b```")
+def test_what_is_copied_is_the_reply_itself(context: PageContext) -> None:
+    scored = hostile_row("a\n```b```")
     assert scored.reply is not None
     assert scored.reply.text in output.record(scored, scored.reply)
 
 
-def test_a_score_is_rounded_on_the_card_only(here: Here) -> None:
-    scored = row("a.png")
-    markup = card.markup(here, standing(scored, ("x",)), Ranked(1, scored))
-    assert ">8.8<" in markup
-    assert "8.8000" in output.facts(here, scored, scored.reply)  # type: ignore[arg-type]
+def test_a_score_is_rounded_on_the_card_only(context: PageContext) -> None:
+    scored = hostile_row("a.png")
+    made = gallery.markup(context, standing(scored, ("x",)), Ranked(1, scored))
+    assert ">8.8<" in made
+    assert "8.8000" in output.facts(context, scored, scored.reply)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,16 @@ def test_a_score_is_rounded_on_the_card_only(here: Here) -> None:
     [(1.25, "+1.2"), (-0.3, "−0.3"), (0.0, "0.0"), (-0.0, "0.0"), (-0.04, "0.0"), (0.04, "0.0")],
 )
 def test_a_change_has_a_true_minus_and_none_no_sign(change: float, text: str) -> None:
-    assert shown.signed(change) == text
+    assert markup.signed(change) == text
 
 
-def test_an_image_without_a_thumbnail_is_said_to_have_no_preview(here: Here) -> None:
-    scored = row("strip.png", error="The image is 6000 x 20 px: one side is over 200 times the other.")
+def test_an_image_without_a_thumbnail_is_said_to_have_no_preview(context: PageContext) -> None:
+    scored = hostile_row(
+        "strip.png", error="The image is 6000 x 20 px: one side is over 200 times the other."
+    )
     at = standing(scored, ())
-    for markup in (card.markup(here, at, Ranked(None, scored)), viewer.picture(here, at, 0)):
-        assert ">No preview<" in markup
+    for made in (gallery.markup(context, at, Ranked(None, scored)), viewer.picture(context, at, 0)):
+        assert ">No preview<" in made
 
 
 def test_a_finding_with_braces_in_an_element_is_worded() -> None:
@@ -90,13 +92,13 @@ def test_a_finding_with_braces_in_an_element_is_worded() -> None:
     assert "“{a} {0}”" in findings.sentence(Words("zh"), finding)
 
 
-def test_a_picture_that_is_there_is_shown_in_large(here: Here) -> None:
+def test_a_picture_that_is_there_is_shown_in_large(context: PageContext) -> None:
     source = Source("a.png", data=picture(size=(640, 480)))
     sha256 = hashlib.sha256(source.read()).hexdigest()
-    assert pictures.large(source, sha256, here.services.settings)[:4] == b"RIFF"
+    assert viewer.large(source, sha256, context.services.settings)[:4] == b"RIFF"
 
 
-def test_another_picture_in_its_place_is_not_shown(here: Here) -> None:
+def test_another_picture_in_its_place_is_not_shown(context: PageContext) -> None:
     source = Source("a.png", data=picture(size=(640, 480)))
     with pytest.raises(ImageError, match="changed since it was scored"):
-        pictures.large(source, "2" * 64, here.services.settings)
+        viewer.large(source, "2" * 64, context.services.settings)

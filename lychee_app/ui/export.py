@@ -12,12 +12,12 @@ from lychee_app import analysis, decide, export, sizes
 from lychee_app.decide import Action, Done, Plan
 from lychee_app.errors import LycheeError
 from lychee_app.records import Decision, Source
-from lychee_app.ui import state, style
-from lychee_app.ui.choice import one_of
+from lychee_app.ui import state, widgets
 from lychee_app.ui.findings import sentence
 from lychee_app.ui.images import on_loopback
-from lychee_app.ui.shown import escaped, faint, notice
-from lychee_app.ui.state import Here, Standing
+from lychee_app.ui.markup import escaped, faint, notice
+from lychee_app.ui.state import PageContext, Standing
+from lychee_app.ui.widgets import one_of
 
 LEFT_OUT_FILE = "left-out.txt"
 """In the ZIP, where picks are missing from it: which, and why."""
@@ -25,28 +25,28 @@ MOST_NAMES = 8
 
 
 @st.fragment(key="actions")
-def draw(here: Here) -> None:
-    if (standing := state.standing(here)) is None:
+def draw(context: PageContext) -> None:
+    if (standing := state.standing(context)) is None:
         st.rerun()
-    st.html(f"<b>{escaped(here.t('export'))}</b>")
-    _downloads(here, standing)
+    st.html(f"<b>{escaped(context.t('export'))}</b>")
+    _downloads(context, standing)
     if on_loopback() and any(
         source.path and not source.private for source in standing.order.sources.values()
     ):
-        st.html(f"<b>{escaped(here.t('files'))}</b>")
-        _files(here, standing)
+        st.html(f"<b>{escaped(context.t('files'))}</b>")
+        _files(context, standing)
 
 
-def _downloads(here: Here, standing: Standing) -> None:
+def _downloads(context: PageContext, standing: Standing) -> None:
     """Nothing is made before it is asked for."""
-    t, run, decisions = here.t, standing.run, standing.decisions
+    t, run, decisions = context.t, standing.run, standing.decisions
     picks = standing.decided("pick")
     stem = export.clean_name(run.title or run.sent_query, fallback="lychee", max_bytes=60)
     columns = st.columns(5)
     makers = (
         ("csv", "text/csv", lambda: export.to_csv(run, decisions).encode()),
         ("json", "application/json", lambda: export.to_json(run, decisions).encode()),
-        ("html", "text/html", lambda: _report(here, standing).encode()),
+        ("html", "text/html", lambda: _report(context, standing).encode()),
     )
     for column, (kind, mime, make) in zip(columns, makers, strict=False):
         column.download_button(
@@ -61,7 +61,7 @@ def _downloads(here: Here, standing: Standing) -> None:
         )
     columns[3].download_button(
         t("export.zip", n=len(picks)),
-        data=lambda: zipped(here, standing),
+        data=lambda: zipped(context, standing),
         file_name=f"{stem}.zip",
         key="export-zip",
         mime="application/zip",
@@ -77,18 +77,18 @@ def _downloads(here: Here, standing: Standing) -> None:
             "done": t("copied"),
             "text": export.names_text(rows),
         }
-        style.component("copy")(key="export-names", data=data)
+        widgets.component("copy")(key="export-names", data=data)
     if not picks:
         faint(t("export.no_picks"))
-    _tell_gone(here, [row.name for row in rows if _is_gone(standing.order.sources.get(row.upload_index))])
+    _tell_gone(context, [row.name for row in rows if _is_gone(standing.order.sources.get(row.upload_index))])
 
 
-def _tell_gone(here: Here, names: Sequence[str]) -> None:
+def _tell_gone(context: PageContext, names: Sequence[str]) -> None:
     if not names:
         return
-    lines = [here.t("export.gone", n=len(names)), *names[:MOST_NAMES]]
+    lines = [context.t("export.gone", n=len(names)), *names[:MOST_NAMES]]
     if more := len(names) - len(names[:MOST_NAMES]):
-        lines.append(here.t("files.more", n=more))
+        lines.append(context.t("files.more", n=more))
     notice("\n".join(lines), "warn")
 
 
@@ -96,28 +96,28 @@ def _is_gone(source: Source | None) -> bool:
     return source is None or (source.path is not None and not source.path.is_file())
 
 
-def _report(here: Here, standing: Standing) -> str:
+def _report(context: PageContext, standing: Standing) -> str:
     cut_set = standing.cutoff is not None
-    notes = [sentence(here.t, one, cut_set) for one in analysis.findings(standing.run, standing.cutoff)]
-    return export.to_html(standing.run, standing.decisions, language=here.t.language, notes=notes)
+    notes = [sentence(context.t, one, cut_set) for one in analysis.findings(standing.run, standing.cutoff)]
+    return export.to_html(standing.run, standing.decisions, language=context.t.language, notes=notes)
 
 
-def zipped(here: Here, standing: Standing) -> bytes:
+def zipped(context: PageContext, standing: Standing) -> bytes:
     """The picks, and a list of those left out. In memory, where Streamlit keeps every download."""
     with tempfile.TemporaryDirectory() as folder:
         path, sources = Path(folder) / "picks.zip", standing.order.sources.items()
         made = export.write_zip(path, standing.run, standing.decided("pick"), sources)
         if made.left_out:
-            lines = [f"{one.name}: {here.t.reason(one.reason)}" for one in made.left_out]
-            text = "\n".join([here.t("export.left_out", n=len(lines)), *lines, ""])
+            lines = [f"{one.name}: {context.t.reason(one.reason)}" for one in made.left_out]
+            text = "\n".join([context.t("export.left_out", n=len(lines)), *lines, ""])
             with zipfile.ZipFile(path, "a") as archive:
                 archive.writestr(zipfile.ZipInfo(LEFT_OUT_FILE), text.encode("utf-8", "backslashreplace"))
         return path.read_bytes()
 
 
-def _files(here: Here, standing: Standing) -> None:
+def _files(context: PageContext, standing: Standing) -> None:
     """Copy or move, planned and shown before anything is touched."""
-    t = here.t
+    t = context.t
     with st.container(horizontal=True, vertical_alignment="bottom", key="carry"):
         kinds: list[Decision] = ["pick", "reject"]
         what = one_of(
@@ -140,26 +140,26 @@ def _files(here: Here, standing: Standing) -> None:
         else:
             st.session_state["planned"] = planned
             st.rerun()
-    _undoable(here, standing)
+    _undoable(context, standing)
 
 
-def confirm(here: Here, standing: Standing) -> None:
+def confirm(context: PageContext, standing: Standing) -> None:
     """Asks about what was planned; nothing is touched before this is answered."""
     planned: Plan | None = st.session_state.get("planned")
     if planned is None or planned.run_id != standing.run.id:
         return
-    t = here.t
+    t = context.t
 
     @st.dialog(t(f"files.confirm.{planned.action}"), on_dismiss=_put_off)
     def dialog() -> None:
-        st.html(_summary(here, planned))
+        st.html(_summary(context, planned))
         if planned.left_out:
             names = "\n".join(f"{one.name}: {t.reason(one.reason)}" for one in planned.left_out[:8])
             notice(f"{t('files.left_out', n=len(planned.left_out))}\n{names}", "calm")
         words = t(f"files.do.{planned.action}", n=len(planned.steps))
         if st.button(words, type="primary", key="carry-do", disabled=not planned.steps):
             _put_off()
-            _carry_out(here, planned)
+            _carry_out(context, planned)
             st.rerun()
 
     dialog()
@@ -169,13 +169,13 @@ def _put_off() -> None:
     st.session_state.pop("planned", None)
 
 
-def _summary(here: Here, planned: Plan) -> str:
+def _summary(context: PageContext, planned: Plan) -> str:
     rows = "".join(
         f"<tr><td>{escaped(name)}</td><td>→ {escaped(step.target.name)}</td></tr>"
         for name, step in zip(_within(planned), planned.steps[:12], strict=False)
     )
     more = len(planned.steps) - 12
-    rest = f'<div class="ly-faint">{escaped(here.t("files.more", n=more))}</div>' if more > 0 else ""
+    rest = f'<div class="ly-faint">{escaped(context.t("files.more", n=more))}</div>' if more > 0 else ""
     return (
         f'<p class="ly-plain"><code>{escaped(planned.folder)}</code> · {sizes.files(planned.size_bytes)}</p>'
         f'<table class="ly-table"><tbody>{rows}</tbody></table>{rest}'
@@ -192,8 +192,8 @@ def _within(planned: Plan) -> list[str]:
     return [str(path.relative_to(folder)) for path in paths]
 
 
-def _carry_out(here: Here, planned: Plan) -> None:
-    store = here.services.store
+def _carry_out(context: PageContext, planned: Plan) -> None:
+    store = context.services.store
     try:
         done = decide.carry_out(planned, store.moves_folder)
         if done.action == "move":
@@ -205,36 +205,38 @@ def _carry_out(here: Here, planned: Plan) -> None:
     state.forget_orders()
     lost = len(done.left_out) - len(planned.left_out)
     state.tell(
-        here.t(f"files.done.{done.action}", n=len(done.steps), lost=lost), "good" if not lost else "warn"
+        context.t(f"files.done.{done.action}", n=len(done.steps), lost=lost), "good" if not lost else "warn"
     )
     return None
 
 
-def _undoable(here: Here, standing: Standing) -> None:
+def _undoable(context: PageContext, standing: Standing) -> None:
     """Every copy and move of this run that can still be taken back, newest first."""
-    done = [one for one in decide.journals(here.services.store.moves_folder) if one.run_id == standing.run.id]
+    done = [
+        one for one in decide.journals(context.services.store.moves_folder) if one.run_id == standing.run.id
+    ]
     for number, one in enumerate(done[:3]):
         with st.container(horizontal=True, vertical_alignment="center"):
-            faint(here.t(f"files.was.{one.action}", n=len(one.steps), folder=str(one.folder)))
+            faint(context.t(f"files.was.{one.action}", n=len(one.steps), folder=str(one.folder)))
             st.button(
-                here.t("files.undo"),
+                context.t("files.undo"),
                 key=f"take-back-{number}",
                 icon=":material/undo:",
                 on_click=_take_back,
-                args=(here, one),
+                args=(context, one),
             )
 
 
-def _take_back(here: Here, done: Done) -> None:
+def _take_back(context: PageContext, done: Done) -> None:
     try:
         undone = decide.undo(done.journal)
         if done.action == "move":
-            here.services.store.relocate(done.run_id, undone.paths)
+            context.services.store.relocate(done.run_id, undone.paths)
     except LycheeError as error:
         state.tell(error)
     else:
         state.forget_orders()
         kept = [f"{one.name}: {one.reason}" for one in undone.left_out]
-        text = here.t("files.undone", n=len(undone.steps))
+        text = context.t("files.undone", n=len(undone.steps))
         state.tell("\n".join([text, *kept]), "warn" if kept else "good")
     st.rerun()

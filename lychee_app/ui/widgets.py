@@ -1,9 +1,13 @@
-"""One of several: a row of buttons of which exactly one is on, or a box that opens."""
+"""Parts that several places of the page are made of: choices, and our own components."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 import streamlit as st
+from streamlit.components import v2 as components
+
+from lychee_app.ui.markup import asset
 
 T = TypeVar("T", bound=str)
 V = TypeVar("V")
@@ -79,3 +83,20 @@ def from_box(
         width=width,
     )
     return st.session_state[key]
+
+
+def uploader_words(choose: str, drop: str) -> None:
+    """Words for the upload field, whose own are English only. They are the page's, never from outside."""
+    st.html(f"<style>:root {{ --ly-choose: '{choose}'; --ly-drop: '{drop}'; }}</style>")
+
+
+def hide(*keys: str) -> None:
+    """Leaves the elements of these keys out of sight; what was put into them stays there."""
+    classes = ", ".join(f".st-key-{re.sub('[^a-zA-Z0-9_-]', '-', key)}" for key in keys)
+    st.html(f"<style>{classes} {{ display: none; }}</style>")
+
+
+def component(name: str):
+    """One of our components; its script is assets/<name>.js, after shared.js. All share one style sheet."""
+    script = asset("shared.js") + asset(f"{name}.js")
+    return components.component(f"lychee_{name}", js=script, css=asset("charts.css"))

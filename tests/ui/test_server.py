@@ -1,4 +1,4 @@
-"""The server of the page, started for real: whom it listens to, whom it turns away, and whom it asks."""
+"""The server of the page, started for real: whom it listens to, turns away and asks; what it opens."""
 
 import http.client
 import os
@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,9 +15,13 @@ import psutil
 import pytest
 from streamlit import net_util
 
-from lychee_app.ui import alone, launch
+from lychee_app import launch
+from lychee_app.ui import server as page_server
+from tests.support.server import ROOT, free_port, wait_until_healthy
 
-ROOT = Path(__file__).parents[2]
+BROWSER = """#!/bin/sh
+echo "$@" >> {notes}
+"""
 NOTING = """
 import os, sys
 def note(event, arguments):
@@ -95,7 +98,7 @@ def test_an_address_that_is_known_is_not_asked_for(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(socket.socket, "connect", refused)
     monkeypatch.setattr(net_util, "_external_ip", None)
     monkeypatch.setattr(net_util, "_internal_ip", None)
-    alone.ask_nobody()
+    page_server.ask_nobody()
     assert (net_util.get_external_ip(), net_util.get_internal_ip()) == ("127.0.0.1", "127.0.0.1")
 
 
@@ -125,19 +128,27 @@ def asked(server: Server, path: str, host: str) -> int:
         line.close()
 
 
-def wait_until_healthy(child: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        assert child.poll() is None, "the server ended as it started"
+@pytest.mark.parametrize("headless", [False, True])
+def test_the_page_opens_in_the_browser_unless_nobody_is_there(tmp_path: Path, headless: bool) -> None:
+    """The browser is a program that writes down what it was to open."""
+    notes, port = tmp_path / "opened.txt", free_port()
+    for name in ("xdg-open", "open"):
+        (tmp_path / name).write_text(BROWSER.format(notes=notes))
+        (tmp_path / name).chmod(0o755)
+    path = os.pathsep.join((str(tmp_path), os.environ["PATH"]))
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "BROWSER": str(tmp_path / "open")}
+    command = launch.command(port, headless=headless)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as child:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the server did not start")
+            wait_until_healthy(child, port)
+            opened = _read_soon(notes, seconds=2 if headless else 30)
+        finally:
+            child.kill()
+    assert opened == ("" if headless else f"http://127.0.0.1:{port}")
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+def _read_soon(file: Path, seconds: float) -> str:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not (file.exists() and file.read_text()):
+        time.sleep(0.1)
+    return file.read_text().strip() if file.exists() else ""

@@ -1,0 +1,70 @@
+"""What serves one data folder: its store, its registry of runs, its models. One per process."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from lychee_app import decide
+from lychee_app.catalogue import Fetch, ModelCatalogue
+from lychee_app.jobs import Jobs, OpenScorer
+from lychee_app.model.download import download
+from lychee_app.records import Scorer
+from lychee_app.settings import Settings
+from lychee_app.store import Store
+
+
+class Clock:
+    """What drawing live runs took of the processor, per run: what the page takes away from the model."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def drawing(self, run_id: str | None) -> Iterator[None]:
+        """Counts this thread's own work. Waiting for the model's takes nothing from it."""
+        started = time.thread_time()
+        try:
+            yield
+        finally:
+            with self._lock:
+                if run_id:
+                    self._spent[run_id] = self.spent(run_id) + time.thread_time() - started
+
+    def spent(self, run_id: str) -> float:
+        """Seconds so far, in all tabs together, while the run was live."""
+        return self._spent.get(run_id, 0.0)
+
+
+@dataclass(frozen=True)
+class Services:
+    """Shared by all tabs. Tests build their own, with a scorer and a download of theirs."""
+
+    settings: Settings
+    store: Store
+    jobs: Jobs
+    catalogue: ModelCatalogue = field(repr=False)
+    clock: Clock = field(default_factory=Clock, repr=False)
+
+
+def opened(settings: Settings, open_scorer: OpenScorer | None = None, fetch: Fetch = download) -> Services:
+    """Opens the data folder; runs that a killed process left behind become resumable. Raises StoreError."""
+    store = Store.open(settings.data_folder, upload_cap_bytes=settings.upload_cap_bytes)
+    store.mark_interrupted()
+    decide.recover(store)
+    jobs = Jobs(store, open_scorer) if open_scorer else Jobs(store, _open_scorer, _resolve)
+    return Services(settings, store, jobs, ModelCatalogue(settings, fetch))
+
+
+def _open_scorer(name: str, settings: Settings) -> Scorer:
+    from lychee_app.model.scorer import open_scorer
+
+    return open_scorer(name, settings=settings)
+
+
+def _resolve(name: str, settings: Settings) -> str:
+    from lychee_app.model import checkpoints
+
+    return checkpoints.automatic(settings) if name == "auto" else name
