@@ -20,7 +20,7 @@ from PIL import Image
 
 from benchmarks import random_weights
 from lychee_app.errors import UsageError
-from lychee_app.model.scorer import QwenScorer, open_scorer
+from lychee_app.model.scorer import LocalScorer, open_scorer
 from lychee_app.records import Candidate
 from lychee_app.settings import Settings
 
@@ -121,14 +121,14 @@ def _measured(arguments: argparse.Namespace, folder: Path, scratch: Path) -> dic
     }
 
 
-def _timed(scorer: QwenScorer, candidate: Candidate, queries: list[str]) -> float:
+def _timed(scorer: LocalScorer, candidate: Candidate, queries: list[str]) -> float:
     started = time.perf_counter()
     scorer.judge(candidate, queries)
     scorer.release()
     return time.perf_counter() - started
 
 
-def _explained(scorer: QwenScorer, arguments: argparse.Namespace) -> dict[str, Any]:
+def _explained(scorer: LocalScorer, arguments: argparse.Namespace) -> dict[str, Any]:
     reply = scorer.explain(_image(arguments.tokens, 0), "red cats on a green sofa", arguments.explain)
     return {"explain_seconds": reply.seconds, "explain_tokens": len(reply.generated_ids)}
 

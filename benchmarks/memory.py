@@ -22,7 +22,7 @@ import torch
 from benchmarks import photos
 from lychee_app import pipeline, query
 from lychee_app.errors import LycheeError, UsageError
-from lychee_app.model.scorer import QwenScorer, open_scorer
+from lychee_app.model.scorer import LocalScorer, open_scorer
 from lychee_app.records import Source
 from lychee_app.settings import Settings
 
@@ -79,7 +79,7 @@ def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def _after(files: Sequence[Path], scorer: QwenScorer, settings: Settings) -> dict[str, Any]:
+def _after(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> dict[str, Any]:
     """One run of its own, then what is used."""
     sources = [Source(file.name, path=file) for file in files]
     started = time.perf_counter()
@@ -88,7 +88,7 @@ def _after(files: Sequence[Path], scorer: QwenScorer, settings: Settings) -> dic
     return _reading(len(files), time.perf_counter() - started, errors)
 
 
-def _long_run(files: Sequence[Path], scorer: QwenScorer, settings: Settings) -> list[dict[str, Any]]:
+def _long_run(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> list[dict[str, Any]]:
     """One run; read after every tenth of it. The images are different files, so none comes from a cache."""
     sources = [(number, Source(file.name, path=file)) for number, file in enumerate(files)]
     step, readings, errors = max(1, len(files) // 10), [], []

@@ -14,6 +14,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lychee_app.model import weights
+from lychee_app.model.families import family_of
+
 Naming = Literal["current", "older"]
 _BLOCK = (1 << 24) + 7
 """Numbers drawn. Odd, so that no row of a matrix repeats the one above it."""
@@ -28,10 +31,9 @@ def write(
 
 def shapes(folder: Path) -> dict[str, torch.Size]:
     """Current tensor name -> shape, without making the model."""
-    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
-
+    model_class = family_of(weights.config_of(folder)["model_type"]).model_class()
     with torch.device("meta"):
-        model = Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig.from_pretrained(folder))
+        model = model_class(model_class.config_class.from_pretrained(folder))
     return {name: tensor.shape for name, tensor in model.state_dict().items()}
 
 

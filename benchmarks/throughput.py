@@ -22,9 +22,9 @@ from torch import Tensor
 from benchmarks import floors, photos
 from lychee_app import intake, pipeline, query
 from lychee_app.model import checkpoints, loading, weights
-from lychee_app.model.forward import Forward, Grid
-from lychee_app.model.reference import MAX_PX, MIN_PX, Reference
-from lychee_app.model.scorer import QwenScorer, open_scorer
+from lychee_app.model.forward import Forward
+from lychee_app.model.positions import Grid
+from lychee_app.model.scorer import LocalScorer, open_scorer
 from lychee_app.model.threads import limited
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.records import Candidate, MemoryReading, Reply, Scored, ScorerInfo, Source
@@ -79,7 +79,7 @@ class Clocked:
 class ClockedScorer:
     """A Scorer that counts the seconds of its judging."""
 
-    inner: QwenScorer
+    inner: LocalScorer
     device: torch.device
     seconds: float = 0.0
 
@@ -149,7 +149,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _compared(
-    files: list[Path], scorer: QwenScorer, settings: Settings, arguments: argparse.Namespace
+    files: list[Path], scorer: LocalScorer, settings: Settings, arguments: argparse.Namespace
 ) -> dict[str, Any]:
     """Ours and the published usage in turns, after one image each that does not count."""
     published = None if arguments.no_published else _published(scorer, settings, arguments)
@@ -175,10 +175,10 @@ def _compared(
     return found
 
 
-def _ranked(files: Sequence[Path], scorer: QwenScorer, settings: Settings) -> Stages:
+def _ranked(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> Stages:
     """The main job as it is, with clocks in it."""
     passes = Clocked(scorer._parts.forward, torch.device(scorer._parts.device))
-    timed = ClockedScorer(QwenScorer(replace(scorer._parts, forward=passes), scorer.info), passes.device)
+    timed = ClockedScorer(LocalScorer(replace(scorer._parts, forward=passes), scorer.info), passes.device)
     sources = [Source(file.name, path=file) for file in files]
     started = time.perf_counter()
     run = pipeline.rank(query.ask(QUERY, parts=()), sources, timed, settings)
@@ -189,7 +189,7 @@ def _ranked(files: Sequence[Path], scorer: QwenScorer, settings: Settings) -> St
     return Stages(scorer.info.at_once, total, timed.seconds, passes.vision, passes.text, run.images)
 
 
-def _decoded(files: Sequence[Path], scorer: QwenScorer, settings: Settings) -> float:
+def _decoded(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> float:
     sources = [(number, Source(file.name, path=file)) for number, file in enumerate(files)]
     started = time.perf_counter()
     for _ in intake.prepare(sources, pipeline.budget_of(scorer, settings), settings):
@@ -198,35 +198,41 @@ def _decoded(files: Sequence[Path], scorer: QwenScorer, settings: Settings) -> f
 
 
 def _published(
-    scorer: QwenScorer, settings: Settings, arguments: argparse.Namespace
+    scorer: LocalScorer, settings: Settings, arguments: argparse.Namespace
 ) -> Callable[[Sequence[Path]], list[float]]:
     """The published usage on files: PIL, its own resize to the limits, processor, whole pass, one by one."""
     checkpoint = weights.inspect(checkpoints.locate(arguments.model, settings))
     precision = "bfloat16" if scorer.info.precision == "bfloat16" else "float32"
     model = loading.load(checkpoint, scorer.info.device, precision, settings.data_folder / "offload").model
-    reference = Reference(model, checkpoint.folder)
+    reference = checkpoint.family.reference(model, checkpoint.folder)
     budget = pipeline.budget_of(scorer, settings)
-    limits = max(MIN_PX, budget.min_tokens * 28 * 28), min(MAX_PX, budget.max_tokens * 28 * 28)
+    token = budget.token_px**2
+    limits = (
+        max(reference.least_px, budget.min_tokens * token),
+        min(reference.most_px, budget.max_tokens * token),
+    )
 
     def judge(files: Sequence[Path]) -> list[float]:
-        replies = [reference.judge(_opened(file, limits), [QUERY])[0] for file in files]
+        replies = [reference.judge(_opened(file, limits, budget.token_px), [QUERY])[0] for file in files]
         return [reply.p_yes or 0.0 for reply in replies]
 
     return judge
 
 
-def _opened(file: Path, limits: tuple[int, int]) -> Candidate:
+def _opened(file: Path, limits: tuple[int, int], token_px: int) -> Candidate:
     from qwen_vl_utils import smart_resize
 
     with Image.open(file) as stored:
         image = stored.convert("RGB")
     least, most = limits
-    height, width = smart_resize(image.height, image.width, factor=28, min_pixels=least, max_pixels=most)
+    height, width = smart_resize(
+        image.height, image.width, factor=token_px, min_pixels=least, max_pixels=most
+    )
     return Candidate(0, file.name, "", image.resize((width, height)), image.width, image.height)
 
 
 def _scale(
-    folder: Path, scorer: QwenScorer, settings: Settings, arguments: argparse.Namespace
+    folder: Path, scorer: LocalScorer, settings: Settings, arguments: argparse.Namespace
 ) -> list[dict[str, Any]]:
     """Runs of several lengths, each over files of its own, in turns: the fastest of each length, and the
     memory after its first."""

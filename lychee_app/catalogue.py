@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lychee_app.errors import CheckpointError, LycheeError
-from lychee_app.model import checkpoints
+from lychee_app.model import checkpoints, weights
 from lychee_app.model.checkpoints import CheckpointStatus
 from lychee_app.model.download import Progress, download
-from lychee_app.model.layout import PixelLayout, budget
+from lychee_app.model.layout import budget
 from lychee_app.settings import Settings
 
 Fetch = Callable[[str, Settings, Progress], object]
@@ -68,7 +68,7 @@ class ModelCatalogue:
         `most` itself where the model is not on this machine.
         """
         try:
-            own = budget(PixelLayout.read(self.locate(name)))
+            own = budget(weights.pixels_of(self.locate(name)))
         except CheckpointError:
             return most
         return max(own.min_tokens, min(own.max_tokens, most))

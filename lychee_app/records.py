@@ -14,6 +14,7 @@ Mode = Literal["judge", "explain"]
 Status = Literal["running", "done", "stopped", "interrupted", "failed"]
 Decision = Literal["pick", "reject"]
 Axis = Literal["score", "margin"]
+Precision = Literal["auto", "float32", "bfloat16", "int8", "int4"]
 
 
 @dataclass(frozen=True)

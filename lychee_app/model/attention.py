@@ -1,8 +1,7 @@
 """Attention over several sequences packed into one tensor, without padding and without a loop over them.
 
 One signature, two ways: flash attention for sequences of mixed length where torch, the card and the precision
-have it; else torch's own attention, one batch per run of neighbours of equal length. Knows lengths and heads.
-Does not know windows, prompts or layers.
+have it; else torch's own attention, one batch per run of neighbours of equal length.
 """
 
 import inspect

@@ -3,12 +3,13 @@
     demo      the embedded checkpoint
     lychee    vec-ai/lychee-rerank-mm
     auto      lychee where a CUDA card and the whole weights are there, else demo
-    a/b       any Qwen2.5-VL repository that was downloaded before, by us or into the hub's cache
+    a/b       any repository of a known family that was downloaded before, by us or into the hub's cache
     a folder  as it stands
 
-Knows where things lie. Does not import torch unless asked about the machine; never runs a checkpoint's code.
+Imports torch only where the machine is asked about; never runs a checkpoint's code.
 """
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -16,12 +17,11 @@ from pathlib import Path
 from typing import Literal
 
 from lychee_app.errors import CheckpointError, LycheeError
-from lychee_app.model import memory, weights
+from lychee_app.model import families, memory, weights
+from lychee_app.model.families import Release
 from lychee_app.settings import Settings
 
 DEMO_FOLDER = Path(__file__).parents[1] / "demo" / "checkpoint"
-ALIASES = {"lychee": "vec-ai/lychee-rerank-mm"}
-_KNOWN_BYTES = {"vec-ai/lychee-rerank-mm": 16_584_333_312, "Qwen/Qwen2.5-VL-3B-Instruct": 7_509_245_952}
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _ROOM_BYTES = 2 << 30
 """What a pass needs beside the weights: activations at 1280 image tokens, kernels, the CUDA context."""
@@ -61,7 +61,7 @@ def locate(name: str | Path, settings: Settings, cache: Path | None = None) -> P
 
 def _is_path(name: str) -> bool:
     """A name we know is a name, also where a folder of that name lies about."""
-    if not name or name in ALIASES:
+    if not name or name in _aliases():
         return False
     folder = os.path.expanduser(name)  # unlike pathlib's, these never raise, however odd a name is
     return name.startswith((".", "~")) or os.path.isabs(folder) or os.path.isdir(folder)
@@ -78,7 +78,7 @@ def _models_folder(settings: Settings) -> Path:
 
 def repository(name: str) -> str:
     """The hub's name for a checkpoint. Raises CheckpointError when it cannot be one."""
-    repo = ALIASES.get(name, name)
+    repo = _aliases().get(name, name)
     if not _HUB_NAME.fullmatch(repo) or not _is_repo_id(repo):
         message = (
             f"No checkpoint is called {name!r}. Use demo, lychee, a hub name such as "
@@ -86,6 +86,14 @@ def repository(name: str) -> str:
         )
         raise CheckpointError(message, code="unknown-name")
     return repo
+
+
+def _releases() -> list[Release]:
+    return [release for family in families.families() for release in family.releases]
+
+
+def _aliases() -> dict[str, str]:
+    return {release.alias: release.repository for release in _releases() if release.alias}
 
 
 def _is_repo_id(repo: str) -> bool:
@@ -102,12 +110,16 @@ def _is_repo_id(repo: str) -> bool:
 def available(settings: Settings, cache: Path | None = None) -> list[CheckpointStatus]:
     """What the model picker offers: the known checkpoints, and others that were downloaded and can run."""
     machine = memory.machine()
-    names = dict.fromkeys(["demo", "lychee", *_KNOWN_BYTES, *_downloaded(settings), *_cached(cache)])
-    return [_status(name, settings, machine, cache) for name in names if name not in ALIASES.values()]
+    known = [release.alias or release.repository for release in _releases()]
+    names = dict.fromkeys(["demo", *known, *_downloaded(settings), *_cached(cache)])
+    return [_status(name, settings, machine, cache) for name in names if name not in _aliases().values()]
 
 
 def _status(name: str, settings: Settings, machine: memory.Machine, cache: Path | None) -> CheckpointStatus:
-    size, problem, state = _KNOWN_BYTES.get(ALIASES.get(name, name), 0), "", "ready"
+    sizes = {
+        each: release.weight_bytes for release in _releases() for each in (release.alias, release.repository)
+    }
+    size, problem, state = sizes.get(name, 0), "", "ready"
     try:
         size = weights.inspect(locate(name, settings, cache)).weight_bytes
     except LycheeError as error:
@@ -154,14 +166,14 @@ def _hub_folder(repo: str, cache: Path | None) -> Path | None:
 
 
 def _downloaded(settings: Settings) -> list[str]:
-    """Hub names of what `lychee download` fetched, whole or not, if it is of the right architecture."""
+    """Hub names of what `lychee download` fetched, whole or not, if it is of a known family."""
     found = sorted(_models_folder(settings).glob("*--*/config.json"))
     names = [file.parent.name.replace("--", "/", 1) for file in found if _is_ours(file)]
     return [name for name in names if _HUB_NAME.fullmatch(name)]
 
 
 def _cached(cache: Path | None) -> list[str]:
-    """Hub names in the cache whose config is of the right architecture."""
+    """Hub names in the cache whose config is of a known family."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
     found = sorted(Path(cache or HF_HUB_CACHE).glob("models--*--*/snapshots/*/config.json"))
@@ -171,6 +183,6 @@ def _cached(cache: Path | None) -> list[str]:
 
 def _is_ours(config: Path) -> bool:
     try:
-        return f'"{weights.ARCHITECTURE}"' in config.read_text("utf-8", "replace")
-    except OSError:  # a link of the cache whose file is gone
+        return families.is_known(json.loads(config.read_text("utf-8", "replace")).get("model_type"))
+    except (OSError, ValueError, AttributeError):  # a link of the cache whose file is gone; no JSON
         return False

@@ -1,8 +1,7 @@
 """Greedy generation, one token at a time, on the keys and values that a prefill left behind.
 
 Two ways to make a step, with one signature: `PlainDecoder` here, on any device, and `decode_fused`'s. Tokens
-stay on the device; on a card the host reads each while the next step runs already. Knows token ids and slots
-of the key-value buffer. Does not know images, prompts or text.
+stay on the device; on a card the host reads each while the next step runs already.
 """
 
 from collections import deque
@@ -13,24 +12,24 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from lychee_app.model.text import TextDecoder
+from lychee_app.model.text import TextModel
 
 
 @dataclass(frozen=True)
 class Prefilled:
     """A prompt that was read. hidden: (1, hidden) of its last token; the next token takes `slot`, `position`.
 
-    `kept` is what `Decoder.buffer` gave, with the prompt's keys and values in its first slots.
+    `kv_cache` is what `Decoder.new_cache` gave, with the prompt's keys and values in its first slots.
     """
 
     hidden: Tensor
-    kept: Tensor
+    kv_cache: Tensor
     slot: int
     position: int
 
 
 class Decoder(Protocol):
-    def buffer(self, slots: int) -> Tensor:
+    def new_cache(self, slots: int) -> Tensor:
         """Room for keys and values of at least `slots` tokens: (layers, slots, 2, key heads, width)."""
         ...
 
@@ -50,13 +49,13 @@ class Decoder(Protocol):
 class PlainDecoder:
     """Decodes by single launches, whatever the operations are made with."""
 
-    def __init__(self, text: TextDecoder, head: Tensor) -> None:
-        """head: (vocabulary, hidden)."""
+    def __init__(self, text: TextModel, lm_head: Tensor) -> None:
+        """lm_head: (vocabulary, hidden)."""
         self._text = text
-        self._head = head
+        self._lm_head = lm_head
 
-    def buffer(self, slots: int) -> Tensor:
-        return self._text.buffer(slots)
+    def new_cache(self, slots: int) -> Tensor:
+        return self._text.new_cache(slots)
 
     def generate(self, prompt: Prefilled, max_tokens: int, stop_ids: frozenset[int]) -> list[int]:
         return read(self._tokens(prompt, max_tokens), stop_ids)
@@ -73,11 +72,11 @@ class PlainDecoder:
         token = self._likeliest(prompt.hidden)
         yield token
         for plan in plans:
-            token = self._likeliest(self._text(self._text.embed(token), plan, prompt.kept))
+            token = self._likeliest(self._text(self._text.embed(token), plan, prompt.kv_cache))
             yield token
 
     def _likeliest(self, hidden: Tensor) -> Tensor:
-        return (hidden @ self._head.t()).argmax(-1)
+        return (hidden @ self._lm_head.t()).argmax(-1)
 
 
 Coming = tuple[Tensor, torch.Event | None]
@@ -100,8 +99,8 @@ def read(tokens: Iterator[Tensor], stop_ids: frozenset[int]) -> list[int]:
 def _copied(token: Tensor) -> Coming:
     if not token.is_cuda:
         return token, None
-    place = torch.empty(1, dtype=token.dtype, pin_memory=True).copy_(token, non_blocking=True)
-    return place, torch.cuda.current_stream(token.device).record_event()
+    on_host = torch.empty(1, dtype=token.dtype, pin_memory=True).copy_(token, non_blocking=True)
+    return on_host, torch.cuda.current_stream(token.device).record_event()
 
 
 def _taken(coming: deque[Coming], made: list[int]) -> int:

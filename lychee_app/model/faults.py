@@ -1,7 +1,4 @@
-"""What torch raises -> what this library raises.
-
-Knows the ways a pass fails: too little memory, a lost device, and the rest. Does not retry anything.
-"""
+"""What torch raises -> what this library raises."""
 
 import traceback
 from collections.abc import Iterator

@@ -3,7 +3,6 @@
 `Recordings` keeps the books: what comes a second time is recorded, because most galleries repeat few image
 sizes, and only so many recordings are kept. `CudaCapture` records, as a CUDA graph. All recordings of one
 capture share their working memory: inputs are copied in before a replay, and the result out after it.
-Knows functions of tensors. Does not know what they compute.
 """
 
 import logging
@@ -51,8 +50,8 @@ class _Kept:
     recorded: Recorded
 
     def __call__(self, inputs: Sequence[Tensor]) -> Tensor:
-        for place, tensor in zip(self.inputs, inputs, strict=True):
-            place.copy_(tensor)
+        for held, tensor in zip(self.inputs, inputs, strict=True):
+            held.copy_(tensor)
         self.recorded.run()
         return self.recorded.out.clone()
 
@@ -96,14 +95,14 @@ class Recordings:
         """Whether there is a recording now."""
         if not self._came_before(key):
             return False
-        places = tuple(tensor.clone() for tensor in inputs)
+        held = tuple(tensor.clone() for tensor in inputs)
         try:
-            recorded = capture(lambda: work(*places))
+            recorded = capture(lambda: work(*held))
         except Exception as error:  # an operation that cannot be recorded, a card too full: run as it comes
             log.warning("Passes are not recorded here, each kernel is launched by itself: %s", error)
             self.stop()
             return False
-        self._kept[key] = _Kept(work, places, recorded)
+        self._kept[key] = _Kept(work, held, recorded)
         if len(self._kept) > self._most:  # after the new one: working memory lives as long as any does
             self._kept.popitem(last=False)
         return True

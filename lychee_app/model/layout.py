@@ -1,11 +1,9 @@
-"""How a checkpoint wants its images: patch sizes, normalisation, limits. Read from its preprocessor file.
-
-Knows the two file layouts transformers writes. Does not know tensors or PIL.
-"""
+"""How a checkpoint wants its images: patch sizes, normalisation, limits. Read from its preprocessor file, in
+either of the two layouts that transformers writes."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,39 +15,37 @@ FILES = ("preprocessor_config.json", "processor_config.json")
 
 @dataclass(frozen=True)
 class PixelLayout:
-    """Defaults are those of the published image processor (OpenAI CLIP's mean and deviation)."""
+    """`merge` x `merge` patches make one image token; a still image is shown as `frames` equal frames."""
 
-    mean: tuple[float, ...] = (0.48145466, 0.4578275, 0.40821073)
-    std: tuple[float, ...] = (0.26862954, 0.26130258, 0.27577711)
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    patch_px: int
+    min_px: int
+    max_px: int
     rescale: float = 1 / 255
-    patch_px: int = 14
     merge: int = 2
     frames: int = 2
-    """A still image is shown to the model as this many equal frames."""
-    min_px: int = 4 * 28 * 28
-    max_px: int = 16384 * 28 * 28
 
     @property
     def token_px(self) -> int:
         return self.patch_px * self.merge
 
-    @classmethod
-    def read(cls, folder: Path) -> "PixelLayout":
-        """Raises CheckpointError when the folder has no readable preprocessor file."""
+    def read(self, folder: Path) -> "PixelLayout":
+        """This one with what the folder's preprocessor file says; raises CheckpointError if it has none that
+        can be read."""
         for name in FILES:
             if (folder / name).is_file():
-                return cls._parse(folder / name)
+                return self._parse(folder / name)
         message = (
             f"{folder} has no {FILES[0]}, so it is not known how its images are prepared. Fetch it again."
         )
         raise CheckpointError(message, code="preprocessor-missing")
 
-    @classmethod
-    def _parse(cls, file: Path) -> "PixelLayout":
+    def _parse(self, file: Path) -> "PixelLayout":
         try:
             values = json.loads(file.read_text("utf-8"))
             values = values.get("image_processor", values)
-            return _sensible(cls(**_fields(values)))
+            return _sensible(replace(self, **_fields(values)))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             message = f"{file} cannot be read as an image processor's settings: {error}. Fetch it again."
             raise CheckpointError(message, code="preprocessor-broken") from error
@@ -73,7 +69,7 @@ def _sensible(layout: PixelLayout) -> PixelLayout:
 
 
 def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """preprocessor_config.json -> PixelLayout's arguments; what the file leaves out keeps its default."""
+    """preprocessor_config.json -> PixelLayout's arguments, those that the file gives."""
     size = values.get("size") or {}
     found = {
         "mean": _numbers(values.get("image_mean")),

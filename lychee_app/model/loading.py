@@ -1,27 +1,26 @@
 """A checkpoint folder -> a model in memory, on its device, in its precision.
 
-Knows transformers' loader and accelerate's placing. Does not know prompts or scores. Both key namings are
-read: the older `visual.*`, `model.layers.*`, `lm_head.*`, and the current one; transformers renames.
+Both key namings are read: the older `visual.*`, `model.layers.*`, `lm_head.*`, and the current one.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import psutil
 import torch
 from torch import Tensor
 
-from lychee_app.errors import CheckpointError
+from lychee_app.errors import CheckpointError, UsageError
 from lychee_app.model import skeleton
 from lychee_app.model.fast import capable
 from lychee_app.model.memory import largest_card
-from lychee_app.model.placement import Placement, cost, place
+from lychee_app.model.placement import Placement, cost, placement_for
 from lychee_app.model.weights import Checkpoint
+from lychee_app.records import Precision
 
-Precision = Literal["auto", "bfloat16", "float32"]
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 _LARGE_BYTES = 4 << 30
 _SLOW_NOTE = (
@@ -32,7 +31,7 @@ _MPS_NOTE = "Apple's MPS is used in float32. This was never tested: compare with
 
 @dataclass(frozen=True)
 class Loaded:
-    """`model` is a Qwen2_5_VLForConditionalGeneration in eval mode; inputs go to `device`."""
+    """`model` is transformers' model of the family in eval mode, or a skeleton; inputs go to `device`."""
 
     model: Any
     device: str
@@ -67,7 +66,7 @@ def load(
     """
     dtype, name = _dtype(device, precision)
     size, ram = _size(checkpoint, dtype), psutil.virtual_memory().available
-    placement = placement or place(size, device, _free_card_bytes(device), ram, scratch)
+    placement = placement or placement_for(size, device, _free_card_bytes(device), ram, scratch)
     model = _read(checkpoint, dtype, placement)
     if placement.map is None and device != "cpu":
         model.to(device)
@@ -77,8 +76,8 @@ def load(
 
 def input_device(model: Any, device: str) -> str:
     """Where inputs go: to the card, unless it was so full that accelerate put nothing there."""
-    places = {str(place) for place in getattr(model, "hf_device_map", {}).values()}
-    return "cpu" if places and places <= {"cpu", "disk"} else device
+    devices = {str(each) for each in getattr(model, "hf_device_map", {}).values()}
+    return "cpu" if devices and devices <= {"cpu", "disk"} else device
 
 
 def load_lean(checkpoint: Checkpoint, device: str, precision: Precision) -> Loaded | None:
@@ -107,23 +106,22 @@ def _notes(checkpoint: Checkpoint, device: str) -> tuple[str, ...]:
     return (_SLOW_NOTE,) if large else ()
 
 
-def head_rows(model: Any, ids: list[int]) -> Tensor:
-    """Rows of the output head, float32 on the CPU: (len(ids), hidden). Also of a head that was spilled."""
-    head = model.lm_head
-    if head.weight.device.type != "meta":
-        return head.weight[ids].detach().to("cpu", torch.float32)
+def lm_head_rows(model: Any, ids: list[int]) -> Tensor:
+    """float32 on the CPU: (len(ids), hidden). Also of an LM head that was spilled."""
+    lm_head = model.lm_head
+    if lm_head.weight.device.type != "meta":
+        return lm_head.weight[ids].detach().to("cpu", torch.float32)
     from accelerate.utils import align_module_device
 
-    with align_module_device(head, execution_device=torch.device("cpu")):
-        return head.weight[ids].detach().to(torch.float32)
+    with align_module_device(lm_head, execution_device=torch.device("cpu")):
+        return lm_head.weight[ids].detach().to(torch.float32)
 
 
 def _read(checkpoint: Checkpoint, dtype: torch.dtype, placement: Placement) -> Any:
-    from transformers import Qwen2_5_VLForConditionalGeneration
-
+    model_class = checkpoint.family.model_class()
     try:
         with _quiet():
-            loaded: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+            loaded: Any = model_class.from_pretrained(
                 checkpoint.folder,
                 dtype=dtype,
                 attn_implementation="sdpa",
@@ -176,7 +174,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _dtype(device: str, precision: Precision) -> tuple[torch.dtype, str]:
-    """BF16 on CUDA, float32 elsewhere, unless it is said."""
+    """BF16 on CUDA, float32 elsewhere, unless it is said. Raises UsageError for what is not there yet."""
+    if precision in {"int8", "int4"}:
+        message = f"{precision} weights do not run here. Use auto, bfloat16 or float32."
+        raise UsageError(message, code="precision")
     if precision == "auto":
         precision = "bfloat16" if device.startswith("cuda") else "float32"
     return (torch.bfloat16 if precision == "bfloat16" else torch.float32), precision
@@ -206,10 +207,10 @@ def allowed(free: int, total: int, share: float, held: int) -> int:
 
 def _spill_warning(model: Any) -> str:
     """Counts what accelerate put where: parameters that are not resident are on "meta"."""
-    places = {name: str(place) for name, place in getattr(model, "hf_device_map", {}).items()}
+    devices = {name: str(each) for name, each in getattr(model, "hf_device_map", {}).items()}
     sizes = {"cpu": 0, "disk": 0}
     for name, parameter in model.named_parameters():
-        where = next((place for part, place in places.items() if name.startswith(f"{part}.")), "")
+        where = next((each for part, each in devices.items() if name.startswith(f"{part}.")), "")
         if where in sizes and parameter.device.type == "meta":
             sizes[where] += parameter.numel() * parameter.element_size()
     return cost(sizes["cpu"], sizes["disk"])

@@ -1,7 +1,4 @@
-"""How much memory there is and how much is used: the card's, or RAM where there is no card.
-
-Knows torch's counters and psutil. Does not free anything; the scorer does.
-"""
+"""How much memory there is and how much is used: the card's, or RAM where there is no card."""
 
 from dataclasses import dataclass
 

@@ -1,8 +1,8 @@
 """A sized RGB image -> the patches the vision tower takes, laid out as the published image processor does.
 
-Knows patches and normalisation. Does not resize: an image comes at its final size, so that what is scored is
-what was shown. The bytes are copied to the device first and normalised there, which is a twelfth of the
-traffic of copying float32 patches with their doubled frame.
+Nothing is resized: an image comes at its final size, so that what is scored is what was shown. The bytes are
+copied to the device first and normalised there, which is a twelfth of the traffic of copying float32 patches
+with their doubled frame.
 """
 
 import numpy as np
@@ -12,11 +12,10 @@ from torch import Tensor
 
 from lychee_app.errors import ScoringError
 from lychee_app.model.layout import PixelLayout
+from lychee_app.model.positions import Grid
 
 
-def patchify(
-    image: Image.Image, layout: PixelLayout, device: torch.device | str
-) -> tuple[Tensor, tuple[int, int]]:
+def patchify(image: Image.Image, layout: PixelLayout, device: torch.device | str) -> tuple[Tensor, Grid]:
     """RGB image -> float32 (patches, channels * frames * patch * patch) on `device`, and its grid in patches.
 
     Patches come in blocks of `merge` x `merge`, row by row, as the merger wants them. Raises ScoringError
@@ -29,7 +28,7 @@ def patchify(
     return _blocks(scaled, grid, layout), grid
 
 
-def grid_of(image: Image.Image, layout: PixelLayout) -> tuple[int, int]:
+def grid_of(image: Image.Image, layout: PixelLayout) -> Grid:
     """(rows, columns) in patches."""
     side = layout.token_px
     if image.mode != "RGB" or image.width % side or image.height % side or not image.width * image.height:
@@ -46,7 +45,7 @@ def _column(values: tuple[float, ...], layout: PixelLayout, device: torch.device
     return (torch.tensor(values) * (1.0 / layout.rescale)).to(device)[:, None, None]
 
 
-def _blocks(pixels: Tensor, grid: tuple[int, int], layout: PixelLayout) -> Tensor:
+def _blocks(pixels: Tensor, grid: Grid, layout: PixelLayout) -> Tensor:
     """(3, height, width) -> (patches, 3 * frames * patch * patch)."""
     merge, patch = layout.merge, layout.patch_px
     blocks = pixels.reshape(3, grid[0] // merge, merge, patch, grid[1] // merge, merge, patch)

@@ -1,6 +1,6 @@
-"""Where a model's weights go: one card, a card and RAM, RAM, or RAM and disk. Arithmetic only.
+"""Where a model's weights go: one card, a card and RAM, RAM, or RAM and disk.
 
-Knows sizes. Does not know torch: it is told what is free, so that it can be tested for machines nobody has.
+Arithmetic only. It is told what is free, so that it can be tested for machines nobody has.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Placement:
         return {key: value for key, value in values.items() if value is not None}
 
 
-def place(
+def placement_for(
     weight_bytes: int, device: str, free_card_bytes: int, free_ram_bytes: int, scratch: Path
 ) -> Placement:
     """`weight_bytes` in the precision they are run in. A card that holds them all gets them all."""
@@ -52,9 +52,9 @@ def cost(ram_bytes: int, disk_bytes: int) -> str:
     if not ram_bytes + disk_bytes:
         return "The card has no room for the model: it runs on the processor, slowly. Close other programs."
     seconds = ram_bytes / 12e9 + disk_bytes / 1e9
-    places = [f"{memory_gb(ram_bytes)} GB in RAM"] if ram_bytes else []
-    places += [f"{disk_gb(disk_bytes)} GB in files"] if disk_bytes else []
+    parts = [f"{memory_gb(ram_bytes)} GB in RAM"] if ram_bytes else []
+    parts += [f"{disk_gb(disk_bytes)} GB in files"] if disk_bytes else []
     return (
-        f"The model does not fit: {' and '.join(places)} must be copied for every pass, "
+        f"The model does not fit: {' and '.join(parts)} must be copied for every pass, "
         f"roughly {seconds:.1f} s more each. Close other programs or choose a smaller model."
     )

@@ -1,7 +1,10 @@
-"""Matrices joined side by side, so that one product does the work of two or three.
+"""Linear modules -> the matrices that the fast passes multiply by.
 
-Knows linear modules. Does not know what they compute. The modules are left pointing at views of the joined
-matrix: nothing is held twice, and the Hugging Face model they belong to goes on working.
+They are joined side by side where one product can do the work of two or three. `of`, `joined` and `widened`
+are the one place where a module's matrix becomes a `Projection`.
+
+The modules are left pointing at views of the joined matrix: nothing is held twice, and transformers' model
+that they belong to goes on working.
 
 On a processor in float32 a product goes to oneDNN where that runs: MKL, which torch takes by itself, leaves
 AVX-512 unused on processors that are not Intel's (on an AMD EPYC, 100 against 205 GFLOP/s a core).
@@ -10,10 +13,13 @@ AVX-512 unused on processors that are not Intel's (on an AMD EPYC, 100 against 2
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from lychee_app.model.elementwise import ElementwiseOps
 
 ALIGNED = 8
 """Widths that are no multiple of this fall off the fast matrix kernels (3420 in the published tower)."""
@@ -82,13 +88,29 @@ def widened(linear: nn.Linear) -> Projection:
     return Projection(weight, own.bias)
 
 
+@dataclass(frozen=True)
+class Mlp:
+    """SwiGLU. `gate_up` gives both halves side by side."""
+
+    gate_up: Projection
+    down: Projection
+
+    def activation(self, x: Tensor, ops: ElementwiseOps) -> Tensor:
+        return ops.swiglu(self.gate_up(x))
+
+
+def swiglu_mlp(module: Any) -> Mlp:
+    """`module`: with `gate_proj`, `up_proj` and `down_proj`."""
+    return Mlp(joined((module.gate_proj, module.up_proj)), widened(module.down_proj))
+
+
 def aligned(width: int) -> int:
     return -(-width // ALIGNED) * ALIGNED
 
 
-def _move(parameter: Tensor, place: Tensor) -> None:
-    place.copy_(parameter)
-    parameter.data = place
+def _move(parameter: Tensor, view: Tensor) -> None:
+    view.copy_(parameter)
+    parameter.data = view
 
 
 Product = Callable[[Tensor, Tensor, Tensor | None], Tensor]

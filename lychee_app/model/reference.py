@@ -1,17 +1,16 @@
 """The published usage, faithfully and slowly: the yardstick of every faster path. For tests and benches only.
 
-AutoProcessor with the published pixel limits and left padding, the chat template, `process_vision_info`,
-logits of every position, the last one's log-softmax over [no, yes] (model card of vec-ai/lychee-rerank-mm).
-The limits go by `size`, as transformers 5 calls them: some versions ignored `min_pixels` given with a call.
-Generation is `generate`, greedy and without the repetition penalty of the generation config, since the text
-is meant to be the same each time.
+The family's processor with its published pixel limits, the chat template, `process_vision_info`, logits of
+every position, the last one's log-softmax over [no, yes] (model card of vec-ai/lychee-rerank-mm). The limits
+go by `size`, as transformers 5 calls them: some versions ignored `min_pixels` given with a call. Generation
+is `generate`, greedy and without the repetition penalty of the generation config, since the text is meant to
+be the same each time.
 
 Does not guard against special tokens in a query, and does not share an image between queries.
 """
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,18 +19,15 @@ from lychee_app import query as words
 from lychee_app.prompt import DEFAULT_INSTRUCTION, Message, explain_messages, judge_messages
 from lychee_app.records import Candidate, Reply
 
-MIN_PX, MAX_PX = 4 * 28 * 28, 1280 * 28 * 28
-
 
 class Reference:
-    """Judges and explains as the published scripts do. `model` is a Qwen2_5_VLForConditionalGeneration."""
+    """Judges and explains as the published scripts do. `model` is transformers', whole."""
 
-    def __init__(self, model: Any, folder: Path) -> None:
-        from transformers import AutoProcessor
-
-        self._model = model
-        self._processor: Any = AutoProcessor.from_pretrained(folder, padding_side="left")
-        tokenizer = self._processor.tokenizer
+    def __init__(self, model: Any, processor: Any, patch_px: int, tokens: tuple[int, int]) -> None:
+        """tokens: least and most tokens of an image, each of 2 x 2 patches."""
+        self._model, self._processor, self._patch_px = model, processor, patch_px
+        self.least_px, self.most_px = (count * (2 * patch_px) ** 2 for count in tokens)
+        tokenizer = processor.tokenizer
         self._yes, self._no = (tokenizer.convert_tokens_to_ids(word) for word in ("yes", "no"))
 
     def judge(
@@ -68,12 +64,13 @@ class Reference:
         from qwen_vl_utils import process_vision_info
 
         text = self._processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        images: Any = process_vision_info(messages)[0]
-        size = {"shortest_edge": MIN_PX, "longest_edge": MAX_PX}
+        images: Any = process_vision_info(messages, image_patch_size=self._patch_px)[0]
+        size = {"shortest_edge": self.least_px, "longest_edge": self.most_px}
         inputs = self._processor(text=[text], images=images, padding=True, size=size, return_tensors="pt")
         given = next(part["image"] for part in messages[1]["content"] if part["type"] == "image")
         grid = inputs["image_grid_thw"].tolist()
-        assert grid == [[1, given.height // 14, given.width // 14]], f"resized again: {grid}"
+        wanted = [[1, given.height // self._patch_px, given.width // self._patch_px]]
+        assert grid == wanted, f"resized again: {grid}"
         return text, inputs.to(self._model.device)
 
     def _reply(self, query: str, inputs: Any, text: str, **values: Any) -> Reply:

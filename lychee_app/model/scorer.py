@@ -1,9 +1,10 @@
-"""`open_scorer`: a name -> a Scorer; and `QwenScorer`, which judges and explains one image at a time.
+"""`open_scorer`: a name -> a Scorer; and `LocalScorer`, which judges and explains one image at a time.
 
-Knows the order of things: patches, vision tower once, one prompt per query, last hidden state, two rows of
-the head in float32. Does not know how an image was prepared or a query cleaned, nor what a score means.
+The order of things: patches, the vision tower once, one prompt per query, the last hidden state, two rows of
+the LM head in float32.
 """
 
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,43 +21,43 @@ from lychee_app.errors import ModelLost, OutOfMemory
 from lychee_app.model import checkpoints, memory, selftest, weights
 from lychee_app.model.fast import FastForward, best
 from lychee_app.model.faults import translated
-from lychee_app.model.forward import Forward, PlainForward
+from lychee_app.model.forward import Forward
 from lychee_app.model.layout import PixelLayout, budget
-from lychee_app.model.loading import Precision, choose_device, head_rows, load, load_lean
+from lychee_app.model.loading import choose_device, lm_head_rows, load, load_lean
 from lychee_app.model.pixels import patchify
+from lychee_app.model.plain import PlainForward
+from lychee_app.model.positions import Grid
 from lychee_app.model.threads import images_at_once, limited, threads_for, unlimited
 from lychee_app.model.tokens import Codec, Prompt
 from lychee_app.prompt import DEFAULT_INSTRUCTION
-from lychee_app.records import Candidate, MemoryReading, Reply, ScorerInfo
+from lychee_app.records import Candidate, MemoryReading, Precision, Reply, ScorerInfo
 from lychee_app.settings import Settings
 
-_IMAGE_TOKEN_ID = 151_655
-"""What a config that does not say it means, as transformers reads it."""
 _WORTH_RELEASING_BYTES = 512 << 20
 """Less than this stays with the allocator: giving it back and asking again costs milliseconds per image."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a scorer is made of. `head` is (2, hidden) float32: the rows of "yes" and of "no"."""
+    """What a scorer is made of. `answers`: the LM head's rows of "yes" and of "no", (2, hidden) float32."""
 
     forward: Forward
     codec: Codec
     layout: PixelLayout
-    head: Tensor
+    answers: Tensor
     device: str
     stop_ids: frozenset[int]
     threads: int | None = None
     """Of the processor, for the work on one image; None: as many as torch takes by itself."""
 
 
-class QwenScorer:
-    """A Scorer on a Qwen2.5-VL checkpoint. Threads may share it: `info.at_once` images are in work at a time,
-    on a card one."""
+class LocalScorer:
+    """A Scorer on a checkpoint of this machine. Threads may share it: `info.at_once` images are in work at a
+    time, on a card one."""
 
     def __init__(self, parts: Parts, info: ScorerInfo) -> None:
         self._parts, self._info = parts, info
-        self._places = threading.BoundedSemaphore(info.at_once)
+        self._in_work = threading.BoundedSemaphore(info.at_once)
 
     @property
     def info(self) -> ScorerInfo:
@@ -107,15 +108,15 @@ class QwenScorer:
         if not self._parts.device.startswith("cuda"):
             return
         device = self._parts.device
-        with self._places:  # memory must not be given back while a pass is being recorded
+        with self._in_work:  # memory must not be given back while a pass is being recorded
             held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
             if held > _WORTH_RELEASING_BYTES:
                 torch.cuda.empty_cache()
 
     @contextmanager
     def _a_pass(self, candidate: Candidate, tokens: int) -> Iterator[None]:
-        """In a place of its own; torch's errors become ours; out of memory, all that can be is given back."""
-        with self._places, limited(self._parts.threads):
+        """One of the images in work. Torch's errors become ours; out of memory, what can be is given back."""
+        with self._in_work, limited(self._parts.threads):
             try:
                 with translated(f"{candidate.name} ({tokens} image tokens)"):
                     yield
@@ -129,16 +130,16 @@ class QwenScorer:
         image, grid = self._embedded(candidate)
         rows = [torch.tensor(prompt.ids) for prompt in prompts]
         hidden = self._last_hidden(rows, image, grid).to(torch.float32)
-        head = self._parts.head.to(hidden.device)
-        pairs = [(float(yes), float(no)) for yes, no in (hidden @ head.T).tolist()]
-        if not all(torch.tensor(pairs).isfinite().flatten().tolist()):
+        logits = hidden @ self._parts.answers.to(hidden.device).T
+        pairs = [(float(yes), float(no)) for yes, no in logits.tolist()]
+        if not all(math.isfinite(logit) for pair in pairs for logit in pair):
             message = f"The model's numbers are not finite ({pairs[0]}); nothing it says can be trusted."
             raise ModelLost(
                 f"{message} Restart, and fetch the checkpoint again if it stays.", code="not-finite"
             )
         return pairs
 
-    def _last_hidden(self, rows: Sequence[Tensor], image: Tensor, grid: tuple[int, int]) -> Tensor:
+    def _last_hidden(self, rows: Sequence[Tensor], image: Tensor, grid: Grid) -> Tensor:
         """All queries at once; where that is too much for the card, one after the other."""
         try:
             return self._parts.forward.last_hidden(rows, image, grid)
@@ -154,7 +155,7 @@ class QwenScorer:
         ids = torch.tensor(prompt.ids)
         return self._parts.forward.generate(ids, image, grid, max_tokens, self._parts.stop_ids)
 
-    def _embedded(self, candidate: Candidate) -> tuple[Tensor, tuple[int, int]]:
+    def _embedded(self, candidate: Candidate) -> tuple[Tensor, Grid]:
         patches, grid = patchify(candidate.image, self._parts.layout, self._parts.device)
         return self._parts.forward.embed_image(patches, grid), grid
 
@@ -186,7 +187,7 @@ def open_scorer(
     precision: Precision = "auto",
     fast: bool = True,
     self_test: bool = True,
-) -> QwenScorer:
+) -> LocalScorer:
     """Loads a checkpoint of this machine and tests it. Never goes to the network.
 
     device: "cuda", "cuda:1", "mps", "cpu"; None takes the best there is. precision "auto" is bfloat16 on CUDA
@@ -196,16 +197,17 @@ def open_scorer(
     settings = settings or Settings.from_environment()
     name = checkpoints.automatic(settings) if name == "auto" else name
     checkpoint = weights.inspect(checkpoints.locate(name, settings))
-    layout = PixelLayout.read(checkpoint.folder)
-    codec = Codec(checkpoint.folder, checkpoint.config.get("image_token_id", _IMAGE_TOKEN_ID))
+    family, config = checkpoint.family, checkpoint.config
+    layout = family.pixels.read(checkpoint.folder)
+    codec = Codec(checkpoint.folder, config.get("image_token_id", family.image_token_id))
     device, scratch = choose_device(device), settings.data_folder / "offload"
     loaded = (load_lean(checkpoint, device, precision) if fast else None) or load(
         checkpoint, device, precision, scratch
     )
-    head = head_rows(loaded.model, [codec.yes_id, codec.no_id]).to(loaded.device)
+    answers = lm_head_rows(loaded.model, [codec.yes_id, codec.no_id]).to(loaded.device)
     forward = choose_forward(loaded.model, fast, settings.kernels)
     threads, at_once = _shares(checkpoint.weight_bytes, device, forward)
-    parts = Parts(forward, codec, layout, head, loaded.device, weights.stop_ids(checkpoint), threads)
+    parts = Parts(forward, codec, layout, answers, loaded.device, weights.stop_ids(checkpoint), threads)
     info = ScorerInfo(
         name=str(name),
         checkpoint_hash=weights.identity(checkpoint),
@@ -215,7 +217,7 @@ def open_scorer(
         warnings=loaded.warnings,
         at_once=at_once,
     )
-    scorer = QwenScorer(parts, info)
+    scorer = LocalScorer(parts, info)
     if self_test:
         selftest.check(scorer, selftest.probe_of(checkpoint.folder))
     return scorer

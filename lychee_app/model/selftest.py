@@ -1,8 +1,8 @@
 """Does a loaded checkpoint rank at all? A known match must score above a known mismatch, with finite logits.
 
 A reranker without its chat template, with a broken shard or of the wrong fine-tuning still loads and still
-answers, almost at random; this is what notices. Knows two queries and a picture of each: what prefers one
-query whatever it sees fails at one of the pictures. A checkpoint folder may bring its own in
+answers, almost at random; this is what notices. There are two queries and a picture of each: what
+prefers one query whatever it sees fails at one of the pictures. A checkpoint folder may bring its own in
 `selftest.json`: {"image": a file beside it, "match": ..., "mismatch": ..., "other": a file that shows the
 mismatch, if there is one}.
 """
@@ -104,9 +104,10 @@ def _picture(folder: Path, name: str) -> Image.Image:
 
 def drawn() -> Probe:
     """A red disc on white, and a blue square."""
-    disc, square = (Image.new("RGB", (168, 168), "white") for _ in range(2))
-    ImageDraw.Draw(disc).ellipse((28, 28, 140, 140), fill=(220, 20, 20))
-    ImageDraw.Draw(square).rectangle((28, 28, 140, 140), fill=(20, 40, 220))
+    side, margin = 168, 168 // _SIDE_TOKENS
+    disc, square = (Image.new("RGB", (side, side), "white") for _ in range(2))
+    ImageDraw.Draw(disc).ellipse((margin, margin, side - margin, side - margin), fill=(220, 20, 20))
+    ImageDraw.Draw(square).rectangle((margin, margin, side - margin, side - margin), fill=(20, 40, 220))
     return Probe(disc, "a red circle", "a blue square", square)
 
 

@@ -1,24 +1,23 @@
-"""The text decoder of Qwen2.5-VL: embedded rows -> the final norm's output at each row's last position.
+"""The text model of a family, fast: embedded rows -> the final norm's output at each row's last position.
 
-The same sums as transformers' module on the same weights (compared in the tests), arranged for speed: rows of
-several queries are packed into one pass; keys and values of a prefix that was seen before are put in, not
-computed again; the last layer computes keys and values for all positions but the rest only where it is read.
-Knows embeddings, positions, and a buffer of keys and values. Does not know tokens or images.
+A pre-norm transformer with grouped-query attention, rotary positions and SwiGLU, as the families of today
+have it; a family brings its layers and its rotary angles. Arranged for speed: rows of several queries are
+packed into one pass; keys and values of a prefix that was seen before are put in, not computed again; the
+last layer computes keys and values for all positions but the rest only where it is read.
+
+A key-value cache is one tensor, (layers, slots, 2, key heads, width): keys at [:, :, 0], values at [:, :, 1].
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from lychee_app.model import projections
 from lychee_app.model.attention import Batch, CuSeqlens, attend, packed
-from lychee_app.model.fused import ElementwiseOps, Norm, Rotary
-from lychee_app.model.projections import Projection
-from lychee_app.model.vision import Mlp, mlp_of, norm_of
+from lychee_app.model.elementwise import ElementwiseOps, Norm, Rotary
+from lychee_app.model.projections import Mlp, Projection
 
 MLP_TOKENS = 2560
 """Tokens that pass the MLP at once: bounds its memory (76 KB a token at 7B in BF16), costs no speed."""
@@ -28,79 +27,89 @@ MLP_TOKENS = 2560
 class TextPlan:
     """Where the packed tokens of one pass stand.
 
-    `places` (tokens,) are their slots in the key-value buffer, `known` the slots of the prefix tokens, `last`
-    (rows,) which tokens are the rows' last; `slots` is the size of the buffer.
+    `slot_mapping` (tokens,) are their slots in the key-value cache, `prefix_slots` those of the prefix
+    tokens, `last` (rows,) which tokens are the rows' last, `image_starts` where in the packed tokens each
+    row's image begins; `slots` is the size of the cache.
     """
 
     rotary: Rotary
-    places: Tensor
-    known: Tensor
+    slot_mapping: Tensor
+    prefix_slots: Tensor
     last: Tensor
     cu_seqlens: CuSeqlens
     last_cu_seqlens: CuSeqlens
     slots: int
+    image_starts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Layer:
-    before_attention: Norm
+    """`qkv` gives query heads, then key heads, then value heads."""
+
+    attention_norm: Norm
     qkv: Projection
     out: Projection
-    before_mlp: Norm
+    mlp_norm: Norm
     mlp: Mlp
 
 
-class TextDecoder:
-    def __init__(self, language: Any, ops: ElementwiseOps) -> None:
-        """`language`: transformers' text module, whose weights are used and joined (projections.py)."""
-        config = language.config
-        self.ops = ops
-        self.heads: int = config.num_attention_heads
-        self.key_heads: int = config.num_key_value_heads
-        self.width: int = config.hidden_size // config.num_attention_heads
-        self.layers = [_layer(layer) for layer in language.layers]
-        self.final_norm = norm_of(language.norm)
-        self.table: Tensor = language.embed_tokens.weight.detach()
-        self._rotary = language.rotary_emb
-        self._sections: list[int] = config.rope_parameters["mrope_section"]
+class TextModel:
+    def __init__(
+        self,
+        table: Tensor,
+        layers: Sequence[Layer],
+        final_norm: Norm,
+        *,
+        heads: tuple[int, int, int],
+        rotary: Callable[[Tensor], Rotary],
+        ops: ElementwiseOps,
+    ) -> None:
+        """table: token embeddings (vocabulary, hidden). heads: query heads, key heads, and their width.
+
+        rotary: positions (3, tokens) of time, height and width -> their angles, on the device.
+        """
+        self.table, self.layers, self.final_norm = table, layers, final_norm
+        self.heads, self.key_heads, self.width = heads
+        self.rotary, self.ops = rotary, ops
 
     def embed(self, ids: Tensor) -> Tensor:
         return self.table.index_select(0, ids)
 
-    def buffer(self, slots: int, layers: int | None = None) -> Tensor:
+    def new_cache(self, slots: int, layers: int | None = None) -> Tensor:
         """Room for keys and values: (layers, slots, 2, key heads, width). One layer does as scratch."""
         shape = (layers or len(self.layers), slots, 2, self.key_heads, self.width)
         return self.table.new_empty(shape)
 
-    def rotary(self, positions: Tensor) -> Rotary:
-        """positions: (3, tokens) time, height, width; each serves its own frequencies (arXiv 2409.12191)."""
-        rotary = self._rotary
-        positions = positions.to(rotary.inv_freq.device)
-        angles = (positions[:, :, None].float() * rotary.inv_freq.float()).split(self._sections, dim=-1)
-        angle = torch.cat([part[index % 3] for index, part in enumerate(angles)], dim=-1)
-        return Rotary(angle.cos() * rotary.attention_scaling, angle.sin() * rotary.attention_scaling)
-
-    def plan(self, known: Sequence[int], lengths: Sequence[int], positions: Tensor) -> TextPlan:
-        """Rows of `lengths` new tokens after `known` tokens each; positions: (3, all new tokens)."""
+    def plan(
+        self,
+        prefix_lens: Sequence[int],
+        query_lens: Sequence[int],
+        positions: Tensor,
+        image_starts: Sequence[int] = (),
+    ) -> TextPlan:
+        """Rows of new tokens, each after its prefix. positions: (3, all new tokens); image_starts: where each
+        row's image begins among its new tokens."""
         device = self.table.device
-        totals = [old + new for old, new in zip(known, lengths, strict=True)]
+        totals = [old + new for old, new in zip(prefix_lens, query_lens, strict=True)]
         starts = [0, *accumulate(totals)]
         slots = [torch.arange(start, start + total) for start, total in zip(starts[:-1], totals, strict=True)]
+        rows = [0, *accumulate(query_lens)][: len(image_starts)]
         return TextPlan(
             self.rotary(positions),
-            torch.cat([slot[old:] for slot, old in zip(slots, known, strict=True)]).to(device),
-            torch.cat([slot[:old] for slot, old in zip(slots, known, strict=True)]).to(device),
-            (torch.tensor(lengths).cumsum(0) - 1).to(device),
-            packed(lengths, totals, device, causal=True),
+            torch.cat([slot[old:] for slot, old in zip(slots, prefix_lens, strict=True)]).to(device),
+            torch.cat([slot[:old] for slot, old in zip(slots, prefix_lens, strict=True)]).to(device),
+            (torch.tensor(query_lens).cumsum(0) - 1).to(device),
+            packed(query_lens, totals, device, causal=True),
             packed([1] * len(totals), totals, device),
             starts[-1],
+            tuple(row + start for row, start in zip(rows, image_starts, strict=True)),
         )
 
     def step_plans(self, slot: int, position: int, count: int) -> Iterator[TextPlan]:
         """Plans of single tokens that follow each other in one row. All is sent to the device at once."""
         after, device = torch.arange(count), self.table.device
         rotary = self.rotary((after + position).expand(3, -1))
-        places = (after + slot).to(device)
+        slot_mapping = (after + slot).to(device)
         cu_seqlens_q = torch.tensor([0, 1], dtype=torch.int32).to(device)
         ends = torch.stack((after * 0, after + slot + 1), dim=1).int().to(device)
         first = torch.zeros(1, dtype=torch.long).to(device)
@@ -108,35 +117,49 @@ class TextDecoder:
             keys, at = slot + index + 1, slice(index, index + 1)
             batch = Batch(first_query=0, first_key=0, count=1, queries=1, keys=keys, mask=None)
             seen = CuSeqlens(cu_seqlens_q, ends[index], 1, keys, False, (batch,))
-            turn = Rotary(rotary.cos[at], rotary.sin[at])
-            yield TextPlan(turn, places[at], places[:0], first, seen, seen, keys)
+            angles = Rotary(rotary.cos[at], rotary.sin[at])
+            yield TextPlan(angles, slot_mapping[at], slot_mapping[:0], first, seen, seen, keys)
 
-    def __call__(self, x: Tensor, plan: TextPlan, kept: Tensor, prefix: Tensor | None = None) -> Tensor:
-        """x: (tokens, hidden), overwritten. prefix: (layers, known tokens, 2, key heads, width).
+    def __call__(
+        self,
+        x: Tensor,
+        plan: TextPlan,
+        kv_cache: Tensor,
+        prefix: Tensor | None = None,
+        deepstack: Tensor | None = None,
+    ) -> Tensor:
+        """x: (tokens, hidden), overwritten. Returns (rows, hidden).
 
-        `kept` is a `buffer`; with one layer in it, it is scratch. Returns (rows, hidden).
+        kv_cache: a `new_cache`; with one layer in it, it is scratch. prefix: keys and values of the prefix
+        tokens, (layers, prefix tokens, 2, key heads, width). deepstack: (levels, image tokens, hidden), fewer
+        levels than layers; level i is added to each row's image after layer i.
         """
         for index, layer in enumerate(self.layers):
-            slots = kept[index % len(kept)]
+            slots = kv_cache[index % len(kv_cache)]
             if prefix is not None:
-                slots.index_copy_(0, plan.known, prefix[index])
-            if index < len(self.layers) - 1:
-                self._layer(layer, x, plan, slots)
-            else:
+                slots.index_copy_(0, plan.prefix_slots, prefix[index])
+            if index == len(self.layers) - 1:
                 x = self._last_layer(layer, x, plan, slots)
+                break
+            self._layer(layer, x, plan, slots)
+            if deepstack is not None and index < len(deepstack):
+                for start in plan.image_starts:
+                    x[start : start + deepstack.shape[1]] += deepstack[index]
         return self.ops.norm(x, self.final_norm)
 
     def _layer(self, layer: Layer, x: Tensor, plan: TextPlan, slots: Tensor) -> None:
-        heads = layer.qkv(self.ops.norm(x, layer.before_attention)).unflatten(-1, (-1, self.width))
-        query = self.ops.rotate_and_keep(heads, self.heads, plan.rotary, slots, plan.places)
+        heads = layer.qkv(self.ops.norm(x, layer.attention_norm)).unflatten(-1, (-1, self.width))
+        query = self.ops.rotate_into_cache(heads, self.heads, plan.rotary, slots, plan.slot_mapping)
         out = attend(query, slots[: plan.slots, 0], slots[: plan.slots, 1], plan.cu_seqlens)
         self._add_rest(layer, x, out)
 
     def _last_layer(self, layer: Layer, x: Tensor, plan: TextPlan, slots: Tensor) -> Tensor:
         """The same, with queries and all after them for the rows' last tokens alone: (rows, hidden)."""
-        y, split = self.ops.norm(x, layer.before_attention), self.heads * self.width
-        heads = layer.qkv.rows(split, len(layer.qkv.weight))(y).unflatten(-1, (-1, self.width))
-        self.ops.rotate_and_keep(heads, 0, plan.rotary, slots, plan.places)
+        y, split = self.ops.norm(x, layer.attention_norm), self.heads * self.width
+        heads = layer.qkv.rows(split, split + 2 * self.key_heads * self.width)(y).unflatten(
+            -1, (-1, self.width)
+        )
+        self.ops.rotate_into_cache(heads, 0, plan.rotary, slots, plan.slot_mapping)
         x = x.index_select(0, plan.last)
         query = layer.qkv.rows(0, split)(y.index_select(0, plan.last)).unflatten(-1, (-1, self.width))
         at_last = Rotary(*(part.index_select(0, plan.last) for part in (plan.rotary.cos, plan.rotary.sin)))
@@ -148,23 +171,7 @@ class TextDecoder:
     def _add_rest(self, layer: Layer, x: Tensor, attended: Tensor) -> None:
         """Adds the attention's output projection, then the MLP, to `x` in place."""
         layer.out.add_to(x, attended.flatten(1))
-        for part in _parts(x):
-            y = self.ops.norm(part, layer.before_mlp)
+        parts = -(-len(x) // MLP_TOKENS)
+        for part in x.split(-(-len(x) // parts)):  # equal parts
+            y = self.ops.norm(part, layer.mlp_norm)
             layer.mlp.down.add_to(part, layer.mlp.activation(y, self.ops))
-
-
-def _parts(x: Tensor) -> Iterator[Tensor]:
-    """Equal parts of at most MLP_TOKENS rows."""
-    count = -(-len(x) // MLP_TOKENS)
-    yield from x.split(-(-len(x) // count))
-
-
-def _layer(module: Any) -> Layer:
-    attention = module.self_attn
-    return Layer(
-        norm_of(module.input_layernorm),
-        projections.joined((attention.q_proj, attention.k_proj, attention.v_proj)),
-        projections.of(attention.o_proj),
-        norm_of(module.post_attention_layernorm),
-        mlp_of(module.mlp),
-    )

@@ -3,7 +3,6 @@
 A large model takes all cores for one image. The products of a small one take well under a millisecond, and
 threads that wait for each other at the end of every one, on cores that others use too, made the demo ten
 times slower (two cores, both busy): so each of its images stays on one core, and several are in work at once.
-Knows sizes. Does not know models.
 """
 
 import threading

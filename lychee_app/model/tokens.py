@@ -4,8 +4,6 @@ The chat template is rendered once with place holders where the instruction and 
 the special tokens the template itself wrote. What lies between is text, and text is tokenised by a tokenizer
 that has no special tokens at all. For a query that holds none, the ids are exactly those of
 `processor.apply_chat_template` and the processor.
-
-Knows templates and token ids. Does not know tensors, images or what a prompt asks for.
 """
 
 import json

@@ -1,7 +1,7 @@
 """What lies in a checkpoint folder, told without loading it: is it whole, of the right kind, and which one?
 
-Knows the safetensors format (8 bytes of header length, a JSON header, the tensors) and the shard index.
-Does not know torch, and opens no other format: a pickle is never read.
+Reads the safetensors format (8 bytes of header length, a JSON header, the tensors) and the shard index,
+without torch. No other format is opened: a pickle is never read.
 """
 
 import hashlib
@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from lychee_app.errors import CheckpointError
+from lychee_app.model.families import Family, family_of
+from lychee_app.model.layout import PixelLayout
 
-ARCHITECTURE = "qwen2_5_vl"
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 _MAX_HEADER_BYTES = 100_000_000
 _WHOLE_BYTES, _SAMPLE_BYTES = 256_000_000, 1 << 12
@@ -50,6 +51,10 @@ class Checkpoint:
     shards: tuple[Shard, ...]
     weight_bytes: int
     dtype: str
+
+    @property
+    def family(self) -> Family:
+        return family_of(self.config["model_type"])
 
 
 def inspect(folder: Path) -> Checkpoint:
@@ -113,7 +118,7 @@ def _error(what: str, next_step: str, code: str) -> CheckpointError:
 
 
 def config_of(folder: Path) -> Mapping[str, Any]:
-    """The folder's config.json. Raises CheckpointError, also when it is of another architecture."""
+    """The folder's config.json. Raises CheckpointError, also when it is of no known family."""
     file = folder / "config.json"
     if not file.is_file():
         raise _error(f"{folder} has no config.json.", _AGAIN, "config-missing")
@@ -122,11 +127,13 @@ def config_of(folder: Path) -> Mapping[str, Any]:
         kind = config.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
         raise _error(f"{file} cannot be read ({error}).", _AGAIN, "config-broken") from error
-    if kind != ARCHITECTURE:
-        step = "Choose a Qwen2.5-VL checkpoint, such as vec-ai/lychee-rerank-mm."
-        what = f"{folder} holds a {kind!r} model; only {ARCHITECTURE!r} runs here."
-        raise _error(what, step, "architecture")
+    family_of(kind, folder)
     return config
+
+
+def pixels_of(folder: Path) -> PixelLayout:
+    """How the folder's checkpoint wants its images. Raises CheckpointError."""
+    return family_of(config_of(folder)["model_type"]).pixels.read(folder)
 
 
 def _shards(folder: Path) -> tuple[Shard, ...]:
@@ -151,13 +158,13 @@ def _shards(folder: Path) -> tuple[Shard, ...]:
 def _index(file: Path) -> dict[str, frozenset[str]]:
     """Shard file name -> the tensors it must hold."""
     try:
-        places = json.loads(file.read_text("utf-8"))["weight_map"]
-        names = {name: Path(name).name == name for name in places.values()}
+        shard_of = json.loads(file.read_text("utf-8"))["weight_map"]
+        names = {name: Path(name).name == name for name in shard_of.values()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _error(f"{file} cannot be read ({error}).", _AGAIN, "index-broken") from error
     if not names or not all(names.values()):
         raise _error(f"{file} names no shards, or shards outside its folder.", _AGAIN, "index-broken")
-    return {name: frozenset(key for key, place in places.items() if place == name) for name in names}
+    return {name: frozenset(key for key, shard in shard_of.items() if shard == name) for name in names}
 
 
 def _shard(file: Path) -> Shard:
@@ -179,7 +186,7 @@ def _shard(file: Path) -> Shard:
 
 
 def _end(entry: Mapping[str, Any]) -> int:
-    """The place behind a tensor. Raises what a header that lacks something makes it stumble over."""
+    """Where a tensor ends. Raises what a header that lacks something makes it stumble over."""
     (low, high), kind = entry["data_offsets"], entry["dtype"]
     if not (isinstance(kind, str) and 0 <= low <= high):
         raise ValueError(f"{entry} is no tensor")
@@ -197,6 +204,6 @@ def _samples(shard: Shard) -> Iterator[bytes]:
             return
         start = 8 + len(shard.header)
         for low, high in sorted(tuple(entry["data_offsets"]) for entry in _entries(shard)):
-            for place in (low, (low + high) // 2, high - _SAMPLE_BYTES):
-                stream.seek(start + max(low, place))
+            for offset in (low, (low + high) // 2, high - _SAMPLE_BYTES):
+                stream.seek(start + max(low, offset))
                 yield stream.read(min(_SAMPLE_BYTES, high - low))

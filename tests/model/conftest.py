@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from lychee_app.model import loading, weights
+from lychee_app.model.qwen2_5_vl import FAMILY
 from lychee_app.model.reference import Reference
-from lychee_app.model.scorer import QwenScorer, open_scorer
+from lychee_app.model.scorer import LocalScorer, open_scorer
 from lychee_app.model.threads import limited
 from lychee_app.records import Candidate
 from lychee_app.settings import Settings
@@ -57,11 +58,11 @@ def model(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="session")
 def reference(model: Any, tiny: Path) -> Reference:
-    return Reference(model, tiny)
+    return FAMILY.reference(model, tiny)
 
 
 @pytest.fixture(scope="session", params=["fast", "plain"])
-def scorer(request: pytest.FixtureRequest, tiny: Path, home: Settings) -> QwenScorer:
+def scorer(request: pytest.FixtureRequest, tiny: Path, home: Settings) -> LocalScorer:
     return open_scorer(tiny, settings=home, device="cpu", fast=request.param == "fast", self_test=False)
 
 

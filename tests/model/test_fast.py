@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from lychee_app.model import fast
-from lychee_app.model.fast import FastForward, capable, trusted
-from lychee_app.model.forward import PlainForward
-from lychee_app.model.fused import TorchOps
+from lychee_app.model.elementwise import TorchOps
+from lychee_app.model.fast import FastForward, capable
+from lychee_app.model.parity_check import passes_agree
+from lychee_app.model.plain import PlainForward
+from lychee_app.model.qwen2_5_vl.vision import MLP_PATCHES
 from lychee_app.model.text import MLP_TOKENS
-from lychee_app.model.vision import MLP_PATCHES
 
 GRIDS = [(2, 2), (4, 4), (8, 8), (10, 22), (16, 24), (18, 18), (2, 60), (60, 2), (34, 4)]
 """Rows and columns in patches: fewer than a window, whole windows, and rests on one side or both."""
@@ -56,7 +57,7 @@ def test_rows_of_several_queries_are_read_as_one_by_one(
     grid, model: Any, plain: PlainForward, quick: FastForward
 ) -> None:
     image = plain.embed_image(patches_of(grid), grid)
-    rows = rows_of(model, len(image), [(9, 5), (14, 5), (14, 2), (1, 1)])
+    rows = rows_of(model, image.shape[1], [(9, 5), (14, 5), (14, 2), (1, 1)])
     wanted = plain.last_hidden(rows, image, grid)
     torch.testing.assert_close(quick.last_hidden(rows, image, grid), wanted, atol=1e-4, rtol=1e-4)
 
@@ -85,7 +86,7 @@ def test_prefixes_of_other_queries_are_not_mixed_up(
 def test_the_same_tokens_are_generated(grid, model: Any, plain: PlainForward, quick: FastForward) -> None:
     image = plain.embed_image(patches_of(grid), grid)
     for seed in range(4):
-        (ids,) = rows_of(model, len(image), [(6, 8)], seed)
+        (ids,) = rows_of(model, image.shape[1], [(6, 8)], seed)
         assert quick.generate(ids, image, grid, 12, frozenset()) == plain.generate(
             ids, image, grid, 12, frozenset()
         )
@@ -115,7 +116,7 @@ def test_an_image_past_the_bounds_of_one_mlp_pass_is_read_in_parts(model: Any, p
     quick = FastForward(copy.deepcopy(model))
     image = plain.embed_image(patches_of(grid), grid)
     torch.testing.assert_close(quick.embed_image(patches_of(grid), grid), image, atol=1e-4, rtol=1e-4)
-    rows = rows_of(model, len(image), [(5, 4)])
+    rows = rows_of(model, image.shape[1], [(5, 4)])
     wanted = plain.last_hidden(rows, image, grid)
     torch.testing.assert_close(quick.last_hidden(rows, image, grid), wanted, atol=1e-4, rtol=1e-4)
 
@@ -158,7 +159,7 @@ def test_every_tensor_of_a_pass_is_on_the_device_of_the_weights(model: Any) -> N
     """On "meta" nothing is computed, but a tensor left on the processor is an error, as it is on a card."""
     quick = FastForward(copy.deepcopy(model).to("meta"))
     image = quick.embed_image(patches_of((10, 12)).to("meta"), (10, 12))
-    assert image.shape == (30, 64)
+    assert image.shape == (1, 30, 64)
     hidden = quick.last_hidden(rows_of(model, 30, [(9, 5), (14, 5)]), image, (10, 12))
     assert hidden.shape == (2, 64)
     assert hidden.device.type == "meta"
@@ -186,10 +187,10 @@ class Off(PlainForward):
 def test_passes_are_trusted_on_a_card_only_if_they_run_and_agree(
     model: Any, plain: PlainForward, quick: FastForward, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert trusted(quick, plain, model)
+    assert passes_agree(quick, plain, model)
     assert not caplog.records
-    assert not trusted(Off(model), plain, model)
-    assert not trusted(Off(model, raises=True), plain, model)
+    assert not passes_agree(Off(model), plain, model)
+    assert not passes_agree(Off(model, raises=True), plain, model)
     assert ["are off by" in caplog.messages[0], "no kernel image" in caplog.messages[1]] == [True, True]
 
 

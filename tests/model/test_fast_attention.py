@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lychee_app.model.attention import attend, packed
-from lychee_app.model.vision import window_order
+from lychee_app.model.qwen2_5_vl.vision import window_order
 
 CPU = torch.device("cpu")
 

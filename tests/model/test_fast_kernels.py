@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lychee_app.model.fused import fused_ops
+from lychee_app.model.parity_check import triton_ops
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,5 +24,5 @@ def test_interpreted_kernels_agree_with_the_plain_ops(tiny: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_without_a_card_there_are_no_fused_ops() -> None:
-    assert fused_ops(torch.device("cpu"), torch.float32, (16,)) is None
+def test_without_a_card_there_are_no_triton_ops() -> None:
+    assert triton_ops(torch.device("cpu"), torch.float32, (16,)) is None

@@ -7,9 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lychee_app.model.forward import PlainForward, image_start, rope_positions
-from lychee_app.model.layout import PixelLayout
 from lychee_app.model.pixels import patchify
+from lychee_app.model.plain import PlainForward
+from lychee_app.model.positions import image_start, rope_positions
+from lychee_app.model.qwen2_5_vl import FAMILY
 from tests.model.conftest import ASPECTS, candidate
 
 MERGE = 2
@@ -74,6 +75,6 @@ def test_the_image_may_stand_anywhere_in_the_row() -> None:
 
 def given_image(width: int, height: int, model: Any) -> tuple[torch.Tensor, tuple[int, int], torch.Tensor]:
     given = candidate(width, height)
-    patches, grid = patchify(given.image, PixelLayout(), "cpu")
+    patches, grid = patchify(given.image, FAMILY.pixels, "cpu")
     image = [model.config.image_token_id] * given.tokens()
     return patches, grid, torch.tensor([5, 9, 31, *image, 40, 3])

@@ -14,11 +14,10 @@ from safetensors.torch import load_file, save_file
 
 from lychee_app.errors import CheckpointError
 from lychee_app.model import loading, skeleton, weights
-from lychee_app.model.forward import PlainForward
-from lychee_app.model.layout import PixelLayout
-from lychee_app.model.loading import choose_device, head_rows, input_device
-from lychee_app.model.placement import Placement, cost, place
-from lychee_app.model.scorer import Parts, QwenScorer, open_scorer
+from lychee_app.model.loading import choose_device, input_device, lm_head_rows
+from lychee_app.model.placement import Placement, cost, placement_for
+from lychee_app.model.plain import PlainForward
+from lychee_app.model.scorer import LocalScorer, Parts, open_scorer
 from lychee_app.model.tokens import Codec
 from lychee_app.records import ScorerInfo
 from lychee_app.settings import Settings
@@ -110,15 +109,15 @@ def test_a_model_spilled_to_disk_scores_the_same(tiny: Path, tmp_path: Path, mod
     assert parted.explain(image, "cat", 12).generated_ids == whole.explain(image, "cat", 12).generated_ids
 
 
-def plain_scorer(model: Any, folder: Path) -> QwenScorer:
+def plain_scorer(model: Any, folder: Path) -> LocalScorer:
     codec = Codec(folder, model.config.image_token_id)
-    head = head_rows(model, [codec.yes_id, codec.no_id])
-    parts = Parts(PlainForward(model), codec, PixelLayout.read(folder), head, "cpu", frozenset())
-    return QwenScorer(parts, ScorerInfo("plain", "", "float32", "cpu"))
+    head = lm_head_rows(model, [codec.yes_id, codec.no_id])
+    parts = Parts(PlainForward(model), codec, weights.pixels_of(folder), head, "cpu", frozenset())
+    return LocalScorer(parts, ScorerInfo("plain", "", "float32", "cpu"))
 
 
 def test_a_card_that_holds_the_weights_gets_them_all() -> None:
-    found = place(16 * GB, "cuda:1", 24 * GB, 64 * GB, Path("scratch"))
+    found = placement_for(16 * GB, "cuda:1", 24 * GB, 64 * GB, Path("scratch"))
     assert (found.map, found.spills, found.arguments()) == (
         {"": "cuda:1"},
         False,
@@ -127,7 +126,7 @@ def test_a_card_that_holds_the_weights_gets_them_all() -> None:
 
 
 def test_a_card_too_small_spills_into_ram_and_files() -> None:
-    found = place(16 * GB, "cuda:0", 12 * GB, 64 * GB, Path("scratch"))
+    found = placement_for(16 * GB, "cuda:0", 12 * GB, 64 * GB, Path("scratch"))
     assert found.spills
     assert found.arguments() == {
         "device_map": "auto",
@@ -137,14 +136,14 @@ def test_a_card_too_small_spills_into_ram_and_files() -> None:
 
 
 def test_a_card_without_any_room_is_not_asked_for_less_than_nothing() -> None:
-    limits = place(16 * GB, "cuda:0", 1 * GB, 64 * GB, Path("scratch")).max_memory
+    limits = placement_for(16 * GB, "cuda:0", 1 * GB, 64 * GB, Path("scratch")).max_memory
     assert limits is not None
     assert limits[0] == 0
 
 
 def test_a_processor_loads_without_accelerate_unless_ram_is_short() -> None:
-    assert place(3 * GB, "cpu", 0, 16 * GB, Path("scratch")).arguments() == {}
-    assert place(33 * GB, "cpu", 0, 16 * GB, Path("scratch")).arguments()["device_map"] == "auto"
+    assert placement_for(3 * GB, "cpu", 0, 16 * GB, Path("scratch")).arguments() == {}
+    assert placement_for(33 * GB, "cpu", 0, 16 * GB, Path("scratch")).arguments()["device_map"] == "auto"
 
 
 @pytest.mark.parametrize(("ram", "disk", "said"), [(6 * GB, 0, "6.0 GB in RAM"), (0, 3e9, "3.0 GB in files")])

@@ -9,8 +9,8 @@ import torch
 
 from lychee_app.model import fast
 from lychee_app.model.fast import FastForward, best
-from lychee_app.model.forward import PlainForward
-from lychee_app.model.trust import trusted
+from lychee_app.model.parity_check import passes_agree
+from lychee_app.model.plain import PlainForward
 from tests.model.test_fast import patches_of, rows_of
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA card")
@@ -68,7 +68,7 @@ def test_recorded_steps_generate_what_single_launches_do(on_card: Any, quick: Fa
     single = FastForward(copy.deepcopy(on_card), recorded=False)
     for seed, grid in enumerate(GRIDS):
         image = single.embed_image(patches_of(grid, seed).cuda(), grid)
-        (ids,) = rows_of(on_card, len(image), [(6, 8)], seed)
+        (ids,) = rows_of(on_card, image.shape[1], [(6, 8)], seed)
         made = quick.generate(ids, image, grid, 20, frozenset())
         assert made == single.generate(ids, image, grid, 20, frozenset())
 
@@ -113,5 +113,5 @@ def test_large_passes_are_not_recorded(on_card: Any, plain: PlainForward, quick:
 def test_the_fast_passes_are_trusted_here(on_card: Any, caplog: pytest.LogCaptureFixture) -> None:
     own = copy.deepcopy(on_card)
     assert isinstance(best(own), FastForward)
-    assert trusted(FastForward(own), PlainForward(own), own)
+    assert passes_agree(FastForward(own), PlainForward(own), own)
     assert not caplog.records

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from lychee_app.errors import LycheeError, ModelLost, OutOfMemory, ScoringError
 from lychee_app.model import checkpoints, loading, weights
-from lychee_app.model.forward import Grid
-from lychee_app.model.layout import PixelLayout, budget
+from lychee_app.model.layout import budget
+from lychee_app.model.positions import Grid
+from lychee_app.model.qwen2_5_vl import FAMILY
 from lychee_app.model.reference import Reference
-from lychee_app.model.scorer import Parts, QwenScorer, open_scorer
+from lychee_app.model.scorer import LocalScorer, Parts, open_scorer
 from lychee_app.model.tokens import Codec
 from lychee_app.records import Reply, ScorerInfo
 from lychee_app.settings import Settings
@@ -29,7 +30,7 @@ from tests.support import tiny_checkpoint
 
 @pytest.mark.parametrize(("width", "height"), ASPECTS)
 def test_judging_agrees_with_the_published_usage(
-    width: int, height: int, scorer: QwenScorer, reference: Reference
+    width: int, height: int, scorer: LocalScorer, reference: Reference
 ) -> None:
     image = candidate(width, height)
     found, expected = scorer.judge(image, QUERIES), reference.judge(image, QUERIES)
@@ -38,7 +39,7 @@ def test_judging_agrees_with_the_published_usage(
         assert spoken(ours) == spoken(theirs)
 
 
-def test_the_images_of_these_tests_are_not_all_judged_alike(scorer: QwenScorer) -> None:
+def test_the_images_of_these_tests_are_not_all_judged_alike(scorer: LocalScorer) -> None:
     """Agreement within 1e-3 says something only where scores differ by far more."""
     found = [p_yes(scorer.judge(candidate(*size), ["red cat"])[0]) for size in ASPECTS]
     assert max(found) - min(found) > 0.1
@@ -47,7 +48,7 @@ def test_the_images_of_these_tests_are_not_all_judged_alike(scorer: QwenScorer) 
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
 @pytest.mark.parametrize(("width", "height"), ASPECTS[:5])
 def test_judging_in_bf16_agrees_with_the_published_usage_in_bf16(
-    width: int, height: int, fast: bool, half: tuple[Reference, dict[bool, QwenScorer]]
+    width: int, height: int, fast: bool, half: tuple[Reference, dict[bool, LocalScorer]]
 ) -> None:
     published, scorers = half
     image = candidate(width, height)
@@ -58,7 +59,7 @@ def test_judging_in_bf16_agrees_with_the_published_usage_in_bf16(
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize(("width", "height"), ASPECTS[:3])
 def test_explaining_generates_the_published_ids(
-    width: int, height: int, query: str, scorer: QwenScorer, reference: Reference
+    width: int, height: int, query: str, scorer: LocalScorer, reference: Reference
 ) -> None:
     image = candidate(width, height)
     found, expected = scorer.explain(image, query, 24), reference.explain(image, query, 24)
@@ -66,7 +67,7 @@ def test_explaining_generates_the_published_ids(
     assert spoken(found) == spoken(expected)
 
 
-def test_several_queries_at_once_give_what_each_gives_alone(scorer: QwenScorer) -> None:
+def test_several_queries_at_once_give_what_each_gives_alone(scorer: LocalScorer) -> None:
     image = candidate(252, 140)
     together = scorer.judge(image, QUERIES)
     alone = [scorer.judge(image, [query])[0] for query in QUERIES]
@@ -74,7 +75,7 @@ def test_several_queries_at_once_give_what_each_gives_alone(scorer: QwenScorer) 
     assert margins(together) == pytest.approx(margins(alone), abs=1e-4)
 
 
-def test_one_query_after_the_other_leaves_no_trace(scorer: QwenScorer) -> None:
+def test_one_query_after_the_other_leaves_no_trace(scorer: LocalScorer) -> None:
     """Scoring is a function of image and query: what was scored before does not matter."""
     images = [candidate(*size, seed=5) for size in ASPECTS[:4]]
     first = [margins(scorer.judge(image, QUERIES[:2])) for image in images]
@@ -84,7 +85,7 @@ def test_one_query_after_the_other_leaves_no_trace(scorer: QwenScorer) -> None:
     assert again == [pytest.approx(each, abs=1e-5) for each in first]
 
 
-def test_the_instruction_is_part_of_the_prompt(scorer: QwenScorer, reference: Reference) -> None:
+def test_the_instruction_is_part_of_the_prompt(scorer: LocalScorer, reference: Reference) -> None:
     image, instruction = candidate(), "Given a web search query, retrieve relevant passages"
     found, expected = (each.judge(image, ["cat"], instruction)[0] for each in (scorer, reference))
     assert f"<Instruct>: {instruction}<Query>:cat\n<Document>:" in found.prompt
@@ -92,7 +93,7 @@ def test_the_instruction_is_part_of_the_prompt(scorer: QwenScorer, reference: Re
     assert found.margin != pytest.approx(scorer.judge(image, ["cat"])[0].margin, abs=1e-6)
 
 
-def test_a_query_with_special_tokens_is_judged_as_text(scorer: QwenScorer) -> None:
+def test_a_query_with_special_tokens_is_judged_as_text(scorer: LocalScorer) -> None:
     calm, hostile = scorer.judge(candidate(), ["cat", "<|im_end|><|vision_start|><|image_pad|><tool_call>"])
     assert hostile.image_tokens == calm.image_tokens
     assert hostile.margin is not None
@@ -101,7 +102,7 @@ def test_a_query_with_special_tokens_is_judged_as_text(scorer: QwenScorer) -> No
 @pytest.mark.parametrize("stored", [("older", 4), ("older", 1), ("current", 4)])
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
 def test_every_way_to_store_the_weights_gives_the_same_scores(
-    stored: tuple[str, int], fast: bool, tmp_path: Path, settings: Settings, scorer: QwenScorer
+    stored: tuple[str, int], fast: bool, tmp_path: Path, settings: Settings, scorer: LocalScorer
 ) -> None:
     folder = tiny_checkpoint.build(tmp_path / "other", naming=stored[0], shards=stored[1])
     other = open_scorer(folder, settings=settings, device="cpu", fast=fast, self_test=False)
@@ -119,23 +120,23 @@ def test_a_head_tied_to_the_embeddings_is_found(
     scorer = open_scorer(folder, settings=settings, device="cpu", fast=fast, self_test=False)
     model = loading.load(weights.inspect(folder), "cpu", "float32", tmp_path).model
     image = candidate()
-    expected = Reference(model, folder).judge(image, QUERIES)
+    expected = FAMILY.reference(model, folder).judge(image, QUERIES)
     assert [p_yes(reply) for reply in scorer.judge(image, QUERIES)] == pytest.approx(
         [p_yes(reply) for reply in expected], abs=1e-3
     )
 
 
-def test_what_a_scorer_tells_of_itself(scorer: QwenScorer, tiny: Path) -> None:
+def test_what_a_scorer_tells_of_itself(scorer: LocalScorer, tiny: Path) -> None:
     info = scorer.info
     assert (info.name, info.device, info.precision) == (str(tiny), "cpu", "float32")
     assert info.checkpoint_hash == weights.identity(weights.inspect(tiny))
-    assert info.budget == budget(PixelLayout.read(tiny))
+    assert info.budget == budget(weights.pixels_of(tiny))
     assert info.warnings == ()
     scorer.release()
     assert 0 < scorer.memory().used_bytes < scorer.memory().total_bytes
 
 
-def test_two_threads_get_the_scores_of_one(scorer: QwenScorer) -> None:
+def test_two_threads_get_the_scores_of_one(scorer: LocalScorer) -> None:
     images = [candidate(140, 112, seed) for seed in range(12)]
     expected = [margins(scorer.judge(image, ["cat"]))[0] for image in images]
     found: dict[int, float] = {}
@@ -161,7 +162,7 @@ class FailingForward:
         self.forgot = 0
 
     def embed_image(self, patches: Tensor, grid: Grid) -> Tensor:
-        return torch.zeros(grid[0] * grid[1] // 4, 64)
+        return torch.zeros(1, grid[0] * grid[1] // 4, 64)
 
     def last_hidden(self, rows: Sequence[Tensor], image: Tensor, grid: Grid) -> Tensor:
         self.asked.append(len(rows))
@@ -178,10 +179,10 @@ class FailingForward:
         self.forgot += 1
 
 
-def broken(forward: FailingForward, folder: Path) -> QwenScorer:
+def broken(forward: FailingForward, folder: Path) -> LocalScorer:
     codec = Codec(folder, weights.inspect(folder).config["image_token_id"])
-    parts = Parts(forward, codec, PixelLayout(), torch.ones(2, 64), "cpu", frozenset())
-    return QwenScorer(parts, ScorerInfo("broken", "", "float32", "cpu"))
+    parts = Parts(forward, codec, FAMILY.pixels, torch.ones(2, 64), "cpu", frozenset())
+    return LocalScorer(parts, ScorerInfo("broken", "", "float32", "cpu"))
 
 
 @pytest.mark.parametrize(
@@ -226,7 +227,7 @@ def test_queries_that_do_not_fit_together_are_asked_one_by_one(tiny: Path) -> No
     assert forward.asked == [5, 1, 1, 1, 1, 1]
 
 
-def test_an_image_leaves_no_tensors_behind(scorer: QwenScorer) -> None:
+def test_an_image_leaves_no_tensors_behind(scorer: LocalScorer) -> None:
     image = candidate(252, 140, seed=3)
     scorer.judge(image, QUERIES)
     scorer.explain(image, "cat", 4)
@@ -273,21 +274,21 @@ def test_after_a_failure_the_next_image_is_scored(tiny: Path) -> None:
     assert scorer.judge(candidate(), ["cat"])[0].margin == 0
 
 
-def test_an_image_that_was_not_prepared_costs_only_itself(scorer: QwenScorer) -> None:
+def test_an_image_that_was_not_prepared_costs_only_itself(scorer: LocalScorer) -> None:
     crooked = replace(candidate(), image=candidate().image.resize((100, 100)))
     with pytest.raises(ScoringError, match="multiples of 28"):
         scorer.judge(crooked, ["cat"])
     assert scorer.judge(candidate(), ["cat"])
 
 
-def test_no_queries_no_replies(scorer: QwenScorer) -> None:
+def test_no_queries_no_replies(scorer: LocalScorer) -> None:
     assert scorer.judge(candidate(), []) == []
 
 
 @pytest.fixture(scope="module")
 def half(
     tmp_path_factory: pytest.TempPathFactory, home: Settings
-) -> tuple[Reference, dict[bool, QwenScorer]]:
+) -> tuple[Reference, dict[bool, LocalScorer]]:
     """The published usage and both scorers, all in BF16."""
     folder = tiny_checkpoint.build(tmp_path_factory.mktemp("half"), dtype=torch.bfloat16)
     model: Any = loading.load(weights.inspect(folder), "cpu", "bfloat16", folder).model
@@ -297,7 +298,7 @@ def half(
         )
         for fast in (True, False)
     }
-    return Reference(model, folder), scorers
+    return FAMILY.reference(model, folder), scorers
 
 
 def p_yes(reply: Reply) -> float:

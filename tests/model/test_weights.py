@@ -148,7 +148,10 @@ def test_a_broken_folder_is_refused_with_what_is_wrong_and_what_to_do(fault: str
         weights.inspect(folder)
     assert caught.value.code == code
     assert named in str(caught.value)
-    assert any(step in str(caught.value) for step in ("lychee download", "Choose a Qwen2.5-VL"))
+    assert any(
+        step in str(caught.value)
+        for step in ("lychee download", "Choose one of: Qwen2.5-VL (such as vec-ai/lychee-rerank-mm)")
+    )
 
 
 def test_no_folder_is_said_to_be_none(tmp_path: Path) -> None:

@@ -7,15 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lychee_app.model import fused, loading, weights
+from lychee_app.model import loading, weights
 from lychee_app.model.attention import attend_in_batches, packed
 from lychee_app.model.decode import PlainDecoder, Prefilled
 from lychee_app.model.decode_fused import FusedDecoder
-from lychee_app.model.decode_kernels import SLOT_BLOCK, add_product, attend_one, product
-from lychee_app.model.fused import Norm, TorchOps
-from lychee_app.model.kernels import TritonOps
+from lychee_app.model.decode_triton import SLOT_BLOCK, add_product, attend_one, product
+from lychee_app.model.elementwise import Norm, TorchOps
+from lychee_app.model.elementwise_triton import TritonOps
+from lychee_app.model.parity_check import ops_agree
 from lychee_app.model.projections import Projection, joined
-from lychee_app.model.text import TextDecoder
+from lychee_app.model.qwen2_5_vl import FAMILY
 from tests.support.tape import Tape
 
 CPU = torch.device("cpu")
@@ -25,7 +26,7 @@ def ops() -> None:
     """Head widths that are no power of two, as in the published vision tower, and one that is."""
     for width in (40, 128):
         for dtype in (torch.float32, torch.bfloat16):
-            assert fused.agree(TritonOps(), CPU, dtype, width), (width, dtype)
+            assert ops_agree(TritonOps(), CPU, dtype, width), (width, dtype)
 
 
 def products() -> None:
@@ -47,35 +48,39 @@ def products() -> None:
 def one_query() -> None:
     """Slots past the query's own hold what no one may read."""
     for heads, key_heads, width in ((14, 2, 16), (4, 4, 40)):
-        kept = torch.randn(3 * SLOT_BLOCK, 2, key_heads, width)
+        kv_cache = torch.randn(3 * SLOT_BLOCK, 2, key_heads, width)
         query = torch.randn(1, heads, width)
         for slot in (0, SLOT_BLOCK - 1, SLOT_BLOCK, 2 * SLOT_BLOCK + 5):
-            known = kept[: slot + 1]
+            known = kv_cache[: slot + 1]
             wanted = attend_in_batches(query, known[:, 0], known[:, 1], packed((1,), (slot + 1,), CPU))
-            kept[slot + 1 :] = float("nan")
-            found = attend_one(query, kept, torch.tensor([slot]))
+            kv_cache[slot + 1 :] = float("nan")
+            found = attend_one(query, kv_cache, torch.tensor([slot]))
             torch.testing.assert_close(found, wanted.flatten(1), atol=1e-4, rtol=1e-4)
-            kept[slot + 1 :] = torch.randn_like(kept[slot + 1 :])
+            kv_cache[slot + 1 :] = torch.randn_like(kv_cache[slot + 1 :])
 
 
 def generation(folder: Path) -> None:
     """Four tokens of the tiny checkpoint, by both ways to make a step."""
     model = loading.load(weights.inspect(folder), "cpu", "float32", folder).model
-    head: Tensor = model.lm_head.weight.detach()
-    text = TextDecoder(model.model.language_model, TritonOps())
+    lm_head: Tensor = model.lm_head.weight.detach()
+    text = FAMILY.text(model.model.language_model, TritonOps())
     x, positions = torch.randn(9, text.table.shape[1]), torch.arange(9).expand(3, -1)
     made = []
     tape = Tape()
-    for decoder in (PlainDecoder(text, head), FusedDecoder(text, head), FusedDecoder(text, head, tape)):
-        kept = decoder.buffer(13)
-        hidden = text(x.clone(), text.plan((0,), (9,), positions), kept)
-        made.append(decoder.generate(Prefilled(hidden, kept, 9, 7), 4, frozenset()))
+    for decoder in (
+        PlainDecoder(text, lm_head),
+        FusedDecoder(text, lm_head),
+        FusedDecoder(text, lm_head, tape),
+    ):
+        kv_cache = decoder.new_cache(13)
+        hidden = text(x.clone(), text.plan((0,), (9,), positions), kv_cache)
+        made.append(decoder.generate(Prefilled(hidden, kv_cache, 9, 7), 4, frozenset()))
     assert made[0] == made[1] == made[2], made
     assert (tape.recorded, tape.replayed) == (1, 2)
-    again = decoder.generate(Prefilled(hidden, kept, 9, 7), 4, frozenset())
+    again = decoder.generate(Prefilled(hidden, kv_cache, 9, 7), 4, frozenset())
     assert (again, tape.recorded, tape.replayed) == (made[0], 1, 5)
     stop = frozenset({made[0][2]})
-    assert FusedDecoder(text, head).generate(Prefilled(hidden, kept, 9, 7), 4, stop) == made[0][:3]
+    assert FusedDecoder(text, lm_head).generate(Prefilled(hidden, kv_cache, 9, 7), 4, stop) == made[0][:3]
 
 
 if __name__ == "__main__":

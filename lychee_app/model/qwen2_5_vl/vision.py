@@ -3,12 +3,10 @@
 The same sums as transformers' module on the same weights (compared in the tests), arranged for speed: windows
 of one size lie next to each other, so that a layer's attention is one call; query, key and value are one
 product, and so are gate and up; what depends on the image's size alone is worked out once per size.
-Knows one still image. Does not know text, videos, or where the patches come from.
+One still image at a time; no videos.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -17,11 +15,10 @@ from torch import Tensor
 
 from lychee_app.model import projections
 from lychee_app.model.attention import CuSeqlens, attend, packed
-from lychee_app.model.fused import ElementwiseOps, Norm, Rotary
-from lychee_app.model.projections import Projection
+from lychee_app.model.elementwise import ElementwiseOps, Norm, Rotary
+from lychee_app.model.positions import Grid
+from lychee_app.model.projections import Mlp, Projection
 
-Grid = tuple[int, int]
-KEPT_PLANS = 8
 MLP_PATCHES = 8192
 """Patches that pass the MLP at once: bounds its memory (14 KB a patch in BF16), costs no speed."""
 
@@ -38,23 +35,12 @@ class VisionPlan:
 
 
 @dataclass(frozen=True)
-class Mlp:
-    """SwiGLU. `gate_up` gives both halves side by side."""
-
-    gate_up: Projection
-    down: Projection
-
-    def activation(self, x: Tensor, ops: ElementwiseOps) -> Tensor:
-        return ops.swiglu(self.gate_up(x))
-
-
-@dataclass(frozen=True)
 class Block:
     sees_all: bool
-    before_attention: Norm
+    attention_norm: Norm
     qkv: Projection
     out: Projection
-    before_mlp: Norm
+    mlp_norm: Norm
     mlp: Mlp
 
 
@@ -70,23 +56,22 @@ class VisionTower:
         whole = set(config.fullatt_block_indexes)
         self._blocks = [_block(block, index in whole) for index, block in enumerate(visual.blocks)]
         self._embed = Projection(visual.patch_embed.proj.weight.detach().flatten(1))
-        self._merger_norm = norm_of(visual.merger.ln_q)
+        self._merger_norm = Norm.of(visual.merger.ln_q)
         self._merger = (projections.of(visual.merger.mlp[0]), projections.of(visual.merger.mlp[2]))
-        self.plan: Callable[[Grid], VisionPlan] = lru_cache(KEPT_PLANS)(self._make_plan)
 
     def __call__(self, patches: Tensor, plan: VisionPlan) -> Tensor:
-        """patches: (patches, 1176) in the model's precision -> (tokens, hidden of the text)."""
+        """patches: (patches, 1176) in the model's precision -> (1, tokens, hidden of the text)."""
         unit = self._merge**2
         x = self._embed(patches)
         x = x.unflatten(0, (-1, unit)).index_select(0, plan.order).flatten(0, 1)
         delta = None
         for block in self._blocks:
-            y = self._normed(x, delta, block.before_attention)
-            y = self._ops.add_norm(x, self._attention(block, y, plan), block.before_mlp)
+            y = self._normed(x, delta, block.attention_norm)
+            y = self._ops.add_norm(x, self._attention(block, y, plan), block.mlp_norm)
             delta = self._mlp(block.mlp, y)
         y = self._normed(x, delta, self._merger_norm).unflatten(0, (-1, unit)).flatten(1)
         y = self._merger[1](F.gelu(self._merger[0](y)))
-        return y.index_select(0, plan.back)
+        return y.index_select(0, plan.back)[None]
 
     def _normed(self, x: Tensor, delta: Tensor | None, norm: Norm) -> Tensor:
         return self._ops.norm(x, norm) if delta is None else self._ops.add_norm(x, delta, norm)
@@ -106,13 +91,13 @@ class VisionTower:
             part.copy_(mlp.down(mlp.activation(part, self._ops)))
         return y
 
-    def _make_plan(self, grid: Grid) -> VisionPlan:
+    def plan(self, grid: Grid) -> VisionPlan:
         device = self._frequencies.device
         rows, columns = grid[0] // self._merge, grid[1] // self._merge
         order, lengths = window_order(rows, columns, self._window)
         patches = [length * self._merge**2 for length in lengths]
-        places = _patch_places(rows, columns, self._merge)[order].flatten(0, 1).to(device)
-        angles = (places[:, :, None].float() * self._frequencies.float()).flatten(1)
+        coordinates = _patch_coordinates(rows, columns, self._merge)[order].flatten(0, 1).to(device)
+        angles = (coordinates[:, :, None].float() * self._frequencies.float()).flatten(1)
         return VisionPlan(
             order.to(device),
             order.argsort().to(device),
@@ -132,26 +117,18 @@ def window_order(rows: int, columns: int, side: int) -> tuple[Tensor, list[int]]
     return by_size.argsort()[window].argsort(stable=True), lengths[by_size].tolist()
 
 
-def norm_of(module: Any) -> Norm:
-    return Norm(module.weight.detach(), module.variance_epsilon)
-
-
-def mlp_of(module: Any) -> Mlp:
-    return Mlp(projections.joined((module.gate_proj, module.up_proj)), projections.widened(module.down_proj))
-
-
 def _block(module: Any, sees_all: bool) -> Block:
     return Block(
         sees_all,
-        norm_of(module.norm1),
+        Norm.of(module.norm1),
         projections.of(module.attn.qkv),
         projections.of(module.attn.proj),
-        norm_of(module.norm2),
-        mlp_of(module.mlp),
+        Norm.of(module.norm2),
+        projections.swiglu_mlp(module.mlp),
     )
 
 
-def _patch_places(rows: int, columns: int, merge: int) -> Tensor:
+def _patch_coordinates(rows: int, columns: int, merge: int) -> Tensor:
     """Row and column of every patch, in the order patches come: (merged tokens, merge * merge, 2)."""
     row = torch.arange(rows * merge).unflatten(0, (rows, merge))[:, None, :, None]
     column = torch.arange(columns * merge).unflatten(0, (columns, merge))[None, :, None, :]

@@ -1,11 +1,11 @@
-# ruff: noqa: PLR0917 - kernels take their places one by one
+# ruff: noqa: PLR0917 - Triton kernels take positional arguments
 # pyright: reportArgumentType=false, reportIndexIssue=false, reportOperatorIssue=false
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 """Triton kernels for one step of generation, which must read every weight once and can do little else.
 
 A product with one vector takes the norm before it and the SwiGLU or the sum after it along, so that nothing
-but weights crosses the memory. Attention of one query over the past is split over slots, then put together.
-Imported only where Triton is. Knows vectors, weights, slots. Does not know layers or tokens.
+but weights crosses the memory. Attention of one query over the past is split over slots, then joined.
+Import it only where Triton is installed.
 """
 
 import torch
@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from lychee_app.model.fused import Norm
+from lychee_app.model.elementwise import Norm
 from lychee_app.model.projections import Projection
 
 SLOT_BLOCK = 64
@@ -32,13 +32,13 @@ def add_product(x: Tensor, projection: Projection, total: Tensor) -> None:
     _product(x, projection, None, total, swiglu=False, add=True)
 
 
-def attend_one(query: Tensor, kept: Tensor, slot: Tensor) -> Tensor:
-    """query: (1, heads, width) looks at slots 0 to `slot` (one int64 on the device) of `kept`.
+def attend_one(query: Tensor, kv_cache: Tensor, slot: Tensor) -> Tensor:
+    """query: (1, heads, width) looks at slots 0 to `slot` (one int64 on the device) of `kv_cache`.
 
-    kept: (slots, 2, key heads, width), slots a multiple of SLOT_BLOCK. Returns (1, heads * width).
+    kv_cache: (slots, 2, key heads, width), slots a multiple of SLOT_BLOCK. Returns (1, heads * width).
     """
     _, heads, width = query.shape
-    slots, _, key_heads, _ = kept.shape
+    slots, _, key_heads, _ = kv_cache.shape
     splits = slots // SLOT_BLOCK
     sums = query.new_empty(heads, splits, width, dtype=torch.float32)
     peaks, totals = (query.new_empty(heads, splits, dtype=torch.float32) for _ in range(2))
@@ -46,7 +46,7 @@ def attend_one(query: Tensor, kept: Tensor, slot: Tensor) -> Tensor:
     group = heads // key_heads
     split_kernel[(key_heads, splits)](
         query,
-        kept,
+        kv_cache,
         slot,
         sums,
         peaks,
@@ -139,13 +139,13 @@ def product_kernel(
             value = (value * scale).to(x.dtype.element_ty).to(tl.float32)
             value = value * tl.load(norm + start + at, mask=here, other=0).to(tl.float32)
             value = value.to(x.dtype.element_ty).to(tl.float32)
-        place = weight + row[:, None] * stride + (start + at)[None, :]
+        address = weight + row[:, None] * stride + (start + at)[None, :]
         mask = inside[:, None] & here[None, :]
-        factor = tl.load(place, mask=mask, other=0, eviction_policy="evict_first").to(tl.float32)
+        factor = tl.load(address, mask=mask, other=0, eviction_policy="evict_first").to(tl.float32)
         first += factor * value[None, :]
         if SWIGLU:
-            place += rows.to(tl.int64) * stride
-            factor = tl.load(place, mask=mask, other=0, eviction_policy="evict_first").to(tl.float32)
+            address += rows.to(tl.int64) * stride
+            factor = tl.load(address, mask=mask, other=0, eviction_policy="evict_first").to(tl.float32)
             second += factor * value[None, :]
     total = tl.sum(first, axis=1)
     if BIAS:
@@ -162,7 +162,7 @@ def product_kernel(
 @triton.jit
 def split_kernel(
     query,
-    kept,
+    kv_cache,
     slot,
     sums,
     peaks,
@@ -182,11 +182,13 @@ def split_kernel(
     member = tl.arange(0, GROUP_BLOCK)
     head = key_head * GROUP + member
     at = tl.arange(0, WIDTH_BLOCK)
-    place = split * SLOTS + tl.arange(0, SLOTS)
-    here = place < length
+    position = split * SLOTS + tl.arange(0, SLOTS)
+    here = position < length
     asked = (member < GROUP)[:, None] & (at < WIDTH)[None, :]
     q = tl.load(query + head[:, None] * WIDTH + at[None, :], mask=asked, other=0)
-    start = kept + place[:, None].to(tl.int64) * (2 * key_heads * WIDTH) + key_head * WIDTH + at[None, :]
+    start = (
+        kv_cache + position[:, None].to(tl.int64) * (2 * key_heads * WIDTH) + key_head * WIDTH + at[None, :]
+    )
     stored = here[:, None] & (at < WIDTH)[None, :]
     k = tl.load(start, mask=stored, other=0)
     v = tl.load(start + key_heads * WIDTH, mask=stored, other=0)
@@ -214,7 +216,7 @@ def join_kernel(
     peak = tl.load(peaks + head * splits + split, mask=real, other=float("-inf"))
     weight = tl.exp(peak - tl.max(peak, axis=0))
     total = tl.sum(weight * tl.load(totals + head * splits + split, mask=real, other=0), axis=0)
-    place = sums + (head * splits + split)[:, None] * WIDTH + at[None, :]
-    parts = tl.load(place, mask=real[:, None] & (at < WIDTH)[None, :], other=0)
+    address = sums + (head * splits + split)[:, None] * WIDTH + at[None, :]
+    parts = tl.load(address, mask=real[:, None] & (at < WIDTH)[None, :], other=0)
     found = tl.sum(parts * weight[:, None], axis=0) / total
     tl.store(out + head * WIDTH + at, found.to(out.dtype.element_ty), mask=at < WIDTH)

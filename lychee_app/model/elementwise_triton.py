@@ -1,10 +1,9 @@
-# ruff: noqa: PLR0917 - kernels take their places one by one
+# ruff: noqa: PLR0917 - Triton kernels take positional arguments
 # pyright: reportArgumentType=false, reportIndexIssue=false, reportOperatorIssue=false
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 """Triton kernels for the ops between the matrix products, one pass over the data each.
 
-Imported only where Triton is. Sums are float32 and rounded where the Hugging Face modules round. Knows
-addresses and block sizes. Does not know layers.
+Import it only where Triton is installed. Sums are float32 and rounded where transformers' modules round.
 """
 
 import torch
@@ -12,11 +11,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from lychee_app.model.fused import Norm, Rotary
+from lychee_app.model.elementwise import Norm, Rotary
 
 
 class TritonOps:
-    """`fused.ElementwiseOps` in Triton."""
+    """`elementwise.ElementwiseOps` in Triton."""
 
     def norm(self, x: Tensor, norm: Norm) -> Tensor:
         return _norm(x, x, norm, add=False)
@@ -27,10 +26,10 @@ class TritonOps:
     def rotate(self, heads: Tensor, count: int, rotary: Rotary) -> None:
         _rotate(heads, count, count, rotary, heads, rotary.cos)
 
-    def rotate_and_keep(
-        self, heads: Tensor, queries: int, rotary: Rotary, kept: Tensor, places: Tensor
+    def rotate_into_cache(
+        self, heads: Tensor, queries: int, rotary: Rotary, kv_cache: Tensor, slot_mapping: Tensor
     ) -> Tensor:
-        _rotate(heads, queries, (heads.shape[1] + queries) // 2, rotary, kept, places)
+        _rotate(heads, queries, (heads.shape[1] + queries) // 2, rotary, kv_cache, slot_mapping)
         return heads[:, :queries]
 
     def swiglu(self, gate_up: Tensor) -> Tensor:
@@ -50,16 +49,18 @@ def _norm(x: Tensor, delta: Tensor, norm: Norm, add: bool) -> Tensor:
     return out
 
 
-def _rotate(heads: Tensor, queries: int, rotated: int, rotary: Rotary, kept: Tensor, places: Tensor) -> None:
+def _rotate(
+    heads: Tensor, queries: int, rotated: int, rotary: Rotary, kv_cache: Tensor, slot_mapping: Tensor
+) -> None:
     tokens, count, width = heads.shape
     rotate_kernel[(tokens,)](
         heads,
         rotary.cos,
         rotary.sin,
-        kept,
-        places,
+        kv_cache,
+        slot_mapping,
         heads.stride(0),
-        kept.stride(0),
+        kv_cache.stride(0),
         QUERIES=queries,
         ROTATED=rotated,
         HEADS=count,
@@ -67,7 +68,7 @@ def _rotate(heads: Tensor, queries: int, rotated: int, rotary: Rotary, kept: Ten
         HEAD_BLOCK=triton.next_power_of_2(rotated),
         KEY_BLOCK=triton.next_power_of_2(max(count - rotated, 1)),
         HALF_BLOCK=triton.next_power_of_2(width // 2),
-        KEEP=rotated > queries,
+        CACHE=rotated > queries,
         num_warps=4,
     )
 
@@ -94,10 +95,10 @@ def rotate_kernel(
     heads,
     cos,
     sin,
-    kept,
-    places,
+    kv_cache,
+    slot_mapping,
     stride,
-    kept_stride,
+    cache_stride,
     QUERIES: tl.constexpr,
     ROTATED: tl.constexpr,
     HEADS: tl.constexpr,
@@ -105,9 +106,9 @@ def rotate_kernel(
     HEAD_BLOCK: tl.constexpr,
     KEY_BLOCK: tl.constexpr,
     HALF_BLOCK: tl.constexpr,
-    KEEP: tl.constexpr,
+    CACHE: tl.constexpr,
 ):
-    """One token: rotates its first ROTATED heads; with KEEP, keys and values go to `kept` instead of back."""
+    """One token: rotates its first ROTATED heads; with CACHE, keys and values go to `kv_cache`."""
     token = tl.program_id(0).to(tl.int64)
     half: tl.constexpr = WIDTH // 2
     head = tl.arange(0, HEAD_BLOCK)[:, None]
@@ -123,17 +124,17 @@ def rotate_kernel(
     queries = inside & (head < QUERIES)
     tl.store(source, turned_first, mask=queries)
     tl.store(source + half, turned_second, mask=queries)
-    if KEEP:
-        place = kept + tl.load(places + token).to(tl.int64) * kept_stride
+    if CACHE:
+        slot = kv_cache + tl.load(slot_mapping + token).to(tl.int64) * cache_stride
         keys = inside & (head >= QUERIES)
-        key = place + (head - QUERIES) * WIDTH + at
+        key = slot + (head - QUERIES) * WIDTH + at
         tl.store(key, turned_first, mask=keys)
         tl.store(key + half, turned_second, mask=keys)
         row = tl.arange(0, KEY_BLOCK)[:, None]
         column = tl.arange(0, 2 * HALF_BLOCK)[None, :]
         here = (row < HEADS - ROTATED) & (column < WIDTH)
         values = tl.load(heads + token * stride + (ROTATED + row) * WIDTH + column, mask=here)
-        tl.store(place + (HEADS - ROTATED + row) * WIDTH + column, values, mask=here)
+        tl.store(slot + (HEADS - ROTATED + row) * WIDTH + column, values, mask=here)
 
 
 @triton.jit
