@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lychee_app.errors import QueryError
+from lychee_app.splitting import MAX_ELEMENTS, elements, unquoted
 
 MAX_CHARACTERS = 2000
-MAX_ELEMENTS = 12
 
 # Asking words around the noun phrase. Longer alternatives first: the first that fits is taken. A word that
 # also begins a thing ("see saw", 来宾) asks only where what is around it says so.
@@ -60,15 +60,31 @@ _FILLER_EN_TAIL = re.compile(r"[,\s]+please[.!]?$", re.IGNORECASE)
 
 _SIGNS = "+＋=<>|~^`"
 """Symbols to Unicode, but nothing that an image could show."""
-_QUOTES = {'"': '"', "“": "”", "「": "」", "『": "』", "«": "»"}
-_SEPARATORS = re.compile(
-    r"\s*(?:[+＋，、;；\n]|,(?!(?<=\d,)\d{3}(?!\d)))\s*|\s+(?:and|with|plus)\s+|\s*(?:以及|还有|并且|加上)\s*|(?<=\S)\s*[和与]\s*(?=\S)",
-    re.IGNORECASE,
+
+_SAME = re.compile(
+    "["
+    "\uff02-\uff07\uff0a-\uff0b\uff0d-\uff19\uff1c-\uff1e\uff20-\uff3a\uff3c\uff3e-\uff5a\uff5c"  # full width
+    "\uff61-\uff9f\uffa1-\uffdc"  # half-width katakana and hangul
+    "\ufb00-\ufb06\U0001d400-\U0001d7ff\u2f00-\u2fd5"  # ﬁ, 𝐛𝐨𝐥𝐝 letters, radicals for characters
+    "]+"
 )
-# Words in which 和 or 与 is part of the word, not a conjunction.
-_WHOLE_WORDS = re.compile(
-    "和(?:服|平|尚|风|室|谐|面|田|牛|果子|纸|睦|声|弦)|[柔温暖饱祥平随总共缓调中]和|参与|与会|给与|与众不同"
+"""Where NFKC keeps the meaning. Elsewhere it does not: ² ™ ½ ① ㎡ become 2 TM 1⁄2 1 m2, and ，！？：（）
+are how Chinese is written."""
+_BLANK = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\U000f0000-\U0010ffff"
+    "\u115f\u1160\u3164\uffa0\u2800\ufffc]"
 )
+"""Controls, private use, half pairs, and letters and symbols that show nothing: as good as a space."""
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+    "|(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0000-\U000e007f]+"
+)
+"""Soft hyphens, marks of direction, zero-width spaces and tags (save those of a flag): wherever they are."""
+_JOINER = re.compile("(?<![\u0600-\u1fff\u2070-\u2e7f\ufe0f\U0001f000-\U0001fffd])[\u200c\u200d]+")
+"""Joiners where there is nothing to join: not after an emoji or an Arabic or Indian letter."""
+_APOSTROPHE = re.compile("(?<=[A-Za-z])[’ʼ]|[‘’ʼ](?=[A-Za-z])")
+_UNKNOWN = re.compile("[\U0001f000-\U0001fffd\U00020000-\U0003fffd]")
+"""Where later versions of Unicode put new emoji and Han characters."""
 
 
 @dataclass(frozen=True)
@@ -81,25 +97,34 @@ class Steps:
 
 
 def clean(typed: str, steps: Steps | None = None) -> str:
-    """The query as it is sent.
+    """The query as it is sent: `plain`, without quotes around the whole, then the steps that are on.
 
-    Unicode is composed (NFC); control and direction characters become spaces whatever the steps. A step
-    that would leave nothing is skipped. Raises QueryError: empty, over MAX_CHARACTERS, or nothing in it but
-    punctuation, + and the like.
+    A step that would leave nothing is skipped. Raises QueryError: empty, over MAX_CHARACTERS, or nothing in
+    it but punctuation, + and the like.
     """
     steps = steps or Steps()
     if len(typed) > MAX_CHARACTERS:
         message = f"The query has {len(typed):,} characters; at most {MAX_CHARACTERS:,} are sent. Shorten it."
         raise QueryError(message, code="query-long")
-    text = "".join(" " if _invisible(char) else char for char in unicodedata.normalize("NFC", typed))
-    text = re.sub(r"\s+", " ", text).strip() if steps.fold_space else text.strip()
+    text = unquoted(plain(typed, fold_space=steps.fold_space))
     text = text.lower() if steps.lower_case else text
     if steps.drop_filler:
         text = drop_filler(text) or text
-    if not any(unicodedata.category(char)[0] in "LNS" and char not in _SIGNS for char in text):
+    if not any(_shows(char) for char in text):
         message = "The query is empty. Say in a few words what the images should show."
         raise QueryError(message, code="query-empty")
     return text
+
+
+def plain(typed: str, *, fold_space: bool = True) -> str:
+    """The text with one code point for each thing that reads alike, and none for what nobody sees.
+
+    NFC, and NFKC for _SAME alone. Characters newer than Python's tables, as an emoji may be, stay.
+    """
+    text = _JOINER.sub("", _UNSEEN.sub("", _BLANK.sub(" ", typed)))
+    text = _SAME.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
+    text = unicodedata.normalize("NFC", _APOSTROPHE.sub("'", text))
+    return re.sub(r"\s+", " ", text).strip() if fold_space else text.strip()
 
 
 def drop_filler(text: str) -> str:
@@ -111,20 +136,6 @@ def drop_filler(text: str) -> str:
     text = _FILLER_EN_TAIL.sub("", text)
     text = _FILLER_EN_HEAD.sub("", text)
     return _FILLER_EN_NOUN.sub("", text).strip()
-
-
-def elements(text: str) -> tuple[str, ...]:
-    """The parts of a query, in order, each once: "green sofa + lamp" -> ("green sofa", "lamp").
-
-    Splits on + , ， 、 ; ； and, with, 和, 与, 以及 ... but never inside quotes.
-    A query of one part is one element. Parts past MAX_ELEMENTS stay in the last one.
-    """
-    masked, kept = _mask(text)
-    parts = [_unmask(part, kept).strip() for part in _SEPARATORS.split(masked)]
-    parts = list(dict.fromkeys(_unquote(part) for part in parts if part.strip(" \"'.。!！?？")))
-    if len(parts) > MAX_ELEMENTS:
-        parts = [*parts[: MAX_ELEMENTS - 1], " ".join(parts[MAX_ELEMENTS - 1 :])]
-    return tuple(parts)
 
 
 def language(text: str) -> Literal["zh", "en"]:
@@ -160,7 +171,9 @@ def ask(
     A single element that is the whole query again is none: it would be judged twice.
     """
     sent = clean(typed, steps)
-    found = elements(sent) if parts is None else tuple(clean(part, steps) for part in parts)
+    whole = plain(typed)
+    found = (sent,) if unquoted(whole) != whole else elements(sent)
+    found = found if parts is None else tuple(clean(part, steps) for part in parts)
     found = tuple(dict.fromkeys(found))[:MAX_ELEMENTS]
     sent_not = clean(typed_not, steps) if typed_not.strip() else ""
     if len(found) == 1 and (parts is None or found[0] == sent):
@@ -168,34 +181,6 @@ def ask(
     return Question(typed, sent, found, typed_not if sent_not else "", sent_not)
 
 
-def _invisible(char: str) -> bool:
-    """Control, format, private and unassigned characters; not the joiner that emoji need, nor line breaks."""
-    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn"} and char not in "\u200d\n\t"
-
-
-def _mask(text: str) -> tuple[str, list[str]]:
-    """Replaces quoted parts and whole words by private-use characters that no separator matches."""
-    kept: list[str] = []
-
-    def keep(piece: str) -> str:
-        kept.append(piece)
-        return chr(0xE000 + len(kept) - 1)
-
-    for opening, closing in _QUOTES.items():
-        pattern = re.escape(opening) + f"[^{re.escape(closing)}]*" + re.escape(closing)
-        text = re.sub(pattern, lambda match: keep(match.group()), text)
-    return _WHOLE_WORDS.sub(lambda match: keep(match.group()), text), kept
-
-
-def _unmask(text: str, kept: list[str]) -> str:
-    for index in reversed(range(len(kept))):
-        text = text.replace(chr(0xE000 + index), kept[index])
-    return text
-
-
-def _unquote(part: str) -> str:
-    """Drops the quotes when they hold the whole part."""
-    part = part.strip()
-    if len(part) > 2 and _QUOTES.get(part[0]) == part[-1]:
-        return part[1:-1].strip()
-    return part
+def _shows(char: str) -> bool:
+    """Whether a character is one that an image could show something of."""
+    return bool(_UNKNOWN.match(char)) or (unicodedata.category(char)[0] in "LNS" and char not in _SIGNS)
