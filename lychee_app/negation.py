@@ -12,9 +12,10 @@ _MARKS_EN = """
 without, w/o, with no, no, not, excluding, exclude, except, except for, other than, instead of, free of,
 that is not, that are not, that isn't, that aren't, which is not, which are not, who is not, who isn't,
 is not, isn't, are not, aren't, has no, have no, there is no, there are no, doesn't have, does not have,
-don't have, do not have, that's not, who's not, it's not, there's no,
-i don't want, i do not want, don't want, do not want, i don't want to see,
-don't show, don't show me, do not show, do not show me, don't include, do not include
+don't have, do not have, that doesn't have, that does not have, that has no, that's not, who's not,
+it's not, there's no, i don't want, i do not want, don't want, do not want, i don't want to see,
+i don't like, i do not like, i hate, don't show, don't show me, do not show, do not show me,
+don't include, do not include
 """
 # Held together before anything is looked for: signs, names and sayings with such a word in them.
 _NAMES = re.compile(
@@ -46,8 +47,11 @@ _MARK_EN = (
     + r")(?!\w)"
 )
 _AFTER_EN = rf"(?=\s*(?:[,，;；+.!]|$)|\s+but\s+|\s+(?:and|or)\s+{_MARK_EN})"
-_MARK_ZH = r"我?(?:没有|没|不想要|不要|不带有?|不含有?|不包含|不包括|不能有|不出现|排除|去掉|不(?=[戴穿]))"
-_THING_ZH = r"(?>(?:\w{1,4}色的)?)[^的，,;；+。\s]+?"
+_MARK_ZH = (
+    "也?我?(?:没有?拍到|没有?出现|没有|没(?!有)|不想看[到见]|不想要|不要有?|不带有?|不含有?|不包含|不包括|不能有|不出现|排除|去掉"
+    "|不(?=[戴穿]))"
+)
+_THING_ZH = r"(?>(?:\w{1,4}色的)?)(?:(?!也?(?:没有|不要))[^的，,;；+。\s])+?"
 _OFFERS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -73,8 +77,8 @@ def negation(typed: str) -> tuple[str, str] | None:
 
     What is kept is "" where the query says nothing else. None: nothing is negated, or that is uncertain.
     """
-    text = drop_filler(plain(typed))
-    if _SIGNS.search(text):
+    said = text = drop_filler(plain(typed))
+    if _SIGNS.search(said):
         return None
     held: list[str] = []
 
@@ -95,5 +99,7 @@ def negation(typed: str) -> tuple[str, str] | None:
         return None
     kept = re.sub(r"^[\s,，、;；+.!。]*(?:(?:but|and)\s+)?|[\s,，、;；+.!。]+$", "", whole(text))
     kept = re.sub(r"\s+(?=[,，])|(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])", "", re.sub(r"\s+", " ", kept))
+    unwanted.sort(key=said.find)
     joined = ("或" if language("".join(unwanted)) == "zh" else " or ").join(dict.fromkeys(unwanted))
+    kept = drop_filler(kept)
     return ("" if kept.lower() in _NO_SUBJECT else kept), joined

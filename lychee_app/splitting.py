@@ -89,14 +89,15 @@ _ADJECTIVES = _table("""
 red green blue yellow purple violet pink brown black white grey gray beige turquoise teal maroon navy
 crimson golden silvery colorful colourful bright pale vivid dim light dark transparent multicolored
 multicoloured big small little large tiny huge giant tall short long wide narrow thick thin fat slim
-heavy high low deep shallow old new young ancient modern vintage retro antique classic traditional rustic
-rusty dusty dirty clean shiny dull worn broken cracked abandoned empty full open closed wet dry hot cold
-warm cool icy frozen snowy rainy sunny cloudy foggy misty stormy windy fluffy furry hairy smooth rough
-soft hard spicy sour sweet salty bitter fresh rotten ripe cute lovely pretty beautiful ugly elegant fancy
-simple plain minimal minimalist cozy cosy quiet calm peaceful busy crowded loud happy sad angry smiling
-funny scary creepy spooky dangerous wild tame friendly lonely sleepy tired round square curved straight
-flat crooked wooden metallic woolen woollen striped spotted checkered floral rich poor fast slow strong
-weak male female tasty delicious juicy crispy crunchy creamy
+heavy high low deep shallow old new young ancient modern vintage retro antique classic traditional
+rustic rusty dusty dirty clean shiny dull worn broken cracked abandoned empty full open closed wet dry
+hot cold warm cool icy frozen snowy rainy sunny cloudy foggy misty stormy windy fluffy furry hairy
+smooth rough soft hard spicy sour sweet salty bitter fresh rotten ripe cute lovely pretty beautiful ugly
+elegant fancy simple plain minimal minimalist cozy cosy quiet calm peaceful busy crowded loud happy sad
+angry smiling funny scary creepy spooky dangerous wild tame friendly lonely sleepy tired round square
+curved straight flat crooked wooden metallic woolen woollen striped spotted checkered floral rich poor
+fast slow strong weak male female left right good bad upper lower inner outer front rear tasty delicious
+juicy crispy crunchy creamy
 """)
 # ... and those that name a thing as well: they count as such only where another such word comes next.
 _ADJECTIVES_OR_THINGS = _table("""
@@ -110,7 +111,7 @@ _TIES = {
         "in on at under near by behind beside inside above over below beneath outside against around"
     ),
     "having": _table("""
-with without in wearing holding carrying having showing containing featuring eating drinking riding
+with in wearing holding carrying having showing containing featuring eating drinking riding
 reading playing using driving watching pulling pushing selling throwing catching chasing hugging
 kissing feeding cutting making
 """),
@@ -121,6 +122,7 @@ kissing feeding cutting making
     ),
     "between": _table("between among"),
     "joint": _table("together"),
+    "not": _table("no not but except excluding without"),
 }
 _PORTIONS = _table("cup glass mug bottle slice piece can jar jug loaf")
 _MEASURES = _PORTIONS | _table("plate bowl pair bunch box bag basket pile stack vase pot bouquet")
@@ -155,12 +157,14 @@ _HAVING_ZH = re.compile(
 )
 """Verbs whose objects run up to a 的: 戴帽子和眼镜的男人 is one man."""
 _SHARED_ZH = re.compile(
-    r"(?:(?<![所现存])[在着]|一起|互相|之间|相间|对视|牵手|握手|拥抱|接吻|亲吻|玩耍|打架|打闹|散步|跳舞|聊天|合影|合照|同框|嬉戏)"
+    r"(?:(?<![所现存])[在着]|一起|互相|之间|相间|对视|牵手|握手|拥抱|接吻|亲吻|玩耍|打架|打闹|散步|跳舞|聊天|开会|吵架|吃饭|下棋|唱歌|合影|合照|同框|嬉戏)"
     r"(?!.*的)"
 )
 """What both may do, or where both may be: 猫和狗在沙发上. Before a 的 it says so of the next thing only."""
-_CLAUSE_ZH = re.compile(r"(?!现在|存在|实在|自在|内在|外在|潜在|所在)(?:正在|在|\S{1,2}[在着])")
-"""How a part begins that goes on about the thing before the comma: 猫，趴在窗台上."""
+_CLAUSE_ZH = re.compile(
+    r"(?!现在|存在|实在|自在|内在|外在|潜在|所在|无人机)(?:但|而)?(?:正在|在|没|不[要想带含是戴穿]|无[人文字水]|\S{1,2}[在着])"
+)
+"""How a part begins that goes on about the thing before the comma: 猫，趴在窗台上; 街道，没有人."""
 _OWNED_ZH = re.compile(r"(?P<owner>.+?)\s*的.+")
 
 _BREAKS = re.compile(
@@ -258,7 +262,11 @@ def _describes(before: list[str], after: list[str], comma: bool) -> bool:
     """Whether a side is adjectives only: "red | and white car", "car in red and | white"."""
     every = _ADJECTIVES | _ADJECTIVES_OR_THINGS
     said = [word for word in before if word not in _DETERMINERS | {"and", "or"}]
-    if not (said and after and after[0].isascii()) or said[-1] not in every:
+    if not (said and after and after[0].isascii()):
+        return False
+    if said[-1].endswith("'s") or (after[0].endswith("'s") and len(said) == 1):  # "men's | and women's shoes"
+        return True
+    if said[-1] not in every:
         return False
     if all(word in _ADJECTIVES for word in after):
         return True
