@@ -100,6 +100,12 @@ def negation(typed: str) -> tuple[str, str] | None:
     kept = re.sub(r"^[\s,，、;；+.!。]*(?:(?:but|and)\s+)?|[\s,，、;；+.!。]+$", "", whole(text))
     kept = re.sub(r"\s+(?=[,，])|(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])", "", re.sub(r"\s+", " ", kept))
     unwanted.sort(key=said.find)
-    joined = ("或" if language("".join(unwanted)) == "zh" else " or ").join(dict.fromkeys(unwanted))
     kept = drop_filler(kept)
-    return ("" if kept.lower() in _NO_SUBJECT else kept), joined
+    return ("" if kept.lower() in _NO_SUBJECT else kept), either(*unwanted)
+
+
+def either(*unwanted: str) -> str:
+    """One "but not" text of several."""
+    return ("或" if language("".join(unwanted)) == "zh" else " or ").join(
+        dict.fromkeys(filter(None, unwanted))
+    )

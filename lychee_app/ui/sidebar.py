@@ -6,6 +6,7 @@ import streamlit as st
 
 from lychee_app import query
 from lychee_app.errors import LycheeError, QueryError
+from lychee_app.negation import either, negation
 from lychee_app.query import Question, Steps
 from lychee_app.records import Mode, Run
 from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, Settings
@@ -105,6 +106,7 @@ def _tokens_asked(context: PageContext, run: Run) -> int:
 def _query(context: PageContext, steps: Steps) -> Question | None:
     t = context.t
     typed = st.text_area(t("query"), key="query", placeholder=t("query.placeholder"), height=92)
+    _offer_but_not(context, typed)
     st.pills(
         t("examples"),
         list(EXAMPLES[t.language]),
@@ -126,6 +128,21 @@ def _query(context: PageContext, steps: Steps) -> Question | None:
         return None
     _sent(context, question)
     return question
+
+
+def _offer_but_not(context: PageContext, typed: str) -> None:
+    """One click moves what the query does not want to where it counts."""
+    if not (found := negation(typed)):
+        return
+    kept, unwanted = found
+    said = context.t("unwanted" if kept else "unwanted.only")
+    st.html(f'<div class="ly-sent">{escaped(said)} <code>{escaped(unwanted)}</code></div>')
+    st.button(context.t("unwanted.move"), key="unwanted", on_click=_move, args=(kept, unwanted))
+
+
+def _move(kept: str, unwanted: str) -> None:
+    st.session_state["query"] = kept
+    st.session_state["but_not"] = either(st.session_state["but_not"].strip(), unwanted)
 
 
 def _use_example(language: str) -> None:

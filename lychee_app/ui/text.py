@@ -19,6 +19,12 @@ TEXT: dict[str, tuple[str, str]] = {
     "example.desk": ("暖光书桌", "Warm desk"),
     "but_not": ("但不要", "But not"),
     "but_not.placeholder": ("不想看到的内容（可不填）", "What they should not show (optional)"),
+    "unwanted": ("模型很难读懂“不要”。不想看到的是：", "Models hardly read a “no”. What is not wanted:"),
+    "unwanted.only": (
+        "模型很难读懂“不要”。请写想看到什么；不想看到的是：",
+        "Models hardly read a “no”. Say what the images should show; what is not wanted:",
+    ),
+    "unwanted.move": ("移到“但不要”", "Move it to But not"),
     "elements": ("要素", "Elements"),
     "elements.placeholder": ("输入并回车可添加", "Type and press Enter to add"),
     "elements.help": (

@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from lychee_app.records import Run
 from lychee_app.store import Store
-from tests.support.page import COLOURS, files, finished, visit
+from tests.support.page import COLOURS, files, finished, html, visit
 
 
 def ranked(at: AppTest, store: Store) -> tuple[AppTest, Run]:
@@ -73,3 +73,22 @@ def test_another_budget_is_what_the_new_run_has(page: AppTest, store: Store) -> 
     _, second = finished(at, store)
     assert (first.max_image_tokens, second.max_image_tokens) == (49, 20)
     assert second.total == 6
+
+
+def test_what_a_query_does_not_want_moves_to_but_not_on_a_click(page: AppTest) -> None:
+    page.text_area(key="query").set_value("a red room without green or blue").run()
+    assert page.text_input(key="but_not").value == ""
+    page.button(key="unwanted").click().run()
+    assert page.text_area(key="query").value == "a red room"
+    assert page.text_input(key="but_not").value == "green or blue"
+    assert "unwanted" not in [button.key for button in page.button]
+
+
+def test_a_query_that_wants_nothing_leaves_the_query_to_be_said(page: AppTest) -> None:
+    page.text_input(key="but_not").set_value("蓝色").run()
+    page.text_area(key="query").set_value("没有绿色沙发").run()
+    assert "Say what the images should show" in html(page)
+    page.button(key="unwanted").click().run()
+    assert page.text_area(key="query").value == ""
+    assert page.text_input(key="but_not").value == "蓝色或绿色沙发"
+    assert page.button(key="rank").disabled
