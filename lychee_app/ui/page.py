@@ -194,7 +194,3 @@ def _charts(context: PageContext) -> None:
         charts.distribution(context)
     with right.container(border=True, key="overview"):
         charts.overview(context)
-
-
-if __name__ == "__main__":  # the server runs this file for every visitor
-    main()

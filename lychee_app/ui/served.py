@@ -4,4 +4,4 @@ from streamlit import App
 
 from lychee_app.ui.server import in_browser, own_names_only
 
-app = App("page.py", middleware=own_names_only(), lifespan=in_browser)
+app = App("start.py", middleware=own_names_only(), lifespan=in_browser)

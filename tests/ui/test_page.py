@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lychee_app import decide
+from lychee_app import decide, ui
 from lychee_app.errors import StoreError
 from lychee_app.records import Cutoff, Run
 from lychee_app.services import opened
@@ -23,6 +23,15 @@ def test_a_first_visit_says_what_to_do_and_starts_nothing(page: AppTest) -> None
     assert page.button(key="rank").disabled
     assert "drop in your images" in html(page)
     assert "drawn objects and colours, not photographs" in html(page)
+
+
+def test_the_script_that_the_server_runs_shows_the_page_and_nothing_else(settings: Settings) -> None:
+    at = AppTest.from_file(Path(ui.__file__).with_name("start.py"), default_timeout=60)
+    at.query_params["lang"] = "en"
+    at.run()
+    assert "drop in your images" in html(at)
+    assert [one.value for one in (*at.markdown, *at.text)] == []
+    assert not at.exception
 
 
 def test_the_language_follows_the_address_and_the_switch(page: AppTest) -> None:
