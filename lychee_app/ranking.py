@@ -1,10 +1,7 @@
-"""The order of a run's images.
-
-Knows margins, scores and upload positions. Does not know queries, storage or pages.
-"""
+"""The order of a run's images, and a score as people see it."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from lychee_app.records import Axis, Scored
@@ -32,6 +29,12 @@ def ranked(images: Iterable[Scored]) -> list[Ranked]:
     return places + [Ranked(None, row) for row in images if not is_scored(row)]
 
 
+def chosen(images: Iterable[Scored], upload_indexes: Collection[int]) -> list[Ranked]:
+    """Some of a run's images, best first, with the places they have among all."""
+    wanted = set(upload_indexes)
+    return [place for place in ranked(images) if place.scored.upload_index in wanted]
+
+
 def is_scored(row: Scored) -> bool:
     """A score that is not a number is no score."""
     return row.score is not None and not math.isnan(row.score)
@@ -50,3 +53,8 @@ def strength(row: Scored, axis: Axis) -> float:
     if value is None:
         raise ValueError(f"image {row.upload_index} has no {axis}")
     return value
+
+
+def one_decimal(score: float | None) -> str:
+    """9.8, or a dash where there is no score. Rounding happens here and nowhere below."""
+    return "–" if score is None or math.isnan(score) else f"{score:.1f}"

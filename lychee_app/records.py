@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from PIL import Image
 
 from lychee_app.prompt import DEFAULT_INSTRUCTION
+from lychee_app.sizes import memory_gb
 
 Mode = Literal["judge", "explain"]
 Status = Literal["running", "done", "stopped", "interrupted", "failed"]
@@ -200,6 +201,12 @@ class MemoryReading:
     used_bytes: int
     total_bytes: int
     peak_bytes: int = 0
+
+    @property
+    def label(self) -> str:
+        """GPU Memory: 18.2 / 24.0 GB"""
+        name = "RAM" if self.kind == "RAM" else "GPU Memory"
+        return f"{name}: {memory_gb(self.used_bytes)} / {memory_gb(self.total_bytes)} GB"
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lychee_app.pipeline import Progress as Step
-from lychee_app.ranking import ranked
-from lychee_app.records import MemoryReading, Run
-from lychee_app.sizes import memory_gb
+from lychee_app.ranking import one_decimal, ranked
+from lychee_app.records import Run
 
 
 @contextmanager
@@ -31,7 +30,7 @@ def progress_line(total: int) -> Iterator[Callable[[Step], None]]:
 
         def show(step: Step) -> None:
             note = (
-                f"{step.seconds_per_image:.2f} s/image · ETA {step.eta_seconds:.0f} s · {gauge(step.memory)}"
+                f"{step.seconds_per_image:.2f} s/image · ETA {step.eta_seconds:.0f} s · {step.memory.label}"
             )
             progress.update(task, completed=step.done, note=note)
 
@@ -53,12 +52,6 @@ def _line(*columns: ProgressColumn) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def gauge(memory: MemoryReading) -> str:
-    """GPU Memory: 18.2 / 24.0 GB"""
-    name = "RAM" if memory.kind == "RAM" else "GPU Memory"
-    return f"{name}: {memory_gb(memory.used_bytes)} / {memory_gb(memory.total_bytes)} GB"
-
-
 def table(run: Run) -> Table:
     """The ranking; images without a score come last with their reason. Names and replies are plain text."""
     view = Table()
@@ -71,8 +64,8 @@ def table(run: Run) -> Table:
     for place in ranked(run.images):
         row = place.scored
         reply = row.error or (row.reply.text if row.reply else "")
-        parts = [_number(score) for score in row.elements] or ["–"] * len(run.elements)
-        view.add_row(_whole(place.rank), _number(row.score), *parts, Text(row.name), Text(_tame(reply)))
+        parts = [one_decimal(score) for score in row.elements] or ["–"] * len(run.elements)
+        view.add_row(_whole(place.rank), one_decimal(row.score), *parts, Text(row.name), Text(_tame(reply)))
     return view
 
 
@@ -87,10 +80,6 @@ def summary(run: Run, listed: int) -> Text:
 def _tame(reply: str) -> str:
     """Without what would move the cursor or change the terminal."""
     return "".join(char if char.isprintable() else " " for char in reply).strip()
-
-
-def _number(score: float | None) -> str:
-    return "–" if score is None else f"{score:.1f}"
 
 
 def _whole(rank: int | None) -> str:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from lychee_app.analysis import (
     above,
-    cut_at,
+    compare,
     element_table,
     even_bins,
     findings,
@@ -38,7 +38,7 @@ def test_the_six_ranges_leave_no_gap_and_take_their_lower_edge() -> None:
         (9.5, 10.0), (9.0, 9.5), (8.5, 9.0), (7.5, 8.5), (6.0, 7.5), (0.0, 6.0),
     ]  # fmt: skip
     assert [b.upload_indexes for b in bins] == [(0, 1), (2, 3), (4, 5), (6, 7), (8, 9), (10, 11)]
-    assert [b.closed for b in bins] == [True, False, False, False, False, False]
+    assert [b.label for b in bins] == ["9.5–10.0", "9.0–9.5", "8.5–9.0", "7.5–8.5", "6.0–7.5", "<6"]
 
 
 def test_the_ranges_count_the_example_list_as_it_is() -> None:
@@ -54,7 +54,7 @@ def test_every_scored_image_is_in_exactly_one_bin(scores, count) -> None:
     for b in even_bins(rows, count):
         for index in b.upload_indexes:
             score = scores[index]
-            assert b.low <= score < b.high or (b.closed and score == b.high)
+            assert b.low <= score < b.high or (b.high == score == 10)
 
 
 @given(st.lists(st.floats(-60, 60), min_size=1), st.integers(2, 40))
@@ -152,14 +152,11 @@ def test_a_suggested_cut_parts_the_images_at_the_gap_it_names(scores) -> None:
         assert min(s(image) for image in inside) - max(s(image) for image in outside) == pytest.approx(
             cut.gap
         )
-        assert cut_at(rows, cut.cutoff) == cut
 
 
-def test_a_chosen_cut_off_counts_what_is_at_or_above_it() -> None:
+def test_at_or_above_the_cut_off_is_in_and_what_has_no_score_is_not() -> None:
     rows = explained([9.0, 7.0, None, 5.0])
-    assert (cut_at(rows, Cutoff(7.0)).count, cut_at(rows, Cutoff(7.0)).gap) == (2, 2.0)
-    assert (cut_at(rows, Cutoff(9.9)).count, cut_at(rows, Cutoff(9.9)).gap) == (0, 0.0)
-    assert (cut_at(rows, Cutoff(0.0)).count, cut_at(rows, Cutoff(0.0)).gap) == (3, 0.0)
+    assert [len(above(rows, Cutoff(value))) for value in (7.0, 9.9, 0.0)] == [2, 0, 3]
 
 
 def test_a_cut_off_has_its_exact_place_on_the_other_axis() -> None:
@@ -193,13 +190,11 @@ def test_few_high_scores_among_many_low_ones_are_skewed_to_the_right() -> None:
     assert mirrored.skewness == pytest.approx(-found.skewness)
 
 
-def test_spread_names_the_middle_and_the_inner_eight_tenths() -> None:
+def test_spread_names_the_inner_eight_tenths() -> None:
     found = spread(explained([None, *(float(i) for i in range(11))]))
     assert found is not None
-    assert (found.count, found.minimum, found.maximum, found.mean, found.median) == (11, 0.0, 10.0, 5.0, 5.0)
-    assert (found.low, found.high, found.width) == (1.0, 9.0, 8.0)
+    assert (found.count, found.low, found.high, found.width) == (11, 1.0, 9.0, 8.0)
     assert found.skewness == pytest.approx(0)
-    assert found.deviation == pytest.approx(math.sqrt(10))
 
 
 def test_nothing_scored_has_no_spread() -> None:
@@ -213,13 +208,12 @@ def test_saturation_counts_what_is_shown_as_ten_and_as_zero() -> None:
 # --- elements
 
 
-def test_the_element_table_names_the_best_image_of_each_element() -> None:
+def test_the_element_table_tells_the_best_score_of_each_element_and_where_it_is_found() -> None:
     table = element_table(sofa_and_lamp([(9.0, 1.0), (2.0, 5.9), None, (6.0, None)]))
     sofa, lamp = table.columns
     assert [index for index, _ in table.rows] == [0, 1, 3]
-    assert (sofa.text, sofa.best, sofa.best_score, sofa.found_in) == ("sofa", 0, 9.0, (0, 3))
-    assert (lamp.text, lamp.best, lamp.best_score, lamp.found_in) == ("lamp", 1, 5.9, ())
-    assert lamp.mean == pytest.approx(3.45)
+    assert (sofa.text, sofa.best_score, sofa.found_in) == ("sofa", 9.0, (0, 3))
+    assert (lamp.text, lamp.best_score, lamp.found_in) == ("lamp", 5.9, ())
     assert table.complete == ()
 
 
@@ -228,9 +222,35 @@ def test_a_run_without_elements_has_an_empty_table() -> None:
     assert (table.columns, table.rows, table.complete) == ((), (), ())
 
 
-def test_elements_of_a_run_that_scored_nothing_have_no_best_image() -> None:
+def test_elements_of_a_run_that_scored_nothing_have_no_best_score() -> None:
     (column, _) = element_table(sofa_and_lamp([None])).columns
-    assert (column.best, column.best_score, column.mean, column.found_in) == (None, None, None, ())
+    assert (column.best_score, column.found_in) == (None, ())
+
+
+# --- two runs
+
+
+def test_images_of_two_runs_are_paired_by_content_and_the_largest_change_comes_first() -> None:
+    first = run_of(
+        [row(0, score=5.0, sha256="a"), row(1, score=9.0, sha256="b"), row(2, score=1.0, sha256="c")]
+    )
+    second = run_of(
+        [row(0, score=2.0, sha256="b"), row(1, score=6.0, sha256="a"), row(2, score=4.0, sha256="d")]
+    )
+    pairs = compare(first, second)
+    assert [(pair.before.scored.sha256, pair.change) for pair in pairs] == [("b", -7.0), ("a", 1.0)]
+    assert [(pair.before.rank, pair.after.rank) for pair in pairs] == [(1, 3), (2, 1)]
+
+
+def test_copies_in_two_runs_are_paired_in_upload_order_and_what_has_no_score_is_in_no_pair() -> None:
+    first = run_of([row(0, score=1.0, sha256="a"), row(1, score=3.0, sha256="a"), failed(2), failed(3)])
+    second = run_of([row(0, score=3.0, sha256="a"), row(1, score=4.0, sha256="a"), failed(2), failed(3)])
+    assert [
+        (pair.before.scored.upload_index, pair.after.scored.upload_index) for pair in compare(first, second)
+    ] == [
+        (0, 0),
+        (1, 1),
+    ]
 
 
 # --- findings, each both ways
@@ -239,7 +259,7 @@ def test_elements_of_a_run_that_scored_nothing_have_no_best_image() -> None:
 def test_the_first_n_stand_out() -> None:
     found = of_kind(explained([9.0, 8.8, 3.0, 2.9, 2.8]), "first_n_stand_out")
     assert found is not None
-    assert (found.count, found.total, found.upload_indexes) == (2, 5, (0, 1))
+    assert (found.count, found.total) == (2, 5)
     assert found.value == pytest.approx(5.8)
     assert of_kind(explained([9.0, 8.4, 7.9, 7.3, 6.8]), "first_n_stand_out") is None
 
@@ -284,7 +304,7 @@ def test_skewness_is_computed_and_has_a_direction() -> None:
 def test_images_below_six_are_counted() -> None:
     found = of_kind(explained([9.0, 6.0, 5.99, None, 1.0]), "below_six")
     assert found is not None
-    assert (found.count, found.total, found.upload_indexes) == (2, 4, (2, 4))
+    assert (found.count, found.total) == (2, 4)
     assert of_kind(explained([9.0, 6.0]), "below_six") is None
 
 
@@ -299,7 +319,7 @@ def test_an_element_missing_among_the_best_is_named_once() -> None:
     run = sofa_and_lamp([(9.0, 9.0), (9.0, 2.0), (1.0, 9.0)], scores=[9.5, 9.0, 1.0])
     found = one(run, "element_missing_in_top", Cutoff(8.0))
     assert found is not None
-    assert (found.text, found.count, found.total, found.upload_indexes) == ("lamp", 1, 2, (1,))
+    assert (found.text, found.count, found.total) == ("lamp", 1, 2)
     assert one(run, "element_missing_in_top", Cutoff(9.2)) is None
     nowhere = sofa_and_lamp([(9.0, 1.0), (9.0, 2.0)], scores=[9.5, 9.0])
     assert one(nowhere, "element_missing_in_top", Cutoff(8.0)) is None
@@ -308,7 +328,7 @@ def test_an_element_missing_among_the_best_is_named_once() -> None:
 def test_images_that_show_every_element_are_counted_even_if_there_are_none() -> None:
     found = one(sofa_and_lamp([(9.0, 9.0), (9.0, 2.0)]), "complete")
     assert found is not None
-    assert (found.count, found.total, found.upload_indexes) == (1, 2, (0,))
+    assert (found.count, found.total) == (1, 2)
     none = one(sofa_and_lamp([(9.0, 1.0)]), "complete")
     assert none is not None
     assert none.count == 0
@@ -318,7 +338,7 @@ def test_images_that_show_every_element_are_counted_even_if_there_are_none() -> 
 def test_images_without_a_score_are_counted() -> None:
     found = of_kind(explained([9.0, None, None]), "unscored")
     assert found is not None
-    assert (found.count, found.total, found.upload_indexes) == (2, 3, (1, 2))
+    assert (found.count, found.total) == (2, 3)
     assert of_kind(explained([9.0]), "unscored") is None
 
 
@@ -326,7 +346,7 @@ def test_copies_are_found_by_content_and_unreadable_files_are_no_copies_of_each_
     rows = [row(0, 1.0, sha256="a"), row(1, 1.0, sha256="b"), row(2, 1.0, sha256="a"), failed(3), failed(4)]
     found = of_kind(rows, "duplicates")
     assert found is not None
-    assert (found.count, found.total, found.upload_indexes) == (1, 5, (0, 2))
+    assert (found.count, found.total) == (1, 5)
     assert of_kind([row(0, 1.0), row(1, 1.0), failed(3), failed(4)], "duplicates") is None
 
 
@@ -338,7 +358,6 @@ def test_nothing_is_said_about_an_empty_run() -> None:
 def test_findings_count_images_that_exist(scores) -> None:
     for finding in findings(run_of(explained(scores))):
         assert 0 <= finding.count <= finding.total <= len(scores)
-        assert all(0 <= index < len(scores) for index in finding.upload_indexes)
 
 
 def sofa_and_lamp(

@@ -1,11 +1,8 @@
-"""What the scores of a run say, as numbers: bins, a cut-off, elements, findings. No drawing, no words.
-
-Knows scores and margins. Does not know pages, languages or files.
-"""
+"""What the scores of a run say, as numbers: bins, a cut-off, elements, findings. No drawing, no words."""
 
 from lychee_app.analysis.bins import Bin, even_bins, margin_bins, range_bins
 from lychee_app.analysis.compare import Pair, compare
-from lychee_app.analysis.cut import Cut, above, cut_at, on_axis, suggest_cut
+from lychee_app.analysis.cut import Cut, above, on_axis, suggest_cut
 from lychee_app.analysis.elements import FOUND, ElementColumn, ElementTable, element_table
 from lychee_app.analysis.findings import Finding, Kind, findings
 from lychee_app.analysis.spread import Spread, saturation, spread
@@ -22,7 +19,6 @@ __all__ = [
     "Spread",
     "above",
     "compare",
-    "cut_at",
     "element_table",
     "even_bins",
     "findings",

@@ -14,20 +14,27 @@ RANGES = (0.0, 6.0, 7.5, 8.5, 9.0, 9.5, 10.0)
 
 @dataclass(frozen=True)
 class Bin:
-    """Images with low <= value < high on `axis`; the top bin holds its upper edge too (`closed`).
+    """Images with low <= value < high on `axis`; the top bin holds its upper edge too.
 
     `upload_indexes` are in upload order.
     """
 
     low: float
     high: float
-    closed: bool
     axis: Axis
     upload_indexes: tuple[int, ...]
 
     @property
     def count(self) -> int:
         return len(self.upload_indexes)
+
+    @property
+    def label(self) -> str:
+        """Half-open, as it is counted: "9.0–9.5" holds 9.0 and not 9.5."""
+        if self.axis == "margin":
+            return f"{self.low:g}–{self.high:g}"
+        lowest = (self.low, self.high) == RANGES[:2]
+        return f"<{self.high:g}" if lowest else f"{self.low:.1f}–{self.high:.1f}"
 
 
 def range_bins(images: Iterable[Scored]) -> tuple[Bin, ...]:
@@ -63,11 +70,10 @@ def _bins(images: Iterable[Scored], edges: Sequence[float], axis: Axis) -> tuple
     held: list[list[int]] = [[] for _ in edges[1:]]
     for row in images:
         if is_scored(row):
-            place = bisect_right(edges, strength(row, axis)) - 1
-            held[min(max(place, 0), len(held) - 1)].append(row.upload_index)
-    last = len(held) - 1
+            index = bisect_right(edges, strength(row, axis)) - 1
+            held[min(max(index, 0), len(held) - 1)].append(row.upload_index)
     return tuple(
-        Bin(edges[place], edges[place + 1], place == last, axis, tuple(sorted(indexes)))
+        Bin(edges[place], edges[place + 1], axis, tuple(sorted(indexes)))
         for place, indexes in enumerate(held)
     )
 

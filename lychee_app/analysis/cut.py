@@ -45,14 +45,6 @@ def above(images: Iterable[Scored], cutoff: Cutoff) -> list[Scored]:
     return [row for row in images if is_scored(row) and _place(row, cutoff.axis) >= cutoff.value]
 
 
-def cut_at(images: Iterable[Scored], cutoff: Cutoff) -> Cut:
-    """A cut-off somebody chose, with the count above it and the gap it lies in (0 at either end)."""
-    values = sorted((_place(row, cutoff.axis) for row in images if is_scored(row)), reverse=True)
-    count = sum(value >= cutoff.value for value in values)
-    gap = values[count - 1] - values[count] if 0 < count < len(values) else 0.0
-    return Cut(cutoff, count, gap)
-
-
 def on_axis(images: Iterable[Scored], cutoff: Cutoff, axis: Axis) -> Cutoff | None:
     """The same cut-off on `axis`, by score = 10 * sigmoid(margin); None where that is not exact.
 

@@ -12,14 +12,12 @@ sees the right thing in another colour."""
 
 @dataclass(frozen=True)
 class ElementColumn:
-    """One element over all images. `best` and `best_score` are None where no image has a score for it."""
+    """One element over all images. `best_score` is None where no image has a score for it."""
 
     index: int
     text: str
-    best: int | None
     best_score: float | None
     found_in: tuple[int, ...]
-    mean: float | None
 
 
 @dataclass(frozen=True)
@@ -49,12 +47,6 @@ def is_found(score: float | None) -> bool:
 
 def _column(index: int, text: str, rows: Sequence[tuple[int, tuple[float | None, ...]]]) -> ElementColumn:
     scored = [(score, upload) for upload, scores in rows if (score := scores[index]) is not None]
-    best_score, best = max(scored, key=lambda pair: pair[0], default=(None, None))
-    return ElementColumn(
-        index=index,
-        text=text,
-        best=best,
-        best_score=best_score,
-        found_in=tuple(upload for score, upload in scored if score >= FOUND),
-        mean=sum(score for score, _ in scored) / len(scored) if scored else None,
-    )
+    best_score = max((score for score, _ in scored), default=None)
+    found_in = tuple(upload for score, upload in scored if score >= FOUND)
+    return ElementColumn(index, text, best_score, found_in)

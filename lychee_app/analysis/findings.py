@@ -1,6 +1,5 @@
 """What is worth saying about a run, as kinds and numbers. The page words them, in two languages."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -47,7 +46,6 @@ class Finding:
     complete: `count` of `total` show every element (possibly none).
     unscored: `count` of `total` have no score.
     duplicates: `count` of `total` are copies of another image in the run.
-    `upload_indexes` are the images meant, where there are some to show.
     """
 
     kind: Kind
@@ -59,7 +57,6 @@ class Finding:
     axis: Axis = "score"
     element: int | None = None
     text: str = ""
-    upload_indexes: tuple[int, ...] = ()
 
 
 def findings(run: Run, cutoff: Cutoff | None = None) -> list[Finding]:
@@ -81,9 +78,7 @@ def findings(run: Run, cutoff: Cutoff | None = None) -> list[Finding]:
 
 def _standing_out(scored: Sequence[Scored], cut: Cut | None) -> Iterator[Finding]:
     if cut and cut.gap >= STANDS_OUT[cut.cutoff.axis]:
-        indexes = _indexes(above(scored, cut.cutoff))
-        axis = cut.cutoff.axis
-        yield Finding("first_n_stand_out", cut.count, len(scored), cut.gap, axis=axis, upload_indexes=indexes)
+        yield Finding("first_n_stand_out", cut.count, len(scored), cut.gap, axis=cut.cutoff.axis)
 
 
 def _spread(scored: Sequence[Scored], cut: Cut | None) -> Iterator[Finding]:
@@ -103,7 +98,7 @@ def _spread(scored: Sequence[Scored], cut: Cut | None) -> Iterator[Finding]:
 def _below(scored: Sequence[Scored]) -> Iterator[Finding]:
     low = [row for row in scored if row.score is not None and row.score < BELOW]
     if low:
-        yield Finding("below_six", len(low), len(scored), BELOW, upload_indexes=_indexes(low))
+        yield Finding("below_six", len(low), len(scored), BELOW)
 
 
 def _elements(run: Run, top: Sequence[Scored]) -> Iterator[Finding]:
@@ -113,38 +108,25 @@ def _elements(run: Run, top: Sequence[Scored]) -> Iterator[Finding]:
     nowhere = [column for column in table.columns if not column.found_in]
     for column in nowhere:
         total, value = len(table.rows), column.best_score or 0.0
-        yield Finding(
-            "element_nowhere",
-            total=total,
-            value=value,
-            element=column.index,
-            text=column.text,
-        )
+        yield Finding("element_nowhere", total=total, value=value, element=column.index, text=column.text)
     for column in table.columns:
         lacking = [row for row in top if row.elements and not is_found(row.elements[column.index])]
         if lacking and column not in nowhere:
             yield Finding(
-                "element_missing_in_top", len(lacking), len(top), element=column.index, text=column.text,
-                upload_indexes=_indexes(lacking),
-            )  # fmt: skip
+                "element_missing_in_top", len(lacking), len(top), element=column.index, text=column.text
+            )
     if len(table.columns) > 1:
-        yield Finding("complete", len(table.complete), len(table.rows), upload_indexes=table.complete)
+        yield Finding("complete", len(table.complete), len(table.rows))
 
 
 def _unscored(run: Run) -> Iterator[Finding]:
-    missing = [row for row in run.images if not is_scored(row)]
+    missing = sum(not is_scored(row) for row in run.images)
     if missing:
-        yield Finding("unscored", len(missing), len(run.images), upload_indexes=_indexes(missing))
+        yield Finding("unscored", missing, len(run.images))
 
 
 def _duplicates(run: Run) -> Iterator[Finding]:
     """Equal bytes. Files that could not be read have no hash and are no copies of each other."""
-    times = Counter(row.sha256 for row in run.images if row.sha256)
-    copies = [row for row in run.images if times[row.sha256] > 1]
-    if copies:
-        extra = len(copies) - len({row.sha256 for row in copies})
-        yield Finding("duplicates", extra, len(run.images), upload_indexes=_indexes(copies))
-
-
-def _indexes(images: Sequence[Scored]) -> tuple[int, ...]:
-    return tuple(sorted(row.upload_index for row in images))
+    known = [row.sha256 for row in run.images if row.sha256]
+    if extra := len(known) - len(set(known)):
+        yield Finding("duplicates", extra, len(run.images))

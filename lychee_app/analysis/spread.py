@@ -21,11 +21,6 @@ class Spread:
     """
 
     count: int
-    minimum: float
-    maximum: float
-    mean: float
-    median: float
-    deviation: float
     low: float
     high: float
     skewness: float
@@ -41,18 +36,7 @@ def spread(images: Iterable[Scored]) -> Spread | None:
     scores = scores_of(images)
     if not scores:
         return None
-    mean, deviation = statistics.fmean(scores), statistics.pstdev(scores)
-    return Spread(
-        count=len(scores),
-        minimum=scores[0],
-        maximum=scores[-1],
-        mean=mean,
-        median=statistics.median(scores),
-        deviation=deviation,
-        low=_percentile(scores, 0.1),
-        high=_percentile(scores, 0.9),
-        skewness=_skewness(scores, mean, deviation),
-    )
+    return Spread(len(scores), _percentile(scores, 0.1), _percentile(scores, 0.9), _skewness(scores))
 
 
 def saturation(images: Iterable[Scored]) -> tuple[int, int]:
@@ -74,7 +58,8 @@ def _percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-def _skewness(scores: Sequence[float], mean: float, deviation: float) -> float:
+def _skewness(scores: Sequence[float]) -> float:
+    mean, deviation = statistics.fmean(scores), statistics.pstdev(scores)
     if deviation < 1e-9:
         return 0.0
     return statistics.fmean(((score - mean) / deviation) ** 3 for score in scores)

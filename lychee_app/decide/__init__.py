@@ -3,7 +3,7 @@
     plan -> carry_out -> undo          recover: after a crash, where the files are
 
 Planned first, never overwriting. Every file is written down in a journal before it is touched, so that a move
-that a crash cut off can be undone like any other. Knows files and folders. Does not know who decided what.
+that a crash cut off can be undone like any other.
 """
 
 from lychee_app.decide.carry_out import carry_out

@@ -2,15 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from lychee_app import ranking
 from lychee_app.errors import UsageError
 from lychee_app.export import LeftOut
 from lychee_app.export.names import folded, unique_name
-from lychee_app.ranking import ranked
 from lychee_app.records import Run, Scored, Source
 
 Action = Literal["copy", "move"]
@@ -54,7 +54,7 @@ def plan(
     taken = {folded(name) for name in os.listdir(folder)} if folder.is_dir() else set()
     steps: list[Step] = []
     left_out: list[LeftOut] = []
-    for row in _rows(run, chosen):
+    for row in (place.scored for place in ranking.chosen(run.images, chosen)):
         found = _fit(row, by_index.get(row.upload_index), folder, action, {step.source for step in steps})
         if isinstance(found, LeftOut):
             left_out.append(found)
@@ -64,11 +64,6 @@ def plan(
         steps.append(Step(row.upload_index, found, folder / name, row.sha256))
     size_bytes = _needed_bytes(steps, folder, action)
     return Plan(run.id, action, folder, tuple(steps), tuple(left_out), size_bytes)
-
-
-def _rows(run: Run, chosen: Collection[int]) -> Iterator[Scored]:
-    wanted = set(chosen)
-    return (place.scored for place in ranked(run.images) if place.scored.upload_index in wanted)
 
 
 def _usable(folder: Path) -> Path:

@@ -1,7 +1,4 @@
-"""A run as files: CSV, JSON, a ZIP of chosen images, an HTML report, names as text.
-
-Knows formats and their traps (formulas, path parts, markup). Does not know the page or the model.
-"""
+"""A run as files: CSV, JSON, a ZIP of chosen images, an HTML report, names as text."""
 
 from lychee_app.export.archive import LeftOut, Zipped, write_zip
 from lychee_app.export.document import best, document, to_json

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lychee_app import ranking
 from lychee_app.export.files import written_aside
 from lychee_app.export.names import MAX_BYTES, clean_name, folded, unique_name
-from lychee_app.ranking import Ranked, ranked
+from lychee_app.ranking import Ranked
 from lychee_app.records import Run, Source
 
 
@@ -37,12 +38,11 @@ def write_zip(path: Path, run: Run, chosen: Collection[int], sources: Iterable[t
     cannot be written.
     """
     by_index = dict(sources)
-    places = [place for place in ranked(run.images) if place.scored.upload_index in set(chosen)]
     written: list[tuple[int, str]] = []
     left_out: list[LeftOut] = []
     taken: set[str] = set()
     with written_aside(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for place in places:
+        for place in ranking.chosen(run.images, chosen):
             data = _original(place, by_index.get(place.scored.upload_index))
             if isinstance(data, LeftOut):
                 left_out.append(data)

@@ -2,15 +2,23 @@
 
 import base64
 import hashlib
+import math
+import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from lychee_app.analysis import range_bins
-from lychee_app.export.drawing import heat_grid, histogram, plain
-from lychee_app.export.style import style_sheet
 from lychee_app.export.words import WORDS, Language, Words
-from lychee_app.ranking import Ranked, ranked
+from lychee_app.ranking import one_decimal, ranked
 from lychee_app.records import Decision, Run, Scored
 
+TEMPLATES = Path(__file__).with_name("templates")
+_KEPT = "\n\t\u200c\u200d"
+"""Not printable, but part of text: line breaks, and the joiners that emoji and some scripts need."""
 _MAGIC = {b"RIFF": "image/webp", b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
@@ -22,46 +30,52 @@ def to_html(
     notes: Sequence[str] = (),
 ) -> str:
     """`notes` are findings, already worded. Headings are in `language`; names and replies as they are."""
-    words = WORDS[language]
-    title = plain(run.title or run.query or run.sent_query)
+    words, style = WORDS[language], (TEMPLATES / "report.css").read_text(encoding="utf-8")
     places = ranked(run.images)
-    body = [
-        f'<h1>{words.report}</h1><p class="query" dir="auto">{title}</p>',
-        _facts(run, words),
-        _findings(notes, words),
-        f"<h2>{words.distribution}</h2>{histogram(range_bins(run.images), words.distribution)}",
-        f'<h2>{words.heat}</h2><p class="hint">{words.heat_hint}</p>{heat_grid(run.images, words.heat)}',
-        f"<h2>{words.ranking}</h2><ol>",
-        *(
-            _row(place, run.elements, (decisions or {}).get(place.scored.upload_index), words)
-            for place in places
-        ),
-        f'</ol><p class="made">{words.made}</p>',
-    ]
-    text = _head(title, words) + "\n".join(body) + "\n</body></html>\n"
+
+    def chips(row: Scored) -> list[tuple[str, float | None]]:
+        pairs = list(zip(run.elements, row.elements, strict=False))
+        if row.not_reply is not None and row.not_reply.p_yes is not None:
+            pairs.append((f"{words.but_not}: {row.not_reply.query}", 10 * row.not_reply.p_yes))
+        return pairs
+
+    text = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            words=words,
+            style=Markup(style),
+            style_sha256=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            title=run.title or run.query or run.sent_query,
+            facts=_facts(run, sum(place.rank is not None for place in places), words),
+            notes=notes,
+            bins=range_bins(run.images),
+            places=places,
+            columns=min(16, max(8, math.isqrt(len(places)))),
+            decisions={row.upload_index: (decisions or {}).get(row.upload_index) for row in run.images},
+            chips=chips,
+        )
+    )
     return text.encode("utf-8", "replace").decode()
 
 
-def _head(title: str, words: Words) -> str:
-    """The policy forbids everything but this style sheet and pictures inside the file."""
-    style = style_sheet()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        finalize=_printable,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
     )
-    return (
-        f'<!doctype html>\n<html lang="{words.tag}"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{title}</title>\n<style>{style}</style></head><body>\n"
-    )
+    environment.filters |= {"one_decimal": one_decimal, "data_url": _data_url}
+    return environment
 
 
-def _facts(run: Run, words: Words) -> str:
-    scored = sum(place.rank is not None for place in ranked(run.images))
+def _facts(run: Run, scored: int, words: Words) -> list[tuple[str, str]]:
     count = f"{len(run.images)}" if scored == len(run.images) else f"{scored} / {len(run.images)}"
-    facts = [
+    return [
         (words.query, run.query if run.title else ""),
         (words.sent, run.sent_query),
         (words.but_not, run.not_text),
@@ -69,63 +83,18 @@ def _facts(run: Run, words: Words) -> str:
         (words.images, count),
         (words.created, run.created),
     ]
-    rows = [f'<dt>{name}</dt><dd dir="auto">{plain(text)}</dd>' for name, text in facts if text]
-    return f"<dl>{''.join(rows)}</dl>"
 
 
-def _findings(notes: Sequence[str], words: Words) -> str:
-    if not notes:
-        return ""
-    return f"<h2>{words.findings}</h2><ul>{''.join(f'<li>{plain(note)}</li>' for note in notes)}</ul>"
-
-
-def _row(place: Ranked, elements: Sequence[str], decision: Decision | None, words: Words) -> str:
-    row = place.scored
-    rank = "–" if place.rank is None else str(place.rank)
-    return (
-        f'<li class="row"><div class="rank">{rank}</div><div>{_picture(row.thumbnail)}</div><div>'
-        f'{_verdict(place, words)} {_mark(decision, words)}<div class="name" dir="auto">'
-        f"{plain(row.name)}</div>"
-        f"{_chips(elements, row, words)}{_output(place, words)}</div></li>"
+def _printable(value: object) -> object:
+    """Every text that reaches the page, without control and direction characters; escaped after this."""
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "".join(
+        c if c in _KEPT or c.isprintable() or unicodedata.category(c) == "Zs" else "\ufffd" for c in value
     )
 
 
-def _verdict(place: Ranked, words: Words) -> str:
-    row = place.scored
-    if place.rank is None or row.score is None:
-        return f'<span class="reason">{words.no_score}: {plain(row.error or "?")}</span>'
-    return f'<span class="score">{row.score:.1f}</span>'
-
-
-def _mark(decision: Decision | None, words: Words) -> str:
-    if decision is None:
-        return ""
-    return f'<span class="mark">{words.pick if decision == "pick" else words.reject}</span>'
-
-
-def _chips(elements: Sequence[str], row: Scored, words: Words) -> str:
-    pairs = list(zip(elements, row.elements, strict=False))
-    if row.not_reply is not None and row.not_reply.p_yes is not None:
-        pairs.append((f"{words.but_not}: {row.not_reply.query}", 10 * row.not_reply.p_yes))
-    chips = "".join(
-        f"<span>{plain(text)} {'–' if score is None else f'{score:.1f}'}</span>" for text, score in pairs
-    )
-    return f'<div class="chips">{chips}</div>' if chips else ""
-
-
-def _output(place: Ranked, words: Words) -> str:
-    """The verbatim reply, folded away."""
-    row = place.scored
-    if row.reply is None:
-        return ""
-    margin = "" if row.margin is None else f" · {words.margin} {row.margin:.3f}"
-    text = f'<pre dir="auto">{plain(row.reply.text)}</pre>'
-    return f"<details><summary>{words.raw}{margin}</summary>{text}</details>"
-
-
-def _picture(thumbnail: bytes) -> str:
-    """Pictures of a known kind only, inside the file."""
+def _data_url(thumbnail: bytes) -> Markup | None:
+    """Pictures of a known kind only."""
     kind = next((kind for magic, kind in _MAGIC.items() if thumbnail.startswith(magic)), None)
-    if kind is None:
-        return ""
-    return f'<img alt="" src="data:{kind};base64,{base64.b64encode(thumbnail).decode()}">'
+    return Markup(f"data:{kind};base64,{base64.b64encode(thumbnail).decode()}") if kind else None

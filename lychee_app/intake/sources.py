@@ -7,14 +7,18 @@ import glob
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from natsort import natsorted, ns
 
 from lychee_app.errors import ImageError, UsageError
 from lychee_app.intake.sniff import FOREIGN_SUFFIXES, HEAD_BYTES, SPOKEN, SUFFIXES, sniff
 from lychee_app.records import Source
 
 NAME_BYTES = 255
+BY_PATH = ns.PATH | ns.IGNORECASE
+"""For natsort."""
 _JOINER = "\u200d"
 
 
@@ -42,14 +46,9 @@ def same_name_safe(name: str) -> str:
     return _short(shown) or "unnamed"
 
 
-def natural_key(path: Path | str) -> tuple[tuple[tuple[int, int, str], ...], ...]:
-    """Sorts by folder, digits by value: "a/img2" before "a/img10" before "b/img1"."""
-    return tuple(_counted(part) for part in Path(path).parts)
-
-
-def _counted(text: str) -> tuple[tuple[int, int, str], ...]:
-    pieces = re.findall(r"[0-9]{1,18}|[^0-9]+", text.casefold())
-    return tuple((0, int(piece), piece) if piece[0].isdecimal() else (1, 0, piece) for piece in pieces)
+def in_natural_order(paths: Iterable[Path]) -> list[Path]:
+    """Folder by folder, digits by value: "a/img2" before "a/img10" before "b/img1"."""
+    return natsorted(sorted(paths), alg=BY_PATH)
 
 
 def _meant(given: str | Path) -> Iterator[Source]:
@@ -75,7 +74,7 @@ def _meant(given: str | Path) -> Iterator[Source]:
 
 
 def _in_folder(folder: Path) -> Iterator[Source]:
-    found = sorted(_walk(folder), key=lambda path: natural_key(path.relative_to(folder)))
+    found = in_natural_order(_walk(folder))
     if not found:
         message = f"The folder {folder} and those below it hold no image. Looked for: {SPOKEN}."
         raise UsageError(message, code="no-images")
@@ -91,7 +90,7 @@ def _globbed(pattern: Path) -> Iterator[Source]:
     if not found:
         message = f"No image matches {pattern}. Looked for: {SPOKEN}."
         raise UsageError(message, code="no-images")
-    for path in sorted(found, key=natural_key):
+    for path in in_natural_order(found):
         yield Source(path.relative_to(start).as_posix(), path=path)
 
 

@@ -11,9 +11,10 @@ import streamlit as st
 
 from lychee_app import analysis
 from lychee_app.analysis import Bin
+from lychee_app.ranking import one_decimal
 from lychee_app.records import Axis, Cutoff, Scored
 from lychee_app.ui import state, widgets
-from lychee_app.ui.markup import escaped, faint, media_url, one_decimal
+from lychee_app.ui.markup import escaped, faint, media_url
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
 
@@ -58,8 +59,8 @@ def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequen
     data = {
         "edges": [bins[0].low, *(one.high for one in bins)],
         "counts": [one.count for one in bins],
-        "labels": [label(one) for one in bins],
-        "ticks": [label(one) for one in bins] if kind == "ranges" else [f"{one.low:g}" for one in bins],
+        "labels": [one.label for one in bins],
+        "ticks": [one.label for one in bins] if kind == "ranges" else [f"{one.low:g}" for one in bins],
         "centred": kind == "ranges",
         "heat": [_heat(one, rows) for one in bins],
         "points": [(row.margin if axis == "margin" else row.score) or 0.0 for row in rows],
@@ -81,13 +82,6 @@ def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequen
 
 def _on(standing: Standing, cutoff: Cutoff | None, axis: Axis) -> Cutoff | None:
     return analysis.on_axis(standing.order.scored, cutoff, axis) if cutoff else None
-
-
-def label(one: Bin) -> str:
-    """Half-open, as it is counted: "9.0–9.5" holds 9.0 and not 9.5."""
-    if one.axis == "score" and one.low == 0 and one.high == 6:
-        return "<6"
-    return f"{one.low:g}–{one.high:g}" if one.axis == "margin" else f"{one.low:.1f}–{one.high:.1f}"
 
 
 def _heat(one: Bin, rows: Sequence[Scored]) -> float:

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
+from lychee_app.ranking import one_decimal
 from lychee_app.records import Decision
 from lychee_app.ui import export, gallery, state, viewer, widgets
-from lychee_app.ui.markup import escaped, faint, one_decimal, thumbnail_tag
+from lychee_app.ui.markup import escaped, faint, thumbnail_tag
 from lychee_app.ui.state import PageContext, Standing
 
 AROUND = 9
@@ -26,7 +27,7 @@ def draw(context: PageContext, standing: Standing) -> None:
 def _one_by_one(context: PageContext) -> None:
     if (standing := state.standing(context)) is None:
         st.rerun()
-    order = _order(standing)
+    order = standing.order.indices
     _counts(context, standing)
     focus = _focus(order)
     pinned = st.session_state.get("pinned")
@@ -112,31 +113,24 @@ def _keys(context: PageContext, standing: Standing, order: list[int], focus: int
         )
 
 
-def _order(standing: Standing) -> list[int]:
-    """Upload indices, best first."""
-    return [place.scored.upload_index for place in standing.order.ranked]
-
-
 def _go(context: PageContext, steps: int) -> None:
     """Along the ranking from where one is now, which a quick key may have changed since the last drawing."""
     if standing := state.standing(context):
-        order = _order(standing)
-        at = order.index(_focus(order)) + steps
-        st.session_state["focus"] = order[min(max(at, 0), len(order) - 1)]
+        st.session_state["focus"] = standing.order.beside(_focus(standing.order.indices), steps)
 
 
 def _pin(context: PageContext) -> None:
     if st.session_state.get("pinned") is not None:
         st.session_state["pinned"] = None
     elif standing := state.standing(context):
-        st.session_state["pinned"] = _focus(_order(standing))
+        st.session_state["pinned"] = _focus(standing.order.indices)
 
 
 def _decide(context: PageContext, decision: Decision) -> None:
     """Decides on the image in focus and goes on to the next."""
     standing = state.standing(context)
     if (run_id := context.run_id) and standing:
-        focus = _focus(_order(standing))
+        focus = _focus(standing.order.indices)
         state.tried(lambda: context.services.store.decide(run_id, focus, decision))
         _go(context, 1)
         _decided()

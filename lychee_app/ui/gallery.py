@@ -4,12 +4,14 @@ last."""
 from collections.abc import Sequence
 
 import streamlit as st
+from natsort import natsorted
 
 from lychee_app.analysis import Bin
-from lychee_app.ranking import Ranked
+from lychee_app.intake.sources import BY_PATH
+from lychee_app.ranking import Ranked, one_decimal
 from lychee_app.records import Decision, Run, Scored
 from lychee_app.ui import charts, output, state
-from lychee_app.ui.markup import escaped, faint, one_decimal, thumbnail_tag
+from lychee_app.ui.markup import escaped, faint, thumbnail_tag
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import from_box, one_of
 
@@ -102,7 +104,7 @@ def _bin(context: PageContext, bins: Sequence[Bin]) -> Bin | None:
     place = st.session_state.get("bin", -1)
     if not 0 <= place < len(bins):
         return None
-    text = context.t("filter.bin", range=charts.label(bins[place]).replace("<", "\\<"))
+    text = context.t("filter.bin", range=bins[place].label.replace("<", "\\<"))
     st.button(text, key="unbin", icon=":material/filter_alt_off:", on_click=charts.choose_bin, args=(-1,))
     return bins[place]
 
@@ -129,7 +131,7 @@ def _ordered(standing: Standing, places: list[Ranked]) -> list[Ranked]:
     if by == "upload":
         return sorted(places, key=lambda place: place.scored.upload_index)
     if by == "name":
-        return sorted(places, key=lambda place: place.scored.name.casefold())
+        return natsorted(places, key=lambda place: place.scored.name, alg=BY_PATH)
     if by.startswith("element:"):
         number = int(by.partition(":")[2])
         return sorted(places, key=lambda place: -_element(place, number))

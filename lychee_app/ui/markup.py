@@ -65,11 +65,6 @@ def strip(thumbnails: Iterable[bytes]) -> str:
     return f'<div class="ly-strip">{tags}</div>'
 
 
-def one_decimal(score: float | None) -> str:
-    """Rounding happens here and nowhere below."""
-    return "–" if score is None else f"{score:.1f}"
-
-
 def signed(change: float) -> str:
     """One decimal with its sign, a true minus; 0.0 has none."""
     text = f"{change:+.1f}".replace("-", "−")

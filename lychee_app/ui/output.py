@@ -9,10 +9,11 @@ from PIL import Image
 
 from lychee_app import intake
 from lychee_app.errors import LycheeError
+from lychee_app.ranking import one_decimal
 from lychee_app.records import ImageBudget, Reply, Run, Scored, Source
 from lychee_app.settings import Settings
 from lychee_app.ui import widgets
-from lychee_app.ui.markup import escaped, faint, media_url, notice, one_decimal
+from lychee_app.ui.markup import escaped, faint, media_url, notice
 from lychee_app.ui.state import PageContext, Standing
 
 

@@ -21,7 +21,7 @@ from lychee_app.ui import (
     viewer,
 )
 from lychee_app.ui.markup import faint, forget_media, notice
-from lychee_app.ui.state import PageContext, Place, Standing
+from lychee_app.ui.state import PageContext, Section, Standing
 from lychee_app.ui.widgets import one_of
 
 SMALL = 64
@@ -79,7 +79,7 @@ def render(services: Services) -> None:
     return None
 
 
-def _body(context: PageContext, standing: Standing | None, place: Place) -> None:
+def _body(context: PageContext, standing: Standing | None, place: Section) -> None:
     if place == "history":
         history.draw(context)
     elif standing is None:
@@ -92,10 +92,10 @@ def _body(context: PageContext, standing: Standing | None, place: Place) -> None
         _answer(context, standing)
 
 
-def _place(context: PageContext) -> Place:
+def _place(context: PageContext) -> Section:
     """The view switch. It stays in the session, so that other code can go somewhere, and in the address, so
     that a refresh comes back to it."""
-    places: list[Place] = ["results", "decide", "history"]
+    places: list[Section] = ["results", "decide", "history"]
     if "place" not in st.session_state and (kept := st.query_params.get("place")) in places:
         st.session_state["place"] = kept
     icons = {"results": ":material/grid_view:", "decide": ":material/rule:", "history": ":material/history:"}

@@ -5,7 +5,6 @@ import streamlit as st
 from lychee_app.errors import LycheeError
 from lychee_app.jobs import View
 from lychee_app.records import Run
-from lychee_app.sizes import memory_gb
 from lychee_app.ui import state
 from lychee_app.ui.markup import escaped, notice
 from lychee_app.ui.state import PageContext, Standing
@@ -75,9 +74,7 @@ def stats(context: PageContext, view: View) -> list[str]:
             t("eta", time=t.span(view.eta_seconds)),
         ]
     if view.memory:
-        used, total = memory_gb(view.memory.used_bytes), memory_gb(view.memory.total_bytes)
-        name = "RAM" if view.memory.kind == "RAM" else "GPU Memory"
-        parts.append(t("memory", name=name, used=used, total=total))
+        parts.append(view.memory.label)
     if view.phase == "scoring" and view.idle_seconds > QUIET_SECONDS:
         parts.append(t("quiet", time=t.span(view.idle_seconds)))
     return parts

@@ -18,7 +18,7 @@ from lychee_app.records import Axis, Cutoff, Decision, Run, Scored, Source
 from lychee_app.services import Services
 from lychee_app.ui.words import Words, language_of
 
-Place = Literal["results", "decide", "history"]
+Section = Literal["results", "decide", "history"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,16 @@ class Order:
     by_index: dict[int, Ranked]
     axis: Axis
     sources: dict[int, Source]
+
+    @property
+    def indices(self) -> list[int]:
+        """Upload indices, best first."""
+        return [place.scored.upload_index for place in self.ranked]
+
+    def beside(self, index: int, steps: int) -> int:
+        """The upload index so many steps further down the ranking, which ends where it ends."""
+        at = self.indices.index(index) + steps
+        return self.indices[min(max(at, 0), len(self.ranked) - 1)]
 
     @property
     def scored(self) -> tuple[Scored, ...]:
@@ -72,8 +82,7 @@ class Standing:
 
     def decided(self, decision: Decision) -> list[int]:
         """Upload indices, best first."""
-        ranked_indices = [place.scored.upload_index for place in self.order.ranked]
-        return [index for index in ranked_indices if self.decisions.get(index) == decision]
+        return [index for index in self.order.indices if self.decisions.get(index) == decision]
 
 
 def page_context(services: Services) -> PageContext:
@@ -120,7 +129,7 @@ def forget_orders() -> None:
     _sources.clear()
 
 
-def open_run(run_id: str | None, place: Place = "results") -> None:
+def open_run(run_id: str | None, place: Section = "results") -> None:
     """Goes to a run (None: to a fresh start). Call it in a callback, or rerun after it."""
     for key in ("zoomed", "bin", "page", "shown", "focus", "pinned"):
         st.session_state.pop(key, None)
@@ -131,7 +140,7 @@ def open_run(run_id: str | None, place: Place = "results") -> None:
     go(place)
 
 
-def go(place: Place) -> None:
+def go(place: Section) -> None:
     st.session_state["place"] = place
 
 

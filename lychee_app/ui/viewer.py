@@ -6,11 +6,11 @@ import streamlit as st
 
 from lychee_app import intake
 from lychee_app.errors import LycheeError
-from lychee_app.ranking import Ranked
+from lychee_app.ranking import Ranked, one_decimal
 from lychee_app.records import ImageBudget, Source
 from lychee_app.settings import Settings
 from lychee_app.ui import gallery, output, state
-from lychee_app.ui.markup import escaped, media_url, one_decimal
+from lychee_app.ui.markup import escaped, media_url
 from lychee_app.ui.state import PageContext, Standing
 
 LARGE_TOKENS = 2048
@@ -78,7 +78,7 @@ def picture(context: PageContext, standing: Standing, index: int) -> str:
 
 def _tools(context: PageContext, standing: Standing, index: int) -> None:
     """On one line, on a phone too: there is no room for icons."""
-    t, order = context.t, _order(standing)
+    t, order = context.t, standing.order.indices
     at = order.index(index)
     decision = standing.decisions.get(index)
     with st.container(horizontal=True, horizontal_alignment="distribute", wrap=False, gap="xsmall"):
@@ -108,18 +108,11 @@ def _tools(context: PageContext, standing: Standing, index: int) -> None:
         )
 
 
-def _order(standing: Standing) -> list[int]:
-    """Upload indices, best first."""
-    return [place.scored.upload_index for place in standing.order.ranked]
-
-
 def _go(context: PageContext, steps: int) -> None:
     """Along the ranking from where one is now, which a quick key may have changed since the last drawing."""
     standing, index = state.standing(context), st.session_state.get("zoomed")
     if standing and index in standing.order.by_index:
-        order = _order(standing)
-        at = order.index(index) + steps
-        st.session_state["zoomed"] = order[min(max(at, 0), len(order) - 1)]
+        st.session_state["zoomed"] = standing.order.beside(index, steps)
 
 
 def large(source: Source, sha256: str, settings: Settings) -> bytes:

@@ -12,8 +12,9 @@ from lychee_app.decide import carry_out, journals, plan, recover
 from lychee_app.errors import StoreError
 from lychee_app.records import Run, Source
 from lychee_app.store import Store
-from tests.decide.test_cut_off import ROOT
 from tests.support.shots import shots
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

@@ -43,6 +43,15 @@ def test_every_source_has_its_path_and_no_bytes(folder: Path) -> None:
         assert source.data is None
 
 
+def test_digits_of_any_script_are_counted_and_odd_names_are_no_stumbling_block(tmp_path: Path) -> None:
+    for name in ("img10.png", "１２.png", "٣.png", "IMG3.png", "img03.png", "²3.png"):
+        (tmp_path / name).write_bytes(b"")
+    found = names(intake.find([tmp_path]))
+    assert found.index("٣.png") < found.index("１２.png") < found.index("IMG3.png") < found.index("img10.png")
+    assert len(found) == 6
+    assert found == names(intake.find([str(tmp_path / "*")]))
+
+
 def test_files_folders_and_globs_are_taken_in_the_order_given(folder: Path) -> None:
     given = [folder / "img10.png", folder / "below", str(folder / "*.PNG")]
     assert names(intake.find(given)) == ["img10.png", "3.jpg", "img2.PNG"]

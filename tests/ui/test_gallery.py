@@ -52,6 +52,12 @@ def test_in_another_order_there_is_no_podium(settings: Settings) -> None:
     assert cards(turned(at, 2)) == list(range(12, 24))
 
 
+def test_by_name_means_as_people_count(settings: Settings) -> None:
+    at = visit_run(settings, [row(n, name=name) for n, name in enumerate(("b10.png", "B2.png", "a/9.png"))])
+    at.selectbox(key="sort-en").set_value("name").run()
+    assert cards(at) == [2, 1, 0]
+
+
 def test_what_has_no_score_is_never_set_off(settings: Settings) -> None:
     at = visit_run(settings, [failed(index) for index in range(14)])
     assert cards(at) == list(range(12))
