@@ -30,7 +30,7 @@ from lychee_app.records import Candidate, ImageBudget, Refused, Source
 from lychee_app.settings import Settings
 from tests.support import hostile, pictures
 
-BUDGET = ImageBudget()
+BUDGET = ImageBudget(28)
 LARGEST_BYTES = 2_000_000
 """Larger real files are not mutated: it is the parsers that are tried, not the disk."""
 

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "graph": arguments.graph,
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "image_tokens": _image(arguments.tokens, 0).tokens(),
+        "image_tokens": _image(arguments.tokens, 0).tokens(28),
         "namings": {naming: _one(arguments, naming) for naming in namings},
     }
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -43,9 +43,9 @@ class Source:
 class ImageBudget:
     """How large an image may be for the model. One image token covers `token_px` x `token_px` pixels."""
 
+    token_px: int
     max_tokens: int = 1280
     min_tokens: int = 4
-    token_px: int = 28
     max_aspect: int = 200
 
 
@@ -66,7 +66,8 @@ class Candidate:
     thumbnail: bytes = b""
     notes: tuple[str, ...] = ()
 
-    def tokens(self, token_px: int = 28) -> int:
+    def tokens(self, token_px: int) -> int:
+        """How many image tokens of that side the model is given."""
         return (self.image.width // token_px) * (self.image.height // token_px)
 
 
@@ -217,7 +218,7 @@ class ScorerInfo:
     checkpoint_hash: str
     precision: str
     device: str
-    budget: ImageBudget = field(default_factory=ImageBudget)
+    budget: ImageBudget
     warnings: tuple[str, ...] = ()
     at_once: int = 1
     """Images it may be given at the same time, each from a thread of its own. One on a card."""

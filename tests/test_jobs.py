@@ -10,7 +10,7 @@ import pytest
 from lychee_app import query
 from lychee_app.errors import CheckpointError, ImageError, ModelLost, ScoringError, StoreError, UsageError
 from lychee_app.jobs import Jobs
-from lychee_app.records import Candidate, Scored, Scorer, ScorerInfo, Source
+from lychee_app.records import Candidate, ImageBudget, Scored, Scorer, ScorerInfo, Source
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from tests.support.fakes import FakeScorer, Gate, raising, sources
@@ -208,7 +208,7 @@ def test_resuming_with_another_checkpoint_is_refused(store: Store, settings: Set
     jobs = jobs_with(store, FakeScorer(before=raising(ModelLost("gone"), "1-green.png")))
     run_id = jobs.start(RED, sources("red", "green"), settings)
     wait(jobs, run_id)
-    info = ScorerInfo("fake", "another", "float32", "cpu")
+    info = ScorerInfo("fake", "another", "float32", "cpu", ImageBudget(28))
     other = jobs_with(store, FakeScorer(info=info))
     other.resume(run_id, settings)
     wait(other, run_id)

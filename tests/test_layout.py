@@ -1,6 +1,7 @@
 """The structure, held by tests: imports point down the list, and heavy libraries stay where they belong."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ ORDER = [
     "errors",
 ]
 FILES = sorted(ROOT.rglob("*.py"))
+FAMILIES = {path.parent.name for path in ROOT.glob("model/*/__init__.py")}
 
 
 def imported(path: Path) -> set[str]:
@@ -95,3 +97,12 @@ def test_only_settings_reads_the_environment() -> None:
 def _attributes(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_classes_and_pixels_of_a_family_of_models_stand_in_its_folder_only(path: Path) -> None:
+    own = path.relative_to(ROOT).parts
+    if own[:2] == ("model", "families.py") or (own[0] == "model" and own[1] in FAMILIES):
+        return
+    text = path.read_text(encoding="utf-8")
+    assert not re.findall(r"\b[Qq]wen\d+_\w+|\bQwen\d+VL\w*|(?:[*/=] ?|tokens\()28\b", text)

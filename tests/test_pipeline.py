@@ -78,7 +78,7 @@ def test_another_instruction_or_token_budget_is_asked_again(settings: Settings) 
 
 def test_the_lower_of_the_two_token_budgets_holds(settings: Settings) -> None:
     sizes: list[int] = []
-    scorer = FakeScorer(before=lambda candidate: sizes.append(candidate.tokens()))
+    scorer = FakeScorer(before=lambda candidate: sizes.append(candidate.tokens(28)))
     big = [Source("big.png", picture("red", (800, 600)))]
     for cap in (1280, 6):
         pipeline.rank(query.ask("red"), big, scorer, replace(settings, max_image_tokens=cap))
@@ -96,11 +96,11 @@ def test_out_of_memory_tries_half_then_a_quarter_of_the_tokens_and_says_so(setti
     sizes: list[int] = []
 
     def before(candidate: Candidate) -> None:
-        sizes.append(candidate.tokens())
-        if candidate.tokens() > 16:
+        sizes.append(candidate.tokens(28))
+        if candidate.tokens(28) > 16:
             raise OutOfMemory("too large")
 
-    info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(max_tokens=64))
+    info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(28, max_tokens=64))
     scorer = FakeScorer(before=before, info=info)
     run = pipeline.rank(query.ask("red"), [Source("a", picture("red", (224, 224)))], scorer, settings)
     assert sizes[0] == 64
@@ -180,10 +180,10 @@ def test_a_number_that_is_not_finite_ends_the_run_and_is_not_remembered(
 
 def test_the_row_that_ran_out_of_memory_says_how_many_tokens_were_left(settings: Settings) -> None:
     def before(candidate: Candidate) -> None:
-        if candidate.tokens() > 32:
+        if candidate.tokens(28) > 32:
             raise OutOfMemory("too large")
 
-    info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(max_tokens=64))
+    info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(28, max_tokens=64))
     scorer = FakeScorer(before=before, info=info)
     run = pipeline.rank(query.ask("red"), [Source("a", picture("red", (224, 224)))], scorer, settings)
     (note,) = run.images[0].notes
@@ -194,15 +194,15 @@ def test_the_row_that_ran_out_of_memory_says_how_many_tokens_were_left(settings:
 def test_what_is_said_of_an_image_made_smaller_for_want_of_memory_is_not_kept(settings: Settings) -> None:
     """Resized twice, it has other pixels than one brought to that size at once, for the same key."""
     cache, source = RecentReplies(), Source("a", picture("red", (224, 224)))
-    info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(max_tokens=64))
+    info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(28, max_tokens=64))
 
     def before(candidate: Candidate) -> None:
-        if candidate.tokens() > 32:
+        if candidate.tokens(28) > 32:
             raise OutOfMemory("too large")
 
     starved = FakeScorer(before=before, info=info)
     assert pipeline.rank(query.ask("red"), [source], starved, settings, cache=cache).images[0].notes
-    later = FakeScorer(info=replace(info, budget=ImageBudget(max_tokens=32)))
+    later = FakeScorer(info=replace(info, budget=ImageBudget(28, max_tokens=32)))
     pipeline.rank(query.ask("red"), [source], later, settings, cache=cache)
     assert len(later.seen) == 1
 
@@ -212,7 +212,7 @@ def test_what_is_said_of_an_image_made_smaller_for_want_of_memory_is_not_kept(se
     [
         {"checkpoint_hash": "another"},
         {"precision": "bfloat16"},
-        {"budget": ImageBudget(max_tokens=9)},
+        {"budget": ImageBudget(28, max_tokens=9)},
     ],
 )
 def test_no_reply_of_another_model_is_taken_for_this_one(settings: Settings, change: dict) -> None:
@@ -250,7 +250,7 @@ class Broken(FakeScorer):
 
 
 def two_at_once(before: Callable[[Candidate], None]) -> FakeScorer:
-    info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(max_tokens=16), at_once=2)
+    info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(28, max_tokens=16), at_once=2)
     return FakeScorer(before=before, info=info)
 
 

@@ -12,8 +12,8 @@ from lychee_app.records import ImageBudget
 def fit(width_px: int, height_px: int, budget: ImageBudget) -> tuple[int, int]:
     """(width_px, height_px), multiples of `token_px`, within the budget and close to the shape given.
 
-    This is `smart_resize` as published, in qwen_vl_utils and in transformers' Qwen2VLImageProcessor. Where
-    the two disagree (one side under half a token) qwen_vl_utils is followed, for it is what meets the image
+    This is `smart_resize` as published, in qwen_vl_utils and in transformers' image processor. Where the two
+    disagree (one side under half a token) qwen_vl_utils is followed, for it is what meets the image
     first. Beyond both, no side is ever 0, the budget always holds, and so does `max_aspect` after rounding:
     the published processor leaves the size as it is (given max_tokens of four times min_tokens or more).
     Raises ImageError over `max_aspect`.

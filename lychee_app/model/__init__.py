@@ -1,7 +1,7 @@
 """The only package that runs the network. What is where, from a name to a reply:
 
 checkpoints  weights  download       a name -> a folder on this machine; what is in it; how it gets there
-families  qwen2_5_vl/                what a family of models must bring; and the families
+families                             what a family of models must bring; each has a folder here
 loading  placement  skeleton         a folder -> a model in memory, and where its weights go
 layout  pixels  tokens               an image -> patches; a query -> token ids
 scorer                               the Scorer: order of things, several images in work

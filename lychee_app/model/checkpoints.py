@@ -82,7 +82,7 @@ def repository(name: str) -> str:
     if not _HUB_NAME.fullmatch(repo) or not _is_repo_id(repo):
         message = (
             f"No checkpoint is called {name!r}. Use demo, lychee, a hub name such as "
-            "Qwen/Qwen2.5-VL-3B-Instruct, or a folder."
+            f"{_releases()[0].repository}, or a folder."
         )
         raise CheckpointError(message, code="unknown-name")
     return repo

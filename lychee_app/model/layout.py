@@ -55,7 +55,7 @@ def budget(layout: PixelLayout) -> ImageBudget:
     """The checkpoint's own limits, in tokens; a user's lower cap is applied by the flow, run by run."""
     token = layout.token_px**2
     least = max(1, layout.min_px // token)
-    return ImageBudget(max(least, layout.max_px // token), least, layout.token_px)
+    return ImageBudget(layout.token_px, max(least, layout.max_px // token), least)
 
 
 def _sensible(layout: PixelLayout) -> PixelLayout:

@@ -1,6 +1,7 @@
 """Model output: what the model was sent, what it said word for word, and where the score was read."""
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -128,7 +129,7 @@ def _seen(context: PageContext, standing: Standing, row: Scored, where: str) -> 
         return
     if not st.toggle(t("output.seen"), key=f"seen-{where}-{row.upload_index}"):
         return
-    if not row.seen_width_px:
+    if not row.seen_width_px or row.reply is None:
         return notice(t("output.seen.unknown"), "calm")
     try:
         picture = as_seen(source, row, standing.run.max_image_tokens, context.services.settings)
@@ -181,14 +182,16 @@ def as_seen(source: Source, row: Scored, max_tokens: int, settings: Settings) ->
 
 
 def budget_of(row: Scored, max_tokens: int) -> ImageBudget:
-    """The run's budget. The least tokens an image may have are the checkpoint's: as the size seen tells."""
-    size, token_px = (row.seen_width_px, row.seen_height_px), ImageBudget.token_px
-    tokens = size[0] * size[1] // token_px**2
+    """The run's budget. The side of a token and the least tokens an image may have are the checkpoint's: as
+    the reply and the size seen tell."""
+    size = (row.seen_width_px, row.seen_height_px)
+    tokens = row.reply.image_tokens if row.reply else 1
+    token_px = math.isqrt(size[0] * size[1] // tokens)
     for least in range(tokens, 0, -1):
-        budget = ImageBudget(max_tokens, least)
+        budget = ImageBudget(token_px, max_tokens, least)
         if intake.fit(row.width_px, row.height_px, budget) == size:
             return budget
-    return ImageBudget(max_tokens)
+    return ImageBudget(token_px, max_tokens)
 
 
 @st.cache_data(max_entries=48, show_spinner=False)

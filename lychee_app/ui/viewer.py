@@ -13,7 +13,7 @@ from lychee_app.ui import gallery, output, state
 from lychee_app.ui.markup import escaped, media_url
 from lychee_app.ui.state import PageContext, Standing
 
-LARGE_TOKENS = 2048
+LARGE_PX = 1_600_000
 """About 1.6 megapixels: fills a large dialog."""
 
 
@@ -124,6 +124,6 @@ def large(source: Source, sha256: str, settings: Settings) -> bytes:
 def _large(_source: Source, sha256: str, _settings: Settings) -> bytes:
     """Cached by content, not by name."""
     file = io.BytesIO()
-    candidate = intake.reread((0, _source), sha256, ImageBudget(max_tokens=LARGE_TOKENS), _settings)
+    candidate = intake.reread((0, _source), sha256, ImageBudget(token_px=1, max_tokens=LARGE_PX), _settings)
     candidate.image.save(file, "WEBP", quality=90, method=2)
     return file.getvalue()

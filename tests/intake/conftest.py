@@ -6,7 +6,7 @@ from lychee_app import intake
 from lychee_app.records import Candidate, ImageBudget, Refused, Source
 from lychee_app.settings import Settings
 
-BUDGET = ImageBudget()
+BUDGET = ImageBudget(28)
 
 
 def prepared(

@@ -35,7 +35,7 @@ from lychee_app.records import ImageBudget, Source
 from lychee_app.settings import Settings
 file = io.BytesIO(); Image.new("RGB", (64, 64)).save(file, "PNG")
 sources = [(index, Source("x", file.getvalue())) for index in range(4)]
-images = intake.prepare(sources, ImageBudget(), Settings(data_folder=Path("unused")))
+images = intake.prepare(sources, ImageBudget(28), Settings(data_folder=Path("unused")))
 print(next(images).image.size)
 print(*workers.shared(1).processes(), flush=True)
 """
@@ -72,7 +72,8 @@ def test_a_decoder_whose_parent_is_killed_ends_even_in_the_middle_of_a_file() ->
     slow = SCRIPT + (
         "from tests.support import pictures\n"
         "big = Source('x', pictures.png_black(10_900, 10_900))\n"
-        "workers.shared(1).submit(intake.job(0, big, ImageBudget(), Settings(data_folder=Path('unused'))))\n"
+        "job = intake.job(0, big, ImageBudget(28), Settings(data_folder=Path('unused')))\n"
+        "workers.shared(1).submit(job)\n"
         "import time; time.sleep(0.1); os.kill(os.getpid(), 9)\n"
     )
     pids = [int(pid) for pid in run_script(slow, "-").stdout.splitlines()[1].split()]

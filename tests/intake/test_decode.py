@@ -17,7 +17,7 @@ from lychee_app.records import ImageBudget
 from tests.support import hostile, pictures
 
 PHOTOS = Path(skimage.__file__).parent / "data"
-BUDGET = ImageBudget()
+BUDGET = ImageBudget(28)
 MAX_PX = 120_000_000
 
 
@@ -283,7 +283,9 @@ def test_the_thumbnail_is_a_small_webp_in_the_shape_of_the_original() -> None:
 
 
 def test_a_smaller_budget_gives_a_smaller_image() -> None:
-    result = decoded(pictures.encoded(pictures.scene(1500, 500), "JPEG"), budget=ImageBudget(max_tokens=64))
+    result = decoded(
+        pictures.encoded(pictures.scene(1500, 500), "JPEG"), budget=ImageBudget(28, max_tokens=64)
+    )
     assert math.prod(result.image.size) // 784 <= 64
 
 

@@ -16,7 +16,7 @@ from tests.intake.conftest import BUDGET, prepared
 from tests.support import pictures
 
 sides = st.integers(1, 30_000)
-budgets = st.sampled_from([16, 64, 320, 640, 1280, 5000]).map(lambda most: ImageBudget(max_tokens=most))
+budgets = st.sampled_from([16, 64, 320, 640, 1280, 5000]).map(lambda most: ImageBudget(28, max_tokens=most))
 
 
 def published(width_px: int, height_px: int, budget: ImageBudget) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -33,7 +33,7 @@ def published(width_px: int, height_px: int, budget: ImageBudget) -> tuple[tuple
 @given(sides, sides, budgets)
 @example(30, 6000, BUDGET)
 @example(4000, 3000, BUDGET)
-@example(4139, 4139, ImageBudget(max_tokens=16))
+@example(4139, 4139, ImageBudget(28, max_tokens=16))
 def test_fit_is_smart_resize_wherever_the_published_ones_agree(
     width: int, height: int, budget: ImageBudget
 ) -> None:
@@ -70,10 +70,10 @@ def test_fit_refuses_exactly_the_shapes_that_smart_resize_refuses(width: int, he
 def test_refit_shows_the_same_image_smaller_and_says_so(settings: Settings) -> None:
     [candidate] = prepared([pictures.encoded(pictures.scene(1200, 900), "PNG")], settings)
     assert isinstance(candidate, Candidate)
-    half = intake.refit(candidate, candidate.tokens() // 2, BUDGET)
-    assert half.tokens() <= candidate.tokens() // 2
+    half = intake.refit(candidate, candidate.tokens(28) // 2, BUDGET)
+    assert half.tokens(28) <= candidate.tokens(28) // 2
     assert half.sha256 == candidate.sha256
-    assert f"{half.tokens()} image tokens instead of {candidate.tokens()}" in half.notes[-1]
+    assert f"{half.tokens(28)} image tokens instead of {candidate.tokens(28)}" in half.notes[-1]
     shown = np.asarray(candidate.image.resize(half.image.size), dtype=float)
     assert np.abs(np.asarray(half.image, dtype=float) - shown).mean() < 1
 

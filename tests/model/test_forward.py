@@ -76,5 +76,5 @@ def test_the_image_may_stand_anywhere_in_the_row() -> None:
 def given_image(width: int, height: int, model: Any) -> tuple[torch.Tensor, tuple[int, int], torch.Tensor]:
     given = candidate(width, height)
     patches, grid = patchify(given.image, FAMILY.pixels, "cpu")
-    image = [model.config.image_token_id] * given.tokens()
+    image = [model.config.image_token_id] * given.tokens(28)
     return patches, grid, torch.tensor([5, 9, 31, *image, 40, 3])

@@ -19,7 +19,7 @@ from lychee_app.model.placement import Placement, cost, placement_for
 from lychee_app.model.plain import PlainForward
 from lychee_app.model.scorer import LocalScorer, Parts, open_scorer
 from lychee_app.model.tokens import Codec
-from lychee_app.records import ScorerInfo
+from lychee_app.records import ImageBudget, ScorerInfo
 from lychee_app.settings import Settings
 from tests.model.conftest import QUERIES, candidate
 from tests.support import tiny_checkpoint
@@ -113,7 +113,7 @@ def plain_scorer(model: Any, folder: Path) -> LocalScorer:
     codec = Codec(folder, model.config.image_token_id)
     head = lm_head_rows(model, [codec.yes_id, codec.no_id])
     parts = Parts(PlainForward(model), codec, weights.pixels_of(folder), head, "cpu", frozenset())
-    return LocalScorer(parts, ScorerInfo("plain", "", "float32", "cpu"))
+    return LocalScorer(parts, ScorerInfo("plain", "", "float32", "cpu", ImageBudget(28)))
 
 
 def test_a_card_that_holds_the_weights_gets_them_all() -> None:

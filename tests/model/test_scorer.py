@@ -22,7 +22,7 @@ from lychee_app.model.qwen2_5_vl import FAMILY
 from lychee_app.model.reference import Reference
 from lychee_app.model.scorer import LocalScorer, Parts, open_scorer
 from lychee_app.model.tokens import Codec
-from lychee_app.records import Reply, ScorerInfo
+from lychee_app.records import ImageBudget, Reply, ScorerInfo
 from lychee_app.settings import Settings
 from tests.model.conftest import ASPECTS, QUERIES, candidate
 from tests.support import tiny_checkpoint
@@ -182,7 +182,7 @@ class FailingForward:
 def broken(forward: FailingForward, folder: Path) -> LocalScorer:
     codec = Codec(folder, weights.inspect(folder).config["image_token_id"])
     parts = Parts(forward, codec, FAMILY.pixels, torch.ones(2, 64), "cpu", frozenset())
-    return LocalScorer(parts, ScorerInfo("broken", "", "float32", "cpu"))
+    return LocalScorer(parts, ScorerInfo("broken", "", "float32", "cpu", ImageBudget(28)))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from PIL import Image
 from lychee_app.errors import CheckpointError, ModelLost, OutOfMemory, ScoringError
 from lychee_app.model import selftest
 from lychee_app.model.scorer import open_scorer
-from lychee_app.records import Candidate, MemoryReading, Reply, ScorerInfo
+from lychee_app.records import Candidate, ImageBudget, MemoryReading, Reply, ScorerInfo
 from lychee_app.settings import Settings
 from tests.support import pictures
 
@@ -20,7 +20,7 @@ from tests.support import pictures
 class Told:
     """A scorer whose margins are told beforehand; `blind`: the same ones whatever the picture."""
 
-    info = ScorerInfo("told", "", "float32", "cpu")
+    info = ScorerInfo("told", "", "float32", "cpu", ImageBudget(28))
 
     def __init__(self, blind: bool = False, **margins: float) -> None:
         self.margins = {name.replace("_", " "): margin for name, margin in margins.items()}

@@ -25,7 +25,7 @@ def services(home: str) -> Services:
 def _open(name: str, settings: Settings) -> Scorer:
     """Goes by the name asked for; under the demo model's it takes images as large as that does."""
     name = "demo" if name == "auto" else name
-    budget = ImageBudget(49, 16) if name == "demo" else ImageBudget(16384)
+    budget = ImageBudget(28, 49, 16) if name == "demo" else ImageBudget(28, 16384)
     info = ScorerInfo(name, "f" * 16, "float32", "cpu", budget)
     return FakeScorer(info=info, before=lambda candidate: _wait(settings.data_folder / "hold"))
 

@@ -24,7 +24,7 @@ class FakeScorer:
     before: Callable[[Candidate], None] = lambda candidate: None
     text: str = "It is {query}. Score: {score:.1f} / 10"
     info: ScorerInfo = field(
-        default_factory=lambda: ScorerInfo("fake", "f" * 16, "float32", "cpu", ImageBudget(max_tokens=16))
+        default_factory=lambda: ScorerInfo("fake", "f" * 16, "float32", "cpu", ImageBudget(28, 16))
     )
     seen: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     released: int = 0
@@ -40,7 +40,9 @@ class FakeScorer:
         p_yes = self._reply(candidate, query).p_yes
         assert p_yes is not None
         text = self.text.format(query=query, score=10 * p_yes)
-        return Reply(query, "explain", text, None, None, 1, 0, (5, 6), "prompt", 9, 4, 0.001)
+        return Reply(
+            query, "explain", text, None, None, 1, 0, (5, 6), "prompt", 9, self._tokens(candidate), 0.001
+        )
 
     def memory(self) -> MemoryReading:
         return MemoryReading("RAM", 1_000_000_000, 24_000_000_000, 1_500_000_000)
@@ -55,7 +57,13 @@ class FakeScorer:
             if name in query:
                 margin += 8 * float(mean[channel] - np.delete(mean, channel).mean()) - 2
         text, token = ("yes", 1) if margin > 0 else ("no", 0)
-        return Reply(query, "judge", text, margin / 2, -margin / 2, 1, 0, (token,), "prompt", 9, 4, 0.001)
+        tokens = self._tokens(candidate)
+        return Reply(
+            query, "judge", text, margin / 2, -margin / 2, 1, 0, (token,), "prompt", 9, tokens, 0.001
+        )
+
+    def _tokens(self, candidate: Candidate) -> int:
+        return candidate.tokens(self.info.budget.token_px)
 
 
 def picture(

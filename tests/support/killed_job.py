@@ -31,7 +31,7 @@ class Touchy(FakeScorer):
 
     def judge(self, candidate: Candidate, queries: Sequence[str], instruction: str = "") -> list[Reply]:
         time.sleep(JUDGE_SECONDS)
-        if candidate.tokens() > 12:
+        if candidate.tokens(28) > 12:
             raise OutOfMemory("too large")
         replies = super().judge(candidate, queries, instruction)
         return [replace(reply, logit_yes=(reply.logit_yes or 0) + 1e-9 * len(queries)) for reply in replies]

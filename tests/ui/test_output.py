@@ -21,7 +21,7 @@ from tests.support.fakes import FakeScorer, picture
 from tests.support.page import html, rank, visit_run
 from tests.support.rows import row
 
-DEMO = ImageBudget(max_tokens=49, min_tokens=16)
+DEMO = ImageBudget(28, max_tokens=49, min_tokens=16)
 SIZES = [(64, 64), (30, 200), (120, 90), (700, 500), (1600, 1200)]
 
 
@@ -34,7 +34,7 @@ class Watched(FakeScorer):
         self.pixels: list[np.ndarray] = []
 
     def _watch(self, candidate: Candidate) -> None:
-        if candidate.tokens() > self.room:
+        if candidate.tokens(28) > self.room:
             raise OutOfMemory("no room", code="out-of-memory")
         self.pixels.append(np.asarray(candidate.image))
 
@@ -49,7 +49,7 @@ def shown(source: Source, row: Scored, max_tokens: int, settings: Settings) -> n
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
-@pytest.mark.parametrize("budget", [DEMO, ImageBudget(), ImageBudget(1280, 64)], ids=str)
+@pytest.mark.parametrize("budget", [DEMO, ImageBudget(28), ImageBudget(32, 1280, 64)], ids=str)
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_it_is_shown_pixel_by_pixel(settings: Settings, size: tuple[int, int], budget: ImageBudget) -> None:
     scorer, source = Watched(budget), Source("a.jpg", picture(size=size, kind="JPEG"))
@@ -59,7 +59,7 @@ def test_it_is_shown_pixel_by_pixel(settings: Settings, size: tuple[int, int], b
 
 @pytest.mark.parametrize("room", [400, 150])
 def test_it_is_shown_as_small_as_memory_made_it(settings: Settings, room: int) -> None:
-    scorer, source = Watched(ImageBudget(600), room), Source("a.png", picture(size=(900, 700)))
+    scorer, source = Watched(ImageBudget(28, 600), room), Source("a.png", picture(size=(900, 700)))
     scored, max_tokens = judged(scorer, source, settings)
     assert scored.score is not None
     assert scored.seen_width_px * scored.seen_height_px <= room * 28**2

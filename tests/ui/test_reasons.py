@@ -38,20 +38,20 @@ SAID = {
 @pytest.mark.parametrize("name", FILES)
 def test_every_reason_to_refuse_a_file_is_told_in_chinese(name: str) -> None:
     with pytest.raises(ImageError) as caught:
-        decode(FILES[name], ImageBudget(), 120_000_000)
+        decode(FILES[name], ImageBudget(28), 120_000_000)
     assert_chinese(str(caught.value))
 
 
 @pytest.mark.parametrize("name", NOTED)
 def test_every_note_on_a_picture_is_told_in_chinese(name: str) -> None:
-    for note in decode(NOTED[name], ImageBudget(), 120_000_000).notes:
+    for note in decode(NOTED[name], ImageBudget(28), 120_000_000).notes:
         assert_chinese(note)
 
 
 def test_the_notes_on_deep_grey_are_told_in_chinese() -> None:
     file = io.BytesIO()
     Image.linear_gradient("L").convert("I").point(lambda value: value * 900 - 5).save(file, "TIFF")
-    (note,) = decode(file.getvalue(), ImageBudget(), 120_000_000).notes
+    (note,) = decode(file.getvalue(), ImageBudget(28), 120_000_000).notes
     assert_chinese(note)
 
 
