@@ -68,7 +68,7 @@ def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
         "model": arguments.model,
         "device": scorer.info.device,
         "torch": torch.__version__,
-        "passes": type(scorer._parts.forward).__name__,
+        "passes": type(scorer.parts.forward).__name__,
         "warnings": list(scorer.info.warnings),
         "open_seconds": opened,
         "rounds": readings,

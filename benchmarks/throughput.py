@@ -162,7 +162,7 @@ def _compared(
         ours.append(_ranked(files, scorer, settings))
         if published is None:
             continue
-        for threads in {None, scorer._parts.threads}:  # on busy cores fewer are faster: the best counts
+        for threads in {None, scorer.parts.threads}:  # on busy cores fewer are faster: the best counts
             with limited(threads):
                 started = time.perf_counter()
                 scores = published(files)
@@ -177,8 +177,8 @@ def _compared(
 
 def _ranked(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> Stages:
     """The main job as it is, with clocks in it."""
-    passes = Clocked(scorer._parts.forward, torch.device(scorer._parts.device))
-    timed = ClockedScorer(LocalScorer(replace(scorer._parts, forward=passes), scorer.info), passes.device)
+    passes = Clocked(scorer.parts.forward, torch.device(scorer.parts.device))
+    timed = ClockedScorer(LocalScorer(replace(scorer.parts, forward=passes), scorer.info), passes.device)
     sources = [Source(file.name, path=file) for file in files]
     started = time.perf_counter()
     run = pipeline.rank(query.ask(QUERY, parts=()), sources, timed, settings)

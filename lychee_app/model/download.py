@@ -6,7 +6,7 @@ hub's SHA-256, or a small one against its git hash, before it gets its name. One
 (`snapshot_download` of huggingface_hub 2 deletes what it has of an unfinished file, which is up to 5 GB here;
 its listing, its headers and its `http_get` are used.)
 
-Knows the hub's listing, and ModelScope's where that library is installed and the hub cannot be reached.
+The listing is the hub's, or ModelScope's where that library is installed and the hub cannot be reached.
 Only weights, JSON, text and templates at the top of the repository are fetched: no code.
 """
 
@@ -217,8 +217,8 @@ def _part_bytes(file: _Remote, folder: Path) -> int:
 
 
 def _is_here(file: _Remote, folder: Path, have: dict[str, str]) -> bool:
-    place = folder / file.name
-    return have.get(file.name) == file.mark and place.is_file() and place.stat().st_size == file.size_bytes
+    stored = folder / file.name
+    return have.get(file.name) == file.mark and stored.is_file() and stored.stat().st_size == file.size_bytes
 
 
 def _manifest(folder: Path) -> dict[str, str]:

@@ -63,6 +63,10 @@ class LocalScorer:
     def info(self) -> ScorerInfo:
         return self._info
 
+    @property
+    def parts(self) -> Parts:
+        return self._parts
+
     def judge(
         self, candidate: Candidate, queries: Sequence[str], instruction: str = DEFAULT_INSTRUCTION
     ) -> list[Reply]:

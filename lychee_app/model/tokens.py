@@ -1,6 +1,6 @@
 """A query -> the token ids of the whole prompt, so that nothing in a query can act as a special token.
 
-The chat template is rendered once with place holders where the instruction and the query stand, and cut at
+The chat template is rendered once with placeholders where the instruction and the query stand, and cut at
 the special tokens the template itself wrote. What lies between is text, and text is tokenised by a tokenizer
 that has no special tokens at all. For a query that holds none, the ids are exactly those of
 `processor.apply_chat_template` and the processor.
@@ -20,7 +20,7 @@ from lychee_app import prompt
 from lychee_app.errors import CheckpointError, ScoringError
 
 _QUERY, _INSTRUCTION = "\ue000\ue0f0query\ue001", "\ue000\ue0f0instruction\ue001"
-"""Private-use place holders. They stand in the template only; a query is put in after it was cut."""
+"""Private-use placeholders. They stand in the template only; a query is put in after it was cut."""
 _TEMPLATE_FILES = (
     "processor_config.json",
     "chat_template.json",
@@ -31,7 +31,7 @@ _TEMPLATE_FILES = (
 
 @dataclass(frozen=True)
 class Prompt:
-    """`ids` with the image spread over its tokens; `text` for people, with the image as one place holder."""
+    """`ids` with the image spread over its tokens; `text` for people, with the image as one placeholder."""
 
     ids: tuple[int, ...]
     text: str
@@ -39,7 +39,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A special token (`id`) or text with place holders in it."""
+    """A special token (`id`) or text with placeholders in it."""
 
     text: str
     id: int | None
@@ -174,6 +174,6 @@ def _render(template: str, messages: list[prompt.Message], folder: Path) -> str:
 
 
 def _put(text: str, values: Mapping[str, str]) -> str:
-    """Replaces place holders in one pass, so that a value is never searched for place holders."""
+    """Replaces placeholders in one pass, so that a value is never searched for placeholders."""
     pattern = "|".join(re.escape(name) for name in values)
     return re.sub(pattern, lambda match: values[match.group()], text)

@@ -15,6 +15,7 @@ from lychee_app.model.parity_check import passes_agree
 from lychee_app.model.plain import PlainForward
 from lychee_app.model.qwen2_5_vl.vision import MLP_PATCHES
 from lychee_app.model.text import MLP_TOKENS
+from tests.support.passes import patches_of, rows_of
 
 GRIDS = [(2, 2), (4, 4), (8, 8), (10, 22), (16, 24), (18, 18), (2, 60), (60, 2), (34, 4)]
 """Rows and columns in patches: fewer than a window, whole windows, and rests on one side or both."""
@@ -28,20 +29,6 @@ def plain(model: Any) -> PlainForward:
 @pytest.fixture
 def quick(model: Any) -> FastForward:
     return FastForward(copy.deepcopy(model))
-
-
-def patches_of(grid: tuple[int, int], seed: int = 0) -> Tensor:
-    return torch.randn(grid[0] * grid[1], 1176, generator=torch.Generator().manual_seed(seed))
-
-
-def rows_of(model: Any, tokens: int, lengths: Sequence[tuple[int, int]], seed: int = 0) -> list[Tensor]:
-    """Rows of random text before and after the image, of these lengths."""
-    noise = torch.Generator().manual_seed(seed)
-    image = torch.full((tokens,), model.config.image_token_id)
-    return [
-        torch.cat([torch.randint(0, 250, (n,), generator=noise) if n else image for n in (before, 0, after)])
-        for before, after in lengths
-    ]
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)

@@ -1,13 +1,10 @@
-"""Packed attention against one sequence at a time; window order against what a window is."""
+"""Packed attention against one sequence at a time."""
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from lychee_app.model.attention import attend, packed
-from lychee_app.model.qwen2_5_vl.vision import window_order
 
 CPU = torch.device("cpu")
 
@@ -58,21 +55,6 @@ def test_packed_sequences_see_themselves_only(lengths: list[tuple[int, int]], ca
 def test_neighbours_of_equal_length_are_one_call() -> None:
     windows = [64] * 30 + [32] * 6 + [16]
     assert [batch.count for batch in packed(windows, windows, CPU).batches] == [30, 6, 1]
-
-
-@settings(max_examples=60, deadline=None)
-@given(rows=st.integers(1, 23), columns=st.integers(1, 23), side=st.integers(1, 5))
-def test_tokens_are_ordered_by_window(rows: int, columns: int, side: int) -> None:
-    order, lengths = window_order(rows, columns, side)
-    assert sorted(order.tolist()) == list(range(rows * columns))
-    assert lengths == sorted(lengths, reverse=True)
-    start = 0
-    for length in lengths:
-        tokens = order[start : start + length].tolist()
-        assert len({(token // columns // side, token % columns // side) for token in tokens}) == 1
-        start += length
-    assert start == rows * columns
-    assert len(lengths) == -(-rows // side) * -(-columns // side)
 
 
 def test_one_mask_serves_queries_that_follow_known_keys() -> None:

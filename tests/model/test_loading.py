@@ -3,17 +3,15 @@
 import json
 import math
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from lychee_app.errors import CheckpointError
-from lychee_app.model import loading, skeleton, weights
+from lychee_app.model import loading, weights
 from lychee_app.model.loading import choose_device, input_device, lm_head_rows
 from lychee_app.model.placement import Placement, cost, placement_for
 from lychee_app.model.plain import PlainForward
@@ -32,7 +30,7 @@ GB = 1 << 30
 def test_a_missing_tensor_is_refused_not_made_up(
     lost: str, fast: bool, tiny: Path, tmp_path: Path, settings: Settings
 ) -> None:
-    folder = changed(tiny, tmp_path, lambda tensors: tensors.pop(lost))
+    folder = tiny_checkpoint.changed(tiny, tmp_path, lambda tensors: tensors.pop(lost))
     with pytest.raises(CheckpointError, match="lacks 1 tensors"):
         open_scorer(folder, settings=settings, device="cpu", fast=fast, self_test=False)
 
@@ -67,7 +65,9 @@ def test_a_config_that_leaves_out_the_image_token_means_the_released_one(
 def test_a_tensor_of_another_shape_is_refused(
     fast: bool, tiny: Path, tmp_path: Path, settings: Settings
 ) -> None:
-    folder = changed(tiny, tmp_path, lambda tensors: tensors.update({"lm_head.weight": torch.zeros(320, 32)}))
+    folder = tiny_checkpoint.changed(
+        tiny, tmp_path, lambda tensors: tensors.update({"lm_head.weight": torch.zeros(320, 32)})
+    )
     with pytest.raises(CheckpointError, match="lm_head"):
         open_scorer(folder, settings=settings, device="cpu", fast=fast, self_test=False)
 
@@ -77,7 +77,7 @@ def test_weights_that_are_not_numbers_are_refused_at_load(
     fast: bool, tiny: Path, tmp_path: Path, settings: Settings
 ) -> None:
     name = "model.language_model.layers.0.mlp.up_proj.weight"
-    folder = changed(tiny, tmp_path, lambda tensors: tensors[name].fill_(math.nan))
+    folder = tiny_checkpoint.changed(tiny, tmp_path, lambda tensors: tensors[name].fill_(math.nan))
     with pytest.raises(CheckpointError, match="self-test"):
         open_scorer(folder, settings=settings, device="cpu", fast=fast)
 
@@ -165,74 +165,6 @@ def test_a_card_too_full_for_anything_is_said_and_not_used() -> None:
 def test_a_device_that_is_not_there_is_refused(device: str) -> None:
     with pytest.raises(CheckpointError, match="no device"):
         choose_device(device)
-
-
-@pytest.mark.parametrize("stored", [("current", 1, False), ("older", 4, False), ("older", 1, True)])
-def test_the_skeleton_reads_what_transformers_reads(stored: tuple[str, int, bool], tmp_path: Path) -> None:
-    naming, shards, tied = stored
-    folder = tiny_checkpoint.build(tmp_path / "it", naming=naming, shards=shards, tied=tied)
-    checkpoint = weights.inspect(folder)
-    lean = skeleton.read(checkpoint, torch.float32)
-    whole = loading.load(checkpoint, "cpu", "float32", tmp_path).model
-    assert lean is not None
-    tensors = lean.state_dict()
-    assert tensors.keys() == whole.state_dict().keys()
-    assert all(torch.equal(tensors[name], tensor) for name, tensor in whole.state_dict().items())
-    assert same_numbers(lean, whole)
-
-
-def test_the_skeleton_reads_the_config_transformers_writes(tiny: Path, tmp_path: Path, model: Any) -> None:
-    model.save_pretrained(tmp_path / "saved")
-    (tmp_path / "saved" / "tokenizer.json").write_bytes((tiny / "tokenizer.json").read_bytes())
-    checkpoint = weights.inspect(tmp_path / "saved")
-    assert "text_config" in checkpoint.config
-    lean = skeleton.read(checkpoint, torch.float32)
-    assert lean is not None
-    assert same_numbers(lean, model)
-
-
-def same_numbers(lean: Any, whole: Any) -> bool:
-    """Every attribute of the configs that a pass reads, and the rotary frequencies."""
-    text = ["hidden_size", "num_attention_heads", "num_key_value_heads", "rms_norm_eps", "hidden_act"]
-    text += ["rope_parameters", "vocab_size", "num_hidden_layers", "intermediate_size"]
-    vision = [
-        "depth",
-        "hidden_size",
-        "num_heads",
-        "window_size",
-        "patch_size",
-        "spatial_merge_size",
-        "hidden_act",
-    ]
-    vision += ["fullatt_block_indexes", "intermediate_size", "out_hidden_size"]
-    pairs = [(lean.config.text_config, whole.config.text_config, text)]
-    pairs += [(lean.config.vision_config, whole.config.vision_config, vision)]
-    for ours, theirs, names in pairs:
-        for name in names:
-            found, expected = getattr(ours, name), getattr(theirs, name)
-            if name == "rope_parameters":
-                keys = ("rope_theta", "rope_type", "mrope_section")
-                found, expected = ([values[key] for key in keys] for values in (found, expected))
-            assert found == expected, name
-    assert lean.config.image_token_id == whole.config.image_token_id
-    angles = [model.model.language_model.rotary_emb.inv_freq for model in (lean, whole)]
-    angles += [model.model.visual.rotary_pos_emb.inv_freq for model in (lean, whole)]
-    return torch.equal(angles[0], angles[1]) and torch.equal(angles[2], angles[3])
-
-
-def test_a_checkpoint_the_skeleton_does_not_know_is_left_to_transformers(tiny: Path, tmp_path: Path) -> None:
-    folder = changed(tiny, tmp_path, lambda tensors: tensors.update(extra=torch.zeros(1)))
-    assert skeleton.read(weights.inspect(folder), torch.float32) is None
-    odd = weights.inspect(tiny)
-    assert skeleton.read(replace(odd, config={**odd.config, "vision_config": {}}), torch.float32) is None
-
-
-def changed(folder: Path, to: Path, change: Any) -> Path:
-    copy = Path(shutil.copytree(folder, to / "changed"))
-    tensors = load_file(copy / "model.safetensors")
-    change(tensors)
-    save_file(tensors, copy / "model.safetensors")
-    return copy
 
 
 def test_the_share_of_a_card_that_a_process_may_hold_bounds_what_is_free() -> None:

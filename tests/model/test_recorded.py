@@ -11,7 +11,7 @@ from lychee_app.model import fast
 from lychee_app.model.fast import FastForward, best
 from lychee_app.model.parity_check import passes_agree
 from lychee_app.model.plain import PlainForward
-from tests.model.test_fast import patches_of, rows_of
+from tests.support.passes import patches_of, rows_of
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA card")
 GRIDS = [(10, 12), (4, 4), (10, 12), (16, 24), (4, 4), (10, 12)]

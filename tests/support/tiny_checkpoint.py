@@ -6,11 +6,13 @@ naming, in one file or in shards. Its weights are drawn wide, so that margins di
 
 import json
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 SPECIAL = (
@@ -231,6 +233,15 @@ def save_tensors(folder: Path, tensors: dict[str, torch.Tensor], shards: int) ->
         places |= dict.fromkeys(part, name)
     total = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     _write(folder / "model.safetensors.index.json", {"metadata": {"total_size": total}, "weight_map": places})
+
+
+def changed(folder: Path, to: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> Path:
+    """A copy of a checkpoint in one file, under `to`, its tensors changed."""
+    copy = Path(shutil.copytree(folder, to / "changed"))
+    tensors = load_file(copy / "model.safetensors")
+    change(tensors)
+    save_file(tensors, copy / "model.safetensors")
+    return copy
 
 
 def _write(file: Path, values: Any) -> None:
