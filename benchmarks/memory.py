@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,13 @@ import psutil
 import torch
 
 from benchmarks import photos
-from lychee_app import pipeline, query
+from lychee_app import query
+from lychee_app.engines import Progress
+from lychee_app.engines.local import LocalEngine
 from lychee_app.errors import LycheeError, UsageError
 from lychee_app.model.scorer import LocalScorer, open_scorer
 from lychee_app.records import Source
+from lychee_app.request import Request
 from lychee_app.settings import Settings
 
 QUERY = "a red lamp on a green sofa"
@@ -81,22 +84,26 @@ def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _after(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> dict[str, Any]:
     """One run of its own, then what is used."""
-    sources = [Source(file.name, path=file) for file in files]
     started = time.perf_counter()
-    run = pipeline.rank(query.ask(QUERY, parts=()), sources, scorer, settings)
-    errors = [row.error for row in run.images if row.error]
+    errors = [one.scored.error for one in _rows(files, scorer, settings) if one.scored.error]
     return _reading(len(files), time.perf_counter() - started, errors)
 
 
 def _long_run(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> list[dict[str, Any]]:
     """One run; read after every tenth of it. The images are different files, so none comes from a cache."""
-    sources = [(number, Source(file.name, path=file)) for number, file in enumerate(files)]
     step, readings, errors = max(1, len(files) // 10), [], []
-    for progress in pipeline.score_each(query.ask(QUERY, parts=()), sources, scorer, settings):
+    for progress in _rows(files, scorer, settings):
         errors += [progress.scored.error] if progress.scored.error else []
         if progress.done % step == 0:
             readings.append(_reading(progress.done, progress.seconds, errors))
     return readings
+
+
+def _rows(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> Iterator[Progress]:
+    sources = [(number, Source(file.name, path=file)) for number, file in enumerate(files)]
+    engine = LocalEngine(settings, lambda name, precision: scorer)
+    request = Request(query.ask(QUERY, parts=()), model=scorer.info.name)
+    return (event for event in engine.run(request, sources) if isinstance(event, Progress))
 
 
 def _reading(images: int, seconds: float, errors: Sequence[str]) -> dict[str, Any]:

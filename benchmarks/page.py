@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import soak, visit
+from lychee_app.query import Question
 from lychee_app.records import Reply, Run, Scored, Source, sigmoid
+from lychee_app.request import Request
 from lychee_app.store import Store
 
 ELEMENTS = ("green sofa", "brass lamp", "pour-over coffee")
@@ -158,13 +160,10 @@ def _fill(home: Path, images: int) -> str:
     made = Run(
         id=run_id,
         created="2026-01-01T00:00:00+00:00",
-        query=QUERY,
-        sent_query=QUERY,
+        request=Request(Question(QUERY, QUERY, ELEMENTS), model="demo"),
+        total=images,
         model="demo",
         checkpoint_hash="0" * 64,
-        mode="judge",
-        total=images,
-        elements=ELEMENTS,
     )
     with Store.open(home) as store:
         store.create(made, [Source(f"image-{index:04d}.webp", data=b"%d" % index) for index in range(images)])

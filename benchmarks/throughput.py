@@ -20,7 +20,8 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks import floors, photos
-from lychee_app import intake, pipeline, query
+from lychee_app import intake, query, recorder
+from lychee_app.engines.local import LocalEngine
 from lychee_app.model import checkpoints, loading, weights
 from lychee_app.model.forward import Forward
 from lychee_app.model.positions import Grid
@@ -28,6 +29,7 @@ from lychee_app.model.scorer import LocalScorer, open_scorer
 from lychee_app.model.threads import limited
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.records import Candidate, MemoryReading, Reply, Scored, ScorerInfo, Source
+from lychee_app.request import Request
 from lychee_app.settings import Settings
 
 QUERY = "a red lamp on a green sofa"
@@ -181,7 +183,9 @@ def _ranked(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> S
     timed = ClockedScorer(LocalScorer(replace(scorer.parts, forward=passes), scorer.info), passes.device)
     sources = [Source(file.name, path=file) for file in files]
     started = time.perf_counter()
-    run = pipeline.rank(query.ask(QUERY, parts=()), sources, timed, settings)
+    request = Request(query.ask(QUERY, parts=()), model=scorer.info.name)
+    engine = LocalEngine(settings, lambda name, precision: timed)
+    run = recorder.rank(request, sources, engine, recorder.Unkept())
     total = time.perf_counter() - started
     errors = [row.error for row in run.images if row.error]
     if errors:
@@ -192,7 +196,7 @@ def _ranked(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> S
 def _decoded(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> float:
     sources = [(number, Source(file.name, path=file)) for number, file in enumerate(files)]
     started = time.perf_counter()
-    for _ in intake.prepare(sources, pipeline.budget_of(scorer, settings), settings):
+    for _ in intake.prepare(sources, scorer.info.budget.at_most(settings.max_image_tokens), settings):
         pass
     return time.perf_counter() - started
 
@@ -205,7 +209,7 @@ def _published(
     precision = "bfloat16" if scorer.info.precision == "bfloat16" else "float32"
     model = loading.load(checkpoint, scorer.info.device, precision, settings.data_folder / "offload").model
     reference = checkpoint.family.reference(model, checkpoint.folder)
-    budget = pipeline.budget_of(scorer, settings)
+    budget = scorer.info.budget.at_most(settings.max_image_tokens)
     token = budget.token_px**2
     limits = (
         max(reference.least_px, budget.min_tokens * token),

@@ -5,11 +5,10 @@ computation even where nothing is stored.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from lychee_app.errors import StoreError
 from lychee_app.records import Mode, Reply
 
 
@@ -63,35 +62,3 @@ class RecentReplies:
         self._replies.update(replies)
         while len(self._replies) > self._bound:
             self._replies.popitem(last=False)
-
-
-class Forgiving:
-    """A cache on disk that costs no run when it fails: from then on one in memory takes its place.
-
-    `on_failure` is told once. `works` says whether what was remembered lies on the disk.
-    """
-
-    def __init__(self, disk: ReplyCache, on_failure: Callable[[StoreError], None]) -> None:
-        self._disk, self._memory = disk, RecentReplies()
-        self._on_failure = on_failure
-        self.works = True
-
-    def cached(self, key: CacheKey) -> Reply | None:
-        if self.works:
-            try:
-                return self._disk.cached(key)
-            except StoreError as error:
-                self._failed(error)
-        return self._memory.cached(key)
-
-    def remember(self, replies: Mapping[CacheKey, Reply]) -> None:
-        self._memory.remember(replies)
-        if self.works:
-            try:
-                self._disk.remember(replies)
-            except StoreError as error:
-                self._failed(error)
-
-    def _failed(self, error: StoreError) -> None:
-        self.works = False
-        self._on_failure(error)

@@ -68,10 +68,9 @@ class ModelCatalogue:
         `most` itself where the model is not on this machine.
         """
         try:
-            own = budget(weights.pixels_of(self.locate(name)))
+            return budget(weights.pixels_of(self.locate(name))).at_most(most).max_tokens
         except CheckpointError:
             return most
-        return max(own.min_tokens, min(own.max_tokens, most))
 
     def download(self, name: str) -> None:
         """Begins it, unless it is under way already. It goes on when the tab that began it is closed."""

@@ -13,19 +13,21 @@ import shlex
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from lychee_app import __version__, streams
-from lychee_app.cache import Forgiving, RecentReplies, ReplyCache
+from lychee_app.engines import Event, Progress
 from lychee_app.errors import LycheeError, ModelLost, UsageError
-from lychee_app.records import Source
+from lychee_app.recorder import Forgiving, Log, Unkept
+from lychee_app.records import Mode, Run, Source
+from lychee_app.request import Precision, Request
 from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, Settings
 
 _OF_THIS_MACHINE = {"path", "no-images"}
-"""Codes of what is rightly written, but is not there: no wrong usage."""
+"""Codes of valid arguments with a missing target: not wrong usage."""
 
 _DEMO_CHOSEN = (
     "lychee: the demo model is used. It knows drawn objects, not photographs; for those: lychee download"
@@ -73,13 +75,13 @@ def _add_rank(commands) -> None:
     parser.add_argument("query", metavar="QUERY", help="what the images should show, in English or Chinese")
     parser.add_argument("paths", metavar="PATH", nargs="+", help="an image, a folder (recursive) or a glob")
     parser.add_argument("--model", help="demo, lychee, a hub name or a folder (default: auto)")
-    parser.add_argument("--mode", choices=("judge", "explain"), default="judge")
+    parser.add_argument("--mode", choices=get_args(Mode), default="judge")
     parser.add_argument("--not", dest="typed_not", default="", metavar="TEXT", help="lower what matches TEXT")
     parser.add_argument("--elements", action="store_true", help="score each element of the query too")
-    parser.add_argument("--engine", choices=("local",), default="local", help="where the work is done")
     parser.add_argument("--limit", type=_positive, metavar="N", help="list the best N images only")
     parser.add_argument("--image-tokens", type=_tokens, metavar="N", help="largest image (default 1280)")
-    parser.add_argument("--fresh", action="store_true", help="ask the model anew, whatever it said before")
+    parser.add_argument("--precision", choices=get_args(Precision), default="auto", help="of the weights")
+    parser.add_argument("--fresh", action="store_true", help="ask the model anew, and keep nothing")
     parser.add_argument("--json", metavar="FILE", help="write JSON there; - writes it to stdout, alone")
     parser.add_argument("--csv", metavar="FILE", help="write CSV there; - writes it to stdout, alone")
     parser.set_defaults(run=_rank)
@@ -111,24 +113,25 @@ def _add_doctor(commands) -> None:
 
 
 def _rank(arguments: argparse.Namespace) -> int:
-    from lychee_app import export, pipeline, query, terminal
+    from lychee_app import export, intake, query, recorder, terminal
+    from lychee_app.engines.local import LocalEngine
 
     _check_goals(arguments.json, arguments.csv)
-    settings = _settings(arguments)
-    parts = None if arguments.elements else ()
-    question = query.ask(arguments.query, arguments.typed_not, steps=settings.steps, parts=parts)
-    sources = pipeline.sources_of(arguments.paths)
+    settings = Settings.from_environment()
+    question = query.ask(arguments.query, arguments.typed_not, parts=None if arguments.elements else ())
+    request = Request(
+        question,
+        arguments.mode,
+        model=arguments.model or settings.model,
+        max_image_tokens=arguments.image_tokens,
+        precision=arguments.precision,
+    )
+    sources = intake.find(arguments.paths)
     _spare_the_images(sources, arguments.json, arguments.csv)
-    with _replies(settings, arguments.fresh) as cache, terminal.progress_line(len(sources)) as show:
-        started = time.perf_counter()
-        pipeline.get_ready(len(sources), settings)
-        scorer = _open(settings)
-        if settings.model == "auto" and scorer.info.name == "demo":
-            print(_DEMO_CHOSEN, file=sys.stderr)
-        run = pipeline.rank(
-            question, sources, scorer, settings, mode=arguments.mode, cache=cache, on_progress=show
-        )
-    run = replace(run, seconds=time.perf_counter() - started)
+    engine = LocalEngine(settings)
+    engine.check(request)
+    with _log(settings, arguments.fresh) as log, terminal.progress_line(len(sources)) as show:
+        run = recorder.rank(request, sources, engine, log, _teller(request, show))
     shown = replace(run, images=export.best(run, arguments.limit))
     if arguments.json is not None:
         _write(arguments.json, export.to_json(shown))
@@ -138,6 +141,19 @@ def _rank(arguments: argparse.Namespace) -> int:
         _print(terminal.table(shown))
         _print(terminal.summary(run, len(shown.images)))
     return _status(run)
+
+
+def _teller(request: Request, show: Callable[[Progress], None]) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
+        if isinstance(event, Progress):
+            return show(event)
+        for warning in event.info.warnings:
+            print(f"lychee: {warning}", file=sys.stderr)
+        if request.model == "auto" and event.info.name == "demo":
+            print(_DEMO_CHOSEN, file=sys.stderr)
+        return None
+
+    return tell
 
 
 def _check_goals(*goals: str | None) -> None:
@@ -177,19 +193,19 @@ def _spare_the_images(sources: Sequence[Source], *goals: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _replies(settings: Settings, fresh: bool) -> Iterator[ReplyCache]:
-    """What the model said before, and a place for what it says now: a run that is cut off goes on there."""
+def _log(settings: Settings, fresh: bool) -> Iterator[Log]:
+    """Where the run and its replies are kept: a run that is cut off goes on there, here or on the page."""
     with contextlib.ExitStack() as until_done:
-        kept = None if fresh else _kept_replies(settings, until_done)
+        kept = None if fresh else _kept(settings, until_done)
         try:
-            yield kept or RecentReplies()
+            yield kept or Unkept()
         except (KeyboardInterrupt, ModelLost):
             if kept and kept.works:
                 print("lychee: what is scored is kept; the same command goes on from there.", file=sys.stderr)
             raise
 
 
-def _kept_replies(settings: Settings, until_done: contextlib.ExitStack) -> Forgiving | None:
+def _kept(settings: Settings, until_done: contextlib.ExitStack) -> Forgiving | None:
     """None where the data folder cannot be used."""
     from lychee_app.errors import StoreError
     from lychee_app.store import Store
@@ -201,10 +217,10 @@ def _kept_replies(settings: Settings, until_done: contextlib.ExitStack) -> Forgi
 
 
 def _not_kept(error: LycheeError) -> None:
-    print(f"lychee: replies are not kept from here on. {error}", file=sys.stderr)
+    print(f"lychee: this run and its replies are not kept from here on. {error}", file=sys.stderr)
 
 
-def _status(run) -> int:
+def _status(run: Run) -> int:
     if any(row.score is not None for row in run.images):
         return 0
     reasons = "; ".join(f"{row.name}: {row.error}" for row in run.images[:3])
@@ -275,18 +291,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     settings = Settings.from_environment()
-    if tokens := getattr(arguments, "image_tokens", None):
-        settings = replace(settings, max_image_tokens=tokens)
     return replace(settings, model=arguments.model or settings.model)
-
-
-def _open(settings: Settings):
-    from lychee_app.model.scorer import open_scorer
-
-    scorer = open_scorer(settings.model, settings=settings)
-    for warning in scorer.info.warnings:
-        print(f"lychee: {warning}", file=sys.stderr)
-    return scorer
 
 
 def _write(target: str, text: str) -> None:

@@ -2,20 +2,22 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 from PIL import Image
 
+from lychee_app.errors import ModelLost
 from lychee_app.prompt import DEFAULT_INSTRUCTION
+from lychee_app.query import Question
+from lychee_app.request import Mode, Precision, Request
 from lychee_app.sizes import memory_gb
 
-Mode = Literal["judge", "explain"]
 Status = Literal["running", "done", "stopped", "interrupted", "failed"]
+Phase = Literal["waiting", "loading", "scoring", "over"]
 Decision = Literal["pick", "reject"]
 Axis = Literal["score", "margin"]
-Precision = Literal["auto", "float32", "bfloat16", "int8", "int4"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class ImageBudget:
     max_tokens: int = 1280
     min_tokens: int = 4
     max_aspect: int = 200
+
+    def at_most(self, tokens: int) -> "ImageBudget":
+        """The same with `tokens` at most, within its own limits."""
+        return replace(self, max_tokens=max(self.min_tokens, min(self.max_tokens, tokens)))
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,8 @@ class Reply:
 
     judge: `text` is the likelier of "yes" and "no"; `generated_ids` is that one token.
     explain: `text` is everything generated, `logit_yes` and `logit_no` are None.
-    Logits are float32. `prompt` is the chat as sent, each image shown as one place holder.
+    Logits are float32. `prompt` is the chat as sent, each image shown as one place holder. Raises ModelLost
+    for a logit that is not finite: whatever scorer it comes from, no other row can be trusted either.
     """
 
     query: str
@@ -106,6 +113,15 @@ class Reply:
     prompt_tokens: int
     image_tokens: int
     seconds: float
+
+    def __post_init__(self) -> None:
+        logits = self.logit_yes, self.logit_no
+        if not all(math.isfinite(logit) for logit in logits if logit is not None):
+            message = (
+                f"The model's numbers are not finite {logits}; nothing it says can be trusted. Start again, "
+                "and fetch the checkpoint again if it stays."
+            )
+            raise ModelLost(message, code="not-finite")
 
     @property
     def margin(self) -> float | None:
@@ -154,33 +170,33 @@ class Scored:
 
 @dataclass(frozen=True)
 class Run:
-    """One query over one set of images.
+    """One request over one set of images.
 
     `images` is in upload order and holds what is done so far; `total` counts those still to come too.
+    `model` and `precision` are as asked until the model is open, and then what they turned out to be;
+    `checkpoint_hash` is "" and `token_budget`, the most image tokens an image got, None until then.
     `seconds` includes opening the model, where this run had to. `peak_memory_bytes` is the peak of the
     process that scored it, up to its last image (see MemoryReading): the model and earlier runs count.
     """
 
     id: str
     created: str
-    query: str
-    sent_query: str
-    model: str
-    checkpoint_hash: str
-    mode: Mode
+    request: Request
     total: int
+    model: str
+    checkpoint_hash: str = ""
+    precision: Precision = "auto"
+    token_budget: int | None = None
     title: str = ""
-    not_text: str = ""
-    sent_not: str = ""
-    elements: tuple[str, ...] = ()
-    instruction: str = ""
-    max_image_tokens: int = 1280
-    precision: str = ""
     status: Status = "running"
     images: tuple[Scored, ...] = ()
     seconds: float = 0.0
     peak_memory_bytes: int = 0
     error: str | None = None
+
+    @property
+    def question(self) -> Question:
+        return self.request.question
 
 
 @dataclass(frozen=True)
@@ -208,6 +224,21 @@ class MemoryReading:
         """GPU Memory: 18.2 / 24.0 GB"""
         name = "RAM" if self.kind == "RAM" else "GPU Memory"
         return f"{name}: {memory_gb(self.used_bytes)} / {memory_gb(self.total_bytes)} GB"
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """How far the process that scores a run is: what it writes down with every row, for whoever watches.
+
+    `done` counts the rows that stand, those of earlier sittings too.
+    """
+
+    phase: Phase
+    done: int = 0
+    seconds_per_image: float = 0.0
+    eta_seconds: float = 0.0
+    memory: MemoryReading | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from lychee_app import decide
 from lychee_app.catalogue import Fetch, ModelCatalogue
-from lychee_app.jobs import Jobs, OpenScorer
+from lychee_app.engines.local import LocalEngine, OpenScorer
+from lychee_app.jobs import Jobs
 from lychee_app.model.download import download
-from lychee_app.records import Scorer
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 
@@ -54,17 +54,5 @@ def opened(settings: Settings, open_scorer: OpenScorer | None = None, fetch: Fet
     store = Store.open(settings.data_folder, upload_cap_bytes=settings.upload_cap_bytes)
     store.mark_interrupted()
     decide.recover(store)
-    jobs = Jobs(store, open_scorer) if open_scorer else Jobs(store, _open_scorer, _resolve)
+    jobs = Jobs(store, LocalEngine(settings, open_scorer))
     return Services(settings, store, jobs, ModelCatalogue(settings, fetch))
-
-
-def _open_scorer(name: str, settings: Settings) -> Scorer:
-    from lychee_app.model.scorer import open_scorer
-
-    return open_scorer(name, settings=settings)
-
-
-def _resolve(name: str, settings: Settings) -> str:
-    from lychee_app.model import checkpoints
-
-    return checkpoints.automatic(settings) if name == "auto" else name

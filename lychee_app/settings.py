@@ -4,7 +4,7 @@
 | --- | --- |
 | LYCHEE_HOME | data folder (default: the platform's user data folder for "lychee") |
 | LYCHEE_MODEL | default model |
-| LYCHEE_IMAGE_TOKENS | image token budget |
+| LYCHEE_IMAGE_TOKENS | default image token budget |
 | LYCHEE_UPLOAD_CAP_GB | how much disk uploads may take in all |
 | LYCHEE_KERNELS | 0: no Triton kernels on a CUDA card, torch's own operations instead |
 | HF_HUB_OFFLINE, HF_ENDPOINT, HF_HOME | as the hub library defines them |
@@ -12,14 +12,12 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from lychee_app.errors import UsageError
-from lychee_app.prompt import DEFAULT_INSTRUCTION
-from lychee_app.query import Steps
 from lychee_app.sizes import DISK_GB
 
 LEAST_TOKENS, MOST_TOKENS = 4, 16384
@@ -30,14 +28,12 @@ _NO = {"0", "false", "no", "off"}
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a run can be told. `replace` makes a changed copy."""
+    """What this machine is and may do; what is asked is a Request. `replace` makes a changed copy."""
 
     data_folder: Path
     model: str = "auto"
-    instruction: str = DEFAULT_INSTRUCTION
-    steps: Steps = field(default_factory=Steps)
     max_image_tokens: int = 1280
-    explain_max_tokens: int = 160
+    """Of a request that names none."""
     decode_ahead: int = 3
     """Images decoded while one is scored; the bound on how many are in memory."""
     decode_seconds: float = 10.0

@@ -16,7 +16,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from lychee_app.pipeline import Progress as Step
+from lychee_app.engines import Progress as Step
 from lychee_app.ranking import one_decimal, ranked
 from lychee_app.records import Run
 
@@ -57,14 +57,14 @@ def table(run: Run) -> Table:
     view = Table()
     view.add_column("rank", justify="right")
     view.add_column("score", justify="right")
-    for element in run.elements:
+    for element in run.question.elements:
         view.add_column(Text(element), justify="right")
     view.add_column("image", overflow="fold")
     view.add_column("reply", overflow="fold")
     for place in ranked(run.images):
         row = place.scored
         reply = row.error or (row.reply.text if row.reply else "")
-        parts = [one_decimal(score) for score in row.elements] or ["–"] * len(run.elements)
+        parts = [one_decimal(score) for score in row.elements] or ["–"] * len(run.question.elements)
         view.add_row(_whole(place.rank), one_decimal(row.score), *parts, Text(row.name), Text(_tame(reply)))
     return view
 
@@ -74,7 +74,9 @@ def summary(run: Run, listed: int) -> Text:
     of, unscored = len(run.images), sum(row.score is None for row in run.images)
     count = f"{of} image" + "s" * (of != 1) + (f", {unscored} without a score" if unscored else "")
     count = f"best {listed} of {count}" if listed < of else count
-    return Text("  ·  ".join((run.sent_query, f"{run.model}, {run.mode}", count, f"{run.seconds:.1f} s")))
+    return Text(
+        "  ·  ".join((run.question.sent, f"{run.model}, {run.request.mode}", count, f"{run.seconds:.1f} s"))
+    )
 
 
 def _tame(reply: str) -> str:

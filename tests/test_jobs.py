@@ -7,15 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from lychee_app import query
+from lychee_app import query, recorder
+from lychee_app.engines.local import LocalEngine, OpenScorer
 from lychee_app.errors import CheckpointError, ImageError, ModelLost, ScoringError, StoreError, UsageError
 from lychee_app.jobs import Jobs
 from lychee_app.records import Candidate, ImageBudget, Scored, Scorer, ScorerInfo, Source
+from lychee_app.request import Precision, Request
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from tests.support.fakes import FakeScorer, Gate, raising, sources
 
-RED = query.ask("red")
+RED = Request(query.ask("red"), model="fake")
 
 
 @pytest.fixture
@@ -25,7 +27,11 @@ def store(settings: Settings) -> Iterator[Store]:
 
 
 def jobs_with(store: Store, scorer: Scorer) -> Jobs:
-    return Jobs(store, lambda model, settings: scorer)
+    return jobs_over(store, lambda name, precision: scorer)
+
+
+def jobs_over(store: Store, open_scorer: OpenScorer) -> Jobs:
+    return Jobs(store, LocalEngine(Settings(store.folder), open_scorer))
 
 
 def sha256_of(source: Source) -> str:
@@ -39,9 +45,9 @@ def wait(jobs: Jobs, run_id: str, seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
-def test_a_run_ends_with_every_row_in_the_store(store: Store, settings: Settings) -> None:
+def test_a_run_ends_with_every_row_in_the_store(store: Store) -> None:
     jobs = jobs_with(store, FakeScorer())
-    run_id = jobs.start(RED, sources("red", "green"), settings)
+    run_id = jobs.start(RED, sources("red", "green"))
     wait(jobs, run_id)
     view = jobs.view(run_id)
     assert view is not None
@@ -52,10 +58,10 @@ def test_a_run_ends_with_every_row_in_the_store(store: Store, settings: Settings
     assert stored.precision == "float32"
 
 
-def test_a_view_is_answered_while_the_model_works(store: Store, settings: Settings) -> None:
+def test_a_view_is_answered_while_the_model_works(store: Store) -> None:
     gate = Gate(free=1)
     jobs = jobs_with(store, FakeScorer(before=gate))
-    run_id = jobs.start(RED, sources("red", "green", "blue"), settings)
+    run_id = jobs.start(RED, sources("red", "green", "blue"))
     assert gate.reached.wait(20)
     view = jobs.view(run_id)
     assert view is not None
@@ -65,11 +71,11 @@ def test_a_view_is_answered_while_the_model_works(store: Store, settings: Settin
     wait(jobs, run_id)
 
 
-def test_stop_keeps_what_is_done_and_resume_scores_only_the_rest(store: Store, settings: Settings) -> None:
+def test_stop_keeps_what_is_done_and_resume_scores_only_the_rest(store: Store) -> None:
     gate = Gate(free=1)
     scorer = FakeScorer(before=gate)
     jobs = jobs_with(store, scorer)
-    run_id = jobs.start(RED, sources("red", "green", "blue", "red"), settings)
+    run_id = jobs.start(RED, sources("red", "green", "blue", "red"))
     assert gate.reached.wait(20)
     jobs.stop(run_id)
     gate.open()
@@ -77,23 +83,23 @@ def test_stop_keeps_what_is_done_and_resume_scores_only_the_rest(store: Store, s
     assert jobs.run(run_id).status == "stopped"
     assert len(jobs.run(run_id).images) == 2
     seen = len(scorer.seen)
-    jobs.resume(run_id, settings)
+    jobs.resume(run_id)
     wait(jobs, run_id)
     assert len(scorer.seen) == seen + 2
     assert store.load(run_id).status == "done"
 
 
-def test_a_version_is_never_given_twice_over_a_stop_and_a_resume(store: Store, settings: Settings) -> None:
+def test_a_version_is_never_given_twice_over_a_stop_and_a_resume(store: Store) -> None:
     """The page keeps what it drew by version, and draws again where another tab made a new one."""
     gate = Gate(free=1)
     jobs = jobs_with(store, FakeScorer(before=gate))
-    run_id = jobs.start(RED, sources("red", "green", "blue", "red"), settings)
+    run_id = jobs.start(RED, sources("red", "green", "blue", "red"))
     assert gate.reached.wait(20)
     jobs.stop(run_id)
     gate.open()
     wait(jobs, run_id)
     stopped = jobs.view(run_id)
-    jobs.resume(run_id, settings)
+    jobs.resume(run_id)
     resumed = jobs.view(run_id)
     wait(jobs, run_id)
     assert stopped is not None
@@ -101,42 +107,42 @@ def test_a_version_is_never_given_twice_over_a_stop_and_a_resume(store: Store, s
     assert resumed.version > stopped.version
 
 
-def test_another_process_resumes_from_the_store_to_the_same_rows(store: Store, settings: Settings) -> None:
+def test_another_process_resumes_from_the_store_to_the_same_rows(store: Store) -> None:
     colours = ("red", "green", "blue", "red", "green")
     whole = jobs_with(store, FakeScorer())
-    undisturbed = whole.start(RED, sources(*colours), settings)
+    undisturbed = whole.start(RED, sources(*colours))
     wait(whole, undisturbed)
 
     broken = jobs_with(store, FakeScorer(before=raising(ModelLost("gone"), "3-red.png")))
-    run_id = broken.start(query.ask("red "), sources(*colours), replace(settings, instruction="fresh"))
+    run_id = broken.start(replace(RED, instruction="fresh"), sources(*colours))
     wait(broken, run_id)
     assert store.load(run_id).status == "failed"
     assert len(store.load(run_id).images) == 3
     fresh = jobs_with(store, FakeScorer())
-    fresh.resume(run_id, settings)
+    fresh.resume(run_id)
     wait(fresh, run_id)
     resumed = [(row.upload_index, row.score, row.margin) for row in store.load(run_id).images]
     assert resumed == [(row.upload_index, row.score, row.margin) for row in store.load(undisturbed).images]
 
 
-def test_a_failed_row_can_be_tried_again(store: Store, settings: Settings) -> None:
+def test_a_failed_row_can_be_tried_again(store: Store) -> None:
     scorer = FakeScorer(before=raising(ScoringError("busy"), "0-red.png"))
     jobs = jobs_with(store, scorer)
-    run_id = jobs.start(RED, sources("red", "green"), settings)
+    run_id = jobs.start(RED, sources("red", "green"))
     wait(jobs, run_id)
     assert jobs.run(run_id).images[0].error == "busy"
     scorer.before = lambda candidate: None
-    jobs.resume(run_id, settings, failed_too=True)
+    jobs.resume(run_id, failed_too=True)
     wait(jobs, run_id)
     assert store.load(run_id).images[0].score is not None
 
 
-def test_added_images_are_the_only_ones_scored(store: Store, settings: Settings) -> None:
+def test_added_images_are_the_only_ones_scored(store: Store) -> None:
     scorer = FakeScorer()
     jobs = jobs_with(store, scorer)
-    run_id = jobs.start(RED, sources("red", "green"), settings)
+    run_id = jobs.start(RED, sources("red", "green"))
     wait(jobs, run_id)
-    jobs.add(run_id, sources("blue", "red", "green")[:1], settings)
+    jobs.add(run_id, sources("blue", "red", "green")[:1])
     wait(jobs, run_id)
     run = store.load(run_id)
     assert [row.upload_index for row in run.images] == [0, 1, 2]
@@ -144,73 +150,73 @@ def test_added_images_are_the_only_ones_scored(store: Store, settings: Settings)
 
 
 def test_a_model_that_cannot_be_opened_is_a_failed_run_with_the_reason(
-    store: Store, settings: Settings
+    store: Store,
 ) -> None:
-    def refuse(model: str, settings: Settings) -> Scorer:
+    def refuse(model: str, precision: Precision) -> Scorer:
         raise CheckpointError(f"no weights for {model}")
 
-    jobs = Jobs(store, refuse)
-    run_id = jobs.start(RED, sources("red"), settings, model="lychee")
+    jobs = jobs_over(store, refuse)
+    run_id = jobs.start(replace(RED, model="lychee"), sources("red"))
     wait(jobs, run_id)
     view = jobs.view(run_id)
     assert view is not None
     assert (view.status, view.error) == ("failed", "no weights for lychee")
 
 
-def test_a_lost_model_is_opened_anew_for_the_next_run(store: Store, settings: Settings) -> None:
+def test_a_lost_model_is_opened_anew_for_the_next_run(store: Store) -> None:
     opened: list[str] = []
 
-    def open_next(model: str, settings: Settings) -> Scorer:
+    def open_next(model: str, precision: Precision) -> Scorer:
         opened.append(model)
         before = raising(ModelLost("gone"), "0-red.png") if len(opened) == 1 else lambda candidate: None
         return FakeScorer(before=before)
 
-    jobs = Jobs(store, open_next)
+    jobs = jobs_over(store, open_next)
     for _ in range(2):
-        run_id = jobs.start(RED, sources("red"), settings)
+        run_id = jobs.start(RED, sources("red"))
         wait(jobs, run_id)
     assert len(opened) == 2
     assert store.load(run_id).status == "done"
 
 
-def test_an_error_nobody_expected_fails_the_run_and_not_the_worker(store: Store, settings: Settings) -> None:
+def test_an_error_nobody_expected_fails_the_run_and_not_the_worker(store: Store) -> None:
     def before(candidate: object) -> None:
         raise ZeroDivisionError("surprise")
 
     scorer = FakeScorer(before=before)
     jobs = jobs_with(store, scorer)
-    first = jobs.start(RED, sources("red"), settings)
+    first = jobs.start(RED, sources("red"))
     wait(jobs, first)
     view = jobs.view(first)
     assert view is not None
     assert "surprise" in (view.error or "")
     scorer.before = lambda candidate: None
-    second = jobs.start(RED, sources("red"), settings)
+    second = jobs.start(RED, sources("red"))
     wait(jobs, second)
     assert store.load(second).status == "done"
 
 
-def test_runs_wait_in_line_and_the_model_is_opened_once(store: Store, settings: Settings) -> None:
+def test_runs_wait_in_line_and_the_model_is_opened_once(store: Store) -> None:
     opened: list[str] = []
 
-    def open_once(model: str, settings: Settings) -> Scorer:
+    def open_once(model: str, precision: Precision) -> Scorer:
         opened.append(model)
         return FakeScorer()
 
-    jobs = Jobs(store, open_once)
-    ids = [jobs.start(query.ask(text), sources("red"), settings) for text in ("red", "green", "blue")]
+    jobs = jobs_over(store, open_once)
+    ids = [jobs.start(Request(query.ask(text)), sources("red")) for text in ("red", "green", "blue")]
     for run_id in ids:
         wait(jobs, run_id)
-    assert opened == ["auto"]
+    assert opened == ["demo"]
 
 
-def test_resuming_with_another_checkpoint_is_refused(store: Store, settings: Settings) -> None:
+def test_resuming_with_another_checkpoint_is_refused(store: Store) -> None:
     jobs = jobs_with(store, FakeScorer(before=raising(ModelLost("gone"), "1-green.png")))
-    run_id = jobs.start(RED, sources("red", "green"), settings)
+    run_id = jobs.start(RED, sources("red", "green"))
     wait(jobs, run_id)
     info = ScorerInfo("fake", "another", "float32", "cpu", ImageBudget(28))
     other = jobs_with(store, FakeScorer(info=info))
-    other.resume(run_id, settings)
+    other.resume(run_id)
     wait(other, run_id)
     run = store.load(run_id)
     assert run.status == "failed"
@@ -218,71 +224,71 @@ def test_resuming_with_another_checkpoint_is_refused(store: Store, settings: Set
     assert len(run.images) == 1
 
 
-def test_resuming_in_another_precision_is_refused(store: Store, settings: Settings) -> None:
+def test_resuming_in_another_precision_is_refused(store: Store) -> None:
     first = FakeScorer(before=raising(ModelLost("gone"), "1-green.png"))
     jobs = jobs_with(store, first)
-    run_id = jobs.start(RED, sources("red", "green"), settings)
+    run_id = jobs.start(RED, sources("red", "green"))
     wait(jobs, run_id)
     other = jobs_with(store, FakeScorer(info=replace(first.info, precision="bfloat16")))
-    other.resume(run_id, settings)
+    other.resume(run_id)
     wait(other, run_id)
     run = store.load(run_id)
     assert (run.status, len(run.images)) == ("failed", 1)
     assert "bfloat16" in (run.error or "")
 
 
-def test_one_image_is_explained_on_demand(store: Store, settings: Settings) -> None:
+def test_one_image_is_explained_on_demand(store: Store) -> None:
     jobs = jobs_with(store, FakeScorer())
     [source] = sources("red")
-    reply = jobs.explain("auto", (0, source), sha256_of(source), "red", settings)
+    reply = jobs.explain(recorder.new_run(RED, 1), (0, source), sha256_of(source))
     assert reply.mode == "explain"
     assert "Score" in reply.text
 
 
-def test_an_image_that_is_another_by_now_is_not_explained(store: Store, settings: Settings) -> None:
+def test_an_image_that_is_another_by_now_is_not_explained(store: Store) -> None:
     jobs = jobs_with(store, FakeScorer())
     red, green = sources("red", "green")
     with pytest.raises(ImageError, match="changed since it was scored") as caught:
-        jobs.explain("auto", (0, green), sha256_of(red), "red", settings)
+        jobs.explain(recorder.new_run(RED, 1), (0, green), sha256_of(red))
     assert caught.value.code == "changed"
 
 
-def test_a_model_that_is_lost_while_it_explains_is_opened_anew(store: Store, settings: Settings) -> None:
+def test_a_model_that_is_lost_while_it_explains_is_opened_anew(store: Store) -> None:
     opened = []
 
-    def open_scorer(model: str, settings: Settings) -> Scorer:
+    def open_scorer(model: str, precision: Precision) -> Scorer:
         opened.append(model)
         return FakeScorer(before=raising(ModelLost("gone"), "0-red.png"))
 
-    jobs = Jobs(store, open_scorer)
+    jobs = jobs_over(store, open_scorer)
     [source] = sources("red")
     for _ in range(2):
         with pytest.raises(ModelLost):
-            jobs.explain("auto", (0, source), sha256_of(source), "red", settings)
+            jobs.explain(recorder.new_run(RED, 1), (0, source), sha256_of(source))
     assert len(opened) == 2
 
 
-def test_no_images_is_wrong_usage_and_an_unknown_run_a_store_error(store: Store, settings: Settings) -> None:
+def test_no_images_is_wrong_usage_and_an_unknown_run_a_store_error(store: Store) -> None:
     jobs = jobs_with(store, FakeScorer())
     with pytest.raises(UsageError):
-        jobs.start(RED, [], settings)
+        jobs.start(RED, [])
     with pytest.raises(StoreError):
-        jobs.resume("nowhere", settings)
+        jobs.resume("nowhere")
 
 
 def test_a_run_stopped_while_it_waits_opens_no_model_and_scores_nothing(
-    store: Store, settings: Settings
+    store: Store,
 ) -> None:
     gate, opened = Gate(free=0), []
 
-    def open_scorer(model: str, settings: Settings) -> Scorer:
+    def open_scorer(model: str, precision: Precision) -> Scorer:
         opened.append(model)
         return FakeScorer(before=gate)
 
-    jobs = Jobs(store, open_scorer)
-    first = jobs.start(RED, sources("red"), settings, model="one")
+    jobs = jobs_over(store, open_scorer)
+    first = jobs.start(replace(RED, model="one"), sources("red"))
     assert gate.reached.wait(20)
-    second = jobs.start(RED, sources("green"), settings, model="another")
+    second = jobs.start(replace(RED, model="another"), sources("green"))
     jobs.stop(second)
     assert not jobs.is_live(second)  # at once, however long the first one takes
     assert store.load(second).status == "stopped"
@@ -298,7 +304,7 @@ def test_a_run_resumed_by_two_at_once_is_begun_once(store: Store, settings: Sett
     gate = Gate(free=1)
     scorer = FakeScorer(before=gate)
     jobs = jobs_with(store, scorer)
-    run_id = jobs.start(RED, sources("red", "green", "blue"), settings)
+    run_id = jobs.start(RED, sources("red", "green", "blue"))
     assert gate.reached.wait(20)
     jobs.stop(run_id)
     gate.open()
@@ -314,10 +320,10 @@ def test_a_run_resumed_by_two_at_once_is_begun_once(store: Store, settings: Sett
     with Slow.open(settings.data_folder) as slow:
         seen: list[str] = []
         jobs = jobs_with(slow, FakeScorer(before=lambda candidate: seen.append(candidate.name)))
-        both = threading.Thread(target=jobs.resume, args=(run_id, settings))
+        both = threading.Thread(target=jobs.resume, args=(run_id,))
         both.start()
         assert held.wait(20)
-        jobs.resume(run_id, settings)
+        jobs.resume(run_id)
         passed.set()
         both.join()
         wait(jobs, run_id)
@@ -325,44 +331,54 @@ def test_a_run_resumed_by_two_at_once_is_begun_once(store: Store, settings: Sett
 
 
 def test_images_added_to_a_live_run_are_refused_and_not_lost_silently(
-    store: Store, settings: Settings
+    store: Store,
 ) -> None:
     gate = Gate(free=0)
     jobs = jobs_with(store, FakeScorer(before=gate))
-    run_id = jobs.start(RED, sources("red"), settings)
+    run_id = jobs.start(RED, sources("red"))
     assert gate.reached.wait(20)
     with pytest.raises(UsageError, match="still being scored"):
-        jobs.add(run_id, sources("green"), settings)
+        jobs.add(run_id, sources("green"))
     gate.open()
     wait(jobs, run_id)
-    jobs.add(run_id, sources("green"), settings)
+    jobs.add(run_id, sources("green"))
     wait(jobs, run_id)
     assert len(jobs.run(run_id).images) == 2
 
 
-def test_auto_and_the_model_it_stands_for_are_opened_once(store: Store, settings: Settings) -> None:
-    opened, standing_for = [], ["demo"]
+def test_auto_and_the_model_it_stands_for_are_opened_once(store: Store) -> None:
+    opened: list[str] = []
 
-    def open_scorer(model: str, settings: Settings) -> Scorer:
+    def open_scorer(model: str, precision: Precision) -> Scorer:
         opened.append(model)
         return FakeScorer()
 
-    jobs = Jobs(store, open_scorer, lambda name, settings: standing_for[0] if name == "auto" else name)
+    jobs = jobs_over(store, open_scorer)
     for model in ("auto", "demo", "auto"):
-        wait(jobs, jobs.start(RED, sources("red"), settings, model=model))
+        wait(jobs, jobs.start(replace(RED, model=model), sources("red")))
     assert opened == ["demo"]
-    standing_for[0] = "lychee"  # it was downloaded meanwhile
-    wait(jobs, jobs.start(RED, sources("red"), settings, model="auto"))
-    assert opened == ["demo", "lychee"]
 
 
-def test_a_title_given_to_a_live_run_is_its_title_at_once_and_after(store: Store, settings: Settings) -> None:
+def test_another_precision_is_another_opening(store: Store) -> None:
+    opened: list[Precision] = []
+
+    def open_scorer(model: str, precision: Precision) -> Scorer:
+        opened.append(precision)
+        return FakeScorer()
+
+    jobs = jobs_over(store, open_scorer)
+    for precision in ("auto", "float32", "float32"):
+        wait(jobs, jobs.start(replace(RED, precision=precision), sources("red")))
+    assert opened == ["auto", "float32"]
+
+
+def test_a_title_given_to_a_live_run_is_its_title_at_once_and_after(store: Store) -> None:
     gate = Gate(free=1)
     jobs = jobs_with(store, FakeScorer(before=gate))
-    run_id = jobs.start(RED, sources("red", "green"), settings)
+    run_id = jobs.start(RED, sources("red", "green"))
     assert gate.reached.wait(20)
     before = jobs.view(run_id)
-    jobs.rename(run_id, "for the shop")
+    store.rename(run_id, "for the shop")
     after = jobs.view(run_id)
     assert before is not None
     assert after is not None
@@ -373,10 +389,10 @@ def test_a_title_given_to_a_live_run_is_its_title_at_once_and_after(store: Store
     assert jobs.run(run_id).title == store.load(run_id).title == "for the shop"
 
 
-def test_rows_of_a_finished_run_are_not_held_in_memory(store: Store, settings: Settings) -> None:
+def test_rows_of_a_finished_run_are_not_held_in_memory(store: Store) -> None:
     jobs = jobs_with(store, FakeScorer())
     named = [Source(f"only here {one.name}", one.data) for one in sources("red", "green")]
-    run_id = jobs.start(RED, named, settings)
+    run_id = jobs.start(RED, named)
     wait(jobs, run_id)
     gc.collect()
     assert not [one for one in gc.get_objects() if type(one) is Scored and "only here" in one.name]
@@ -386,16 +402,16 @@ def test_rows_of_a_finished_run_are_not_held_in_memory(store: Store, settings: S
     assert view.done == 2
 
 
-def test_stop_while_failed_rows_are_tried_again_loses_none_of_them(store: Store, settings: Settings) -> None:
+def test_stop_while_failed_rows_are_tried_again_loses_none_of_them(store: Store) -> None:
     def before(candidate: Candidate) -> None:
         raise ScoringError("busy")
 
     jobs = jobs_with(store, FakeScorer(before=before))
-    run_id = jobs.start(RED, sources("red", "green", "blue"), settings)
+    run_id = jobs.start(RED, sources("red", "green", "blue"))
     wait(jobs, run_id)
     gate = Gate(free=0)
     again = jobs_with(store, FakeScorer(before=gate))
-    again.resume(run_id, settings, failed_too=True)
+    again.resume(run_id, failed_too=True)
     assert gate.reached.wait(20)
     again.stop(run_id)
     gate.open()

@@ -35,10 +35,10 @@ class ElementTable:
 
 def element_table(run: Run) -> ElementTable:
     """Images without element scores (failed ones, or a run that asked for none) are not in it."""
-    wanted = len(run.elements)
+    wanted = len(run.question.elements)
     images = sorted(run.images, key=lambda row: row.upload_index)
     rows = tuple((row.upload_index, row.elements) for row in images if wanted and len(row.elements) == wanted)
-    return ElementTable(tuple(_column(i, text, rows) for i, text in enumerate(run.elements)), rows)
+    return ElementTable(tuple(_column(i, text, rows) for i, text in enumerate(run.question.elements)), rows)
 
 
 def is_found(score: float | None) -> bool:

@@ -19,11 +19,11 @@ def document(
     A number that is not finite has no place in JSON and becomes null.
     """
     whole: dict[str, Any] = {
-        "query": run.query,
-        "sent_query": run.sent_query,
-        "elements": list(run.elements),
+        "query": run.question.typed,
+        "sent_query": run.question.sent,
+        "elements": list(run.question.elements),
         "model": run.model,
-        "mode": run.mode,
+        "mode": run.request.mode,
         "images": [_image(place, decisions or {}, timing) for place in ranked(run.images)],
         "seconds": _number(run.seconds),
         "peak_memory_bytes": run.peak_memory_bytes,
@@ -31,12 +31,13 @@ def document(
         "created": run.created,
         "status": run.status,
         "total": run.total,
-        "not": run.not_text,
-        "sent_not": run.sent_not,
-        "instruction": run.instruction,
+        "not": run.question.typed_not,
+        "sent_not": run.question.sent_not,
+        "instruction": run.request.instruction,
         "checkpoint_hash": run.checkpoint_hash,
         "precision": run.precision,
-        "max_image_tokens": run.max_image_tokens,
+        "max_image_tokens": run.request.max_image_tokens,
+        "token_budget": run.token_budget,
         "error": run.error,
     }
     return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}

@@ -34,7 +34,7 @@ def to_html(
     places = ranked(run.images)
 
     def chips(row: Scored) -> list[tuple[str, float | None]]:
-        pairs = list(zip(run.elements, row.elements, strict=False))
+        pairs = list(zip(run.question.elements, row.elements, strict=False))
         if row.not_reply is not None and row.not_reply.p_yes is not None:
             pairs.append((f"{words.but_not}: {row.not_reply.query}", 10 * row.not_reply.p_yes))
         return pairs
@@ -46,7 +46,7 @@ def to_html(
             words=words,
             style=Markup(style),
             style_sha256=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            title=run.title or run.query or run.sent_query,
+            title=run.title or run.question.typed or run.question.sent,
             facts=_facts(run, sum(place.rank is not None for place in places), words),
             notes=notes,
             bins=range_bins(run.images),
@@ -76,10 +76,13 @@ def _environment() -> Environment:
 def _facts(run: Run, scored: int, words: Words) -> list[tuple[str, str]]:
     count = f"{len(run.images)}" if scored == len(run.images) else f"{scored} / {len(run.images)}"
     return [
-        (words.query, run.query if run.title else ""),
-        (words.sent, run.sent_query),
-        (words.but_not, run.not_text),
-        (words.model, f"{run.model} · {run.mode}" + (f" · {run.precision}" if run.precision else "")),
+        (words.query, run.question.typed if run.title else ""),
+        (words.sent, run.question.sent),
+        (words.but_not, run.question.typed_not),
+        (
+            words.model,
+            f"{run.model} · {run.request.mode}" + (f" · {run.precision}" if run.checkpoint_hash else ""),
+        ),
         (words.images, count),
         (words.created, run.created),
     ]

@@ -26,11 +26,11 @@ def to_csv(run: Run, decisions: Mapping[int, Decision] | None = None, *, timing:
     writer = csv.writer(file, lineterminator="\r\n")
     after = ["seconds"] if timing else []
     writer.writerow(
-        [_cell(text) for text in (*_FIRST, *(f"element: {e}" for e in run.elements), *_REST, *after)]
+        [_cell(text) for text in (*_FIRST, *(f"element: {e}" for e in run.question.elements), *_REST, *after)]
     )
     for place in ranked(run.images):
         decision = (decisions or {}).get(place.scored.upload_index)
-        cells = _cells(place, len(run.elements), decision)
+        cells = _cells(place, len(run.question.elements), decision)
         writer.writerow([_cell(cell) for cell in ([*cells, place.scored.seconds] if timing else cells)])
     return BOM + file.getvalue().encode("utf-8", "backslashreplace").decode()
 

@@ -45,7 +45,7 @@ def locate(name: str | Path, settings: Settings, cache: Path | None = None) -> P
 
     `cache` is the hub's cache, by default the library's own. Raises CheckpointError when there is none.
     """
-    name = automatic(settings, cache=cache) if name == "auto" else name
+    name = resolved(name, settings, cache)
     if name == "demo":
         return _demo()
     if isinstance(name, Path) or _is_path(name):
@@ -139,6 +139,11 @@ def fit(weight_bytes: int, machine: memory.Machine) -> tuple[bool, int, str]:
     if machine.ram_bytes >= on_cpu:
         return True, on_cpu, "on the processor" + (": minutes per image" if weight_bytes > 4 << 30 else "")
     return False, on_cpu, "needs a card or more RAM"
+
+
+def resolved(name: str | Path, settings: Settings, cache: Path | None = None) -> str | Path:
+    """What a name stands for at the moment: "auto" is the best that is there, any other name is itself."""
+    return automatic(settings, cache=cache) if name == "auto" else name
 
 
 def automatic(settings: Settings, machine: memory.Machine | None = None, cache: Path | None = None) -> str:

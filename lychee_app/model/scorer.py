@@ -4,7 +4,6 @@ The order of things: patches, the vision tower once, one prompt per query, the l
 the LM head in float32.
 """
 
-import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 from lychee_app import query as queries_
-from lychee_app.errors import ModelLost, OutOfMemory
+from lychee_app.errors import OutOfMemory
 from lychee_app.model import checkpoints, memory, selftest, weights
 from lychee_app.model.fast import FastForward, best
 from lychee_app.model.faults import translated
@@ -135,13 +134,7 @@ class LocalScorer:
         rows = [torch.tensor(prompt.ids) for prompt in prompts]
         hidden = self._last_hidden(rows, image, grid).to(torch.float32)
         logits = hidden @ self._parts.answers.to(hidden.device).T
-        pairs = [(float(yes), float(no)) for yes, no in logits.tolist()]
-        if not all(math.isfinite(logit) for pair in pairs for logit in pair):
-            message = f"The model's numbers are not finite ({pairs[0]}); nothing it says can be trusted."
-            raise ModelLost(
-                f"{message} Restart, and fetch the checkpoint again if it stays.", code="not-finite"
-            )
-        return pairs
+        return [(float(yes), float(no)) for yes, no in logits.tolist()]
 
     def _last_hidden(self, rows: Sequence[Tensor], image: Tensor, grid: Grid) -> Tensor:
         """All queries at once; where that is too much for the card, one after the other."""
@@ -199,7 +192,7 @@ def open_scorer(
     UsageError; OutOfMemory where the weights fit but the self-test does not.
     """
     settings = settings or Settings.from_environment()
-    name = checkpoints.automatic(settings) if name == "auto" else name
+    name = checkpoints.resolved(name, settings)
     checkpoint = weights.inspect(checkpoints.locate(name, settings))
     family, config = checkpoint.family, checkpoint.config
     layout = family.pixels.read(checkpoint.folder)

@@ -9,7 +9,7 @@
 Knows files and tables. Does not know models, order or pages.
 """
 
-from lychee_app.store.rows import RunSummary
+from lychee_app.store.rows import RunSummary, View
 from lychee_app.store.store import Store
 
-__all__ = ["RunSummary", "Store"]
+__all__ = ["RunSummary", "Store", "View"]

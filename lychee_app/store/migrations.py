@@ -4,11 +4,44 @@ Columns hold what is searched or sorted by; everything else is in `record`, wher
 bit for bit (SQLite stores neither -0.0 nor lone surrogates as they are).
 """
 
+import json
 import sqlite3
+from collections.abc import Callable
 
 from lychee_app.errors import StoreError
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
+
+def requests_whole(db: sqlite3.Connection) -> None:
+    """Step 5: what was asked stands in a run as one `request`, no longer in nine fields of the run.
+
+    Runs kept how large an image could be under one name: as asked until the model was open, then as it was.
+    """
+    for run_id, text in db.execute("SELECT id, record FROM runs").fetchall():
+        try:
+            run = json.loads(text)
+            question = {
+                "typed": run.pop("query"),
+                "sent": run.pop("sent_query"),
+                "elements": run.pop("elements"),
+                "typed_not": run.pop("not_text", ""),
+                "sent_not": run.pop("sent_not", ""),
+            }
+            tokens, instruction = run.pop("max_image_tokens", None), run.pop("instruction", "")
+            run["request"] = {
+                "question": question,
+                "mode": run.pop("mode"),
+                "model": run["model"],
+                "max_image_tokens": tokens,
+                **({"instruction": instruction} if instruction else {}),
+            }
+            run["token_budget"] = tokens if run["checkpoint_hash"] else None
+            run["precision"] = run.get("precision") or "auto"
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue  # a damaged record stays one, and costs its own run only
+        db.execute("UPDATE runs SET record = ? WHERE id = ?", (json.dumps(run), run_id))
+
+
+MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] = (
     (
         """CREATE TABLE runs (
             id TEXT PRIMARY KEY, created TEXT NOT NULL, status TEXT NOT NULL, total INTEGER NOT NULL,
@@ -42,6 +75,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             upload_index INTEGER NOT NULL, before TEXT, PRIMARY KEY (run_id, step, upload_index))""",
         "ALTER TABLE runs ADD COLUMN cutoff TEXT",
     ),
+    (
+        "ALTER TABLE runs ADD COLUMN version INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN heartbeat TEXT",
+        "ALTER TABLE runs ADD COLUMN beaten REAL",
+        requests_whole,
+    ),
 )
 VERSION = len(MIGRATIONS)
 
@@ -57,8 +96,11 @@ def _step(connection: sqlite3.Connection, path: object, version: int) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if _version(connection, path) == version:
-            for statement in MIGRATIONS[version]:
-                connection.execute(statement)
+            for action in MIGRATIONS[version]:
+                if isinstance(action, str):
+                    connection.execute(action)
+                else:
+                    action(connection)
             connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
             connection.execute("DELETE FROM schema_version")
             connection.execute("INSERT INTO schema_version VALUES (?)", (version + 1,))

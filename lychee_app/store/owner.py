@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from lychee_app.store.database import explained
@@ -48,9 +48,11 @@ def is_alive(folder: Path, token: str | None) -> bool:
     if token is None or not (path := _lock_path(folder, token)).exists():
         return False
     try:
-        _locked(path).close()
+        # A look that excludes nobody: two at once must not take each other for the owner.
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as look:
+            look.execute("SELECT 1 FROM sqlite_master").fetchall()
     except sqlite3.OperationalError:
-        return True
+        return True  # somebody holds the lock, or nobody may look
     except sqlite3.DatabaseError:
         return False
     return False
@@ -66,7 +68,6 @@ def clear_left_over(folder: Path) -> None:
 
 
 def _locked(path: Path) -> sqlite3.Connection:
-    """Raises sqlite3.OperationalError where somebody holds the lock, or nobody may look."""
     lock = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         lock.execute("PRAGMA journal_mode = MEMORY")

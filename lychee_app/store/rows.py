@@ -13,7 +13,19 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lychee_app.records import Cutoff, Mode, Reply, Run, Scored, Source, Status
+from lychee_app.query import Question
+from lychee_app.records import (
+    Cutoff,
+    Heartbeat,
+    MemoryReading,
+    Phase,
+    Reply,
+    Run,
+    Scored,
+    Source,
+    Status,
+)
+from lychee_app.request import Request
 from lychee_app.store.database import Damaged
 
 T = TypeVar("T")
@@ -26,16 +38,40 @@ class RunSummary:
     id: str
     created: str
     title: str
-    query: str
+    request: Request
     model: str
-    mode: Mode
     status: Status
     total: int
     done: int
     scored: int
     best_score: float | None
-    not_text: str = ""
     thumbnails: tuple[bytes, ...] = ()
+
+    @property
+    def question(self) -> Question:
+        return self.request.question
+
+
+@dataclass(frozen=True)
+class View:
+    """A moment of a run, cheap to take. `version` grows with every change: a poller can skip equal ones.
+
+    `here`: nobody but this store scores it. `idle_seconds` are those since its last sign of life.
+    """
+
+    run_id: str
+    phase: Phase
+    status: Status
+    done: int
+    total: int
+    version: int
+    seconds_per_image: float = 0.0
+    eta_seconds: float = 0.0
+    idle_seconds: float = 0.0
+    memory: MemoryReading | None = None
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    here: bool = True
 
 
 def pack_scored(scored: Scored) -> bytes:
@@ -67,18 +103,29 @@ def unpack_reply(data: bytes) -> Reply:
 
 def write_run(run: Run) -> str:
     """Everything but the images."""
-    return json.dumps({name: value for name, value in vars(run).items() if name != "images"})
+    return json.dumps({name: value for name, value in vars(run).items() if name != "images"}, default=vars)
 
 
 def read_run(text: str, **changes: Any) -> Run:
     with _damage_told():
         row = json.loads(text)
-        return replace(_build(Run, row | {"elements": tuple(row["elements"])}), **changes)
+        return replace(_build(Run, row | {"request": _request(row["request"])}), **changes)
+
+
+def write_heartbeat(heartbeat: Heartbeat) -> str:
+    return json.dumps(vars(heartbeat), default=vars)
+
+
+def read_heartbeat(text: str) -> Heartbeat:
+    with _damage_told():
+        row = json.loads(text)
+        memory = row["memory"] and _build(MemoryReading, row["memory"])
+        return _build(Heartbeat, row | {"memory": memory, "warnings": tuple(row["warnings"])})
 
 
 def write_source(source: Source) -> str:
-    """Where a source is; bytes in hand are kept as an upload, not here."""
-    return json.dumps({"name": source.name, "path": source.path and str(source.path)})
+    """Where a source is, whatever folder is the current one later; bytes in hand are kept as an upload."""
+    return json.dumps({"name": source.name, "path": source.path and str(source.path.absolute())})
 
 
 def read_source(text: str, upload: Path | None) -> Source:
@@ -95,6 +142,12 @@ def write_cutoff(cutoff: Cutoff | None) -> str | None:
 def read_cutoff(text: str | None) -> Cutoff | None:
     with _damage_told():
         return None if text is None else _build(Cutoff, json.loads(text))
+
+
+def _request(row: dict[str, Any]) -> Request:
+    question = row["question"]
+    whole = _build(Question, question | {"elements": tuple(question["elements"])})
+    return _build(Request, row | {"question": whole})
 
 
 def _reply(row: dict[str, Any], shared: dict[str, str]) -> Reply:

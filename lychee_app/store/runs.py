@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -9,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from lychee_app.errors import StoreError
-from lychee_app.records import Run, Scored, Source
+from lychee_app.records import Heartbeat, Phase, Run, Scored, Source
 from lychee_app.store import rows
 from lychee_app.store.database import Database
 from lychee_app.store.owner import Owner, is_alive
-from lychee_app.store.rows import RunSummary
+from lychee_app.store.rows import RunSummary, View
 from lychee_app.store.uploads import Uploads
 
 SHOWN_THUMBNAILS = 4
-_COLUMNS = {"status", "total"}
 
 
 class Runs:
-    """Each method is one transaction."""
+    """Each method is one transaction. A run that is marked as running by a process that is gone is read as
+    interrupted."""
 
     def __init__(self, database: Database, folder: Path, uploads: Uploads, owner: Owner) -> None:
         self._database = database
@@ -29,34 +30,37 @@ class Runs:
         self._uploads = uploads
         self._owner = owner
 
-    def create(self, run: Run, sources: Sequence[Source]) -> None:
+    def create(self, run: Run, sources: Sequence[Source], phase: Phase) -> None:
         row = (run.id, run.created, run.status, run.total, self._owner.hold(), rows.write_run(run))
         with self._uploads.keeping(sources) as uploads, self._database.writing() as db:
             columns = "id, created, status, total, owner, record"
             db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)
             self._add_sources(db, run.id, 0, sources, uploads)
+            _beat(db, run.id, Heartbeat(phase))
 
     def extend(self, run_id: str, sources: Sequence[Source]) -> int:
         token = self._owner.hold()
         with self._uploads.keeping(sources) as uploads, self._database.writing() as db:
-            run = _run(db, run_id)
+            run = self._run(db, run_id)
             self._add_sources(db, run_id, run.total, sources, uploads)
             run = replace(run, total=run.total + len(sources))
             self._claim(db, run, token)
         return run.total
 
-    def change(self, run_id: str, **changes: Any) -> None:
+    def change(self, run_id: str, heartbeat: Heartbeat | None = None, **changes: Any) -> None:
         """Fields of the Run, by name. A run that is no longer running is nobody's."""
         with self._database.writing() as db:
-            _write(db, _run(db, run_id), **changes)
+            _write(db, self._run(db, run_id), **changes)
+            if heartbeat:
+                _beat(db, run_id, heartbeat)
 
     def claim(self, run_id: str) -> None:
         """Makes the run running, and this process's. Raises StoreError if another process scores it."""
         token = self._owner.hold()
         with self._database.writing() as db:
-            self._claim(db, _run(db, run_id), token)
+            self._claim(db, self._run(db, run_id), token)
 
-    def add(self, run_id: str, scored: Scored) -> None:
+    def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat | None) -> None:
         record = rows.pack_scored(scored)
         thumbnail = hashlib.sha256(scored.thumbnail).hexdigest() if scored.thumbnail else None
         row = (run_id, scored.upload_index, scored.margin, scored.score, thumbnail, record)
@@ -64,15 +68,45 @@ class Runs:
             if thumbnail:
                 db.execute("INSERT OR IGNORE INTO thumbnails VALUES (?, ?)", (thumbnail, scored.thumbnail))
             db.execute("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)", row)
+            db.execute("UPDATE runs SET version = version + 1 WHERE id = ?", (run_id,))
+            if heartbeat:
+                _beat(db, run_id, heartbeat)
 
     def mark_interrupted(self) -> list[str]:
         marked = []
         with self._database.writing() as db:
-            for run_id, token in db.execute("SELECT id, owner FROM runs WHERE status = 'running'").fetchall():
-                if token != self._owner.token and not is_alive(self._folder, token):
-                    _write(db, _run(db, run_id), status="interrupted")
+            for (run_id,) in db.execute("SELECT id FROM runs WHERE status = 'running'").fetchall():
+                run = self._run(db, run_id)
+                if run.status != "running":
+                    _write(db, run)
                     marked.append(run_id)
         return marked
+
+    def view(self, run_id: str) -> View | None:
+        query = "SELECT version, owner, heartbeat, beaten FROM runs WHERE id = ?"
+        with self._database.reading() as db:
+            found = db.execute(query, (run_id,)).fetchone()
+            if found is None:
+                return None
+            run = self._run(db, run_id)
+            (count,) = db.execute("SELECT count(*) FROM images WHERE run_id = ?", (run_id,)).fetchone()
+        version, owner, text, beaten = found
+        if run.status != "running":
+            return View(run_id, "over", run.status, count, run.total, version, error=run.error)
+        heartbeat = rows.read_heartbeat(text) if text else Heartbeat("loading", count)
+        return View(
+            run_id=run_id,
+            status=run.status,
+            total=run.total,
+            version=version,
+            idle_seconds=max(0.0, time.time() - beaten) if beaten else 0.0,
+            here=owner == self._owner.token,
+            **vars(heartbeat),
+        )
+
+    def head(self, run_id: str) -> Run:
+        with self._database.reading() as db:
+            return self._run(db, run_id)
 
     def load(self, run_id: str) -> Run:
         """Its rows name the files where they are now: a row's own path is that of when it was scored."""
@@ -85,7 +119,7 @@ class Runs:
         )
         shared: dict[str, str] = {}
         with self._database.reading() as db:
-            run = _run(db, run_id)
+            run = self._run(db, run_id)
             found = db.execute(query, (run_id,))
             images = tuple(
                 _placed(rows.unpack_scored(record, data, shared), text) for record, data, text in found
@@ -117,7 +151,9 @@ class Runs:
     def newest(self, limit: int, offset: int) -> list[RunSummary]:
         query = "SELECT id FROM runs ORDER BY created DESC, rowid DESC LIMIT ? OFFSET ?"
         with self._database.reading() as db:
-            return [_summary(db, _run(db, row[0])) for row in db.execute(query, (limit, offset)).fetchall()]
+            return [
+                _summary(db, self._run(db, row[0])) for row in db.execute(query, (limit, offset)).fetchall()
+            ]
 
     def delete(self, run_id: str) -> None:
         try:
@@ -164,21 +200,28 @@ class Runs:
         self._refuse_if_elsewhere(db, run.id)
         _write(db, run, status="running", error=None)
         db.execute("UPDATE runs SET owner = ? WHERE id = ?", (token, run.id))
+        _beat(db, run.id, Heartbeat("waiting"))
+
+    def _run(self, db: sqlite3.Connection, run_id: str) -> Run:
+        """The run without its rows. Raises StoreError."""
+        query = "SELECT record, status, total, owner FROM runs WHERE id = ?"
+        found = db.execute(query, (run_id,)).fetchone()
+        if found is None:
+            raise no_run(run_id)
+        record, status, total, owner = found
+        if status == "running" and not self._is_alive(owner):
+            status = "interrupted"
+        return rows.read_run(record, status=status, total=total)
+
+    def _is_alive(self, token: str | None) -> bool:
+        return token == self._owner.token or is_alive(self._folder, token)
 
     def _refuse_if_elsewhere(self, db: sqlite3.Connection, run_id: str) -> None:
         query = "SELECT owner FROM runs WHERE id = ? AND status = 'running'"
         found = db.execute(query, (run_id,)).fetchone()
-        if found and found[0] != self._owner.token and is_alive(self._folder, found[0]):
+        if found and found[0] != self._owner.token and self._is_alive(found[0]):
             message = "Another Lychee on this machine is scoring this run. Wait for it, or stop it there."
             raise StoreError(message, code="store-claimed")
-
-
-def _run(db: sqlite3.Connection, run_id: str) -> Run:
-    """The run without its rows. Raises StoreError."""
-    found = db.execute("SELECT record, status, total FROM runs WHERE id = ?", (run_id,)).fetchone()
-    if found is None:
-        raise no_run(run_id)
-    return rows.read_run(found[0], status=found[1], total=found[2])
 
 
 def _placed(scored: Scored, source: str | None) -> Scored:
@@ -190,9 +233,14 @@ def _placed(scored: Scored, source: str | None) -> Scored:
 def _write(db: sqlite3.Connection, run: Run, **changes: Any) -> None:
     changed = replace(run, **changes)
     row = (changed.status, changed.total, rows.write_run(changed), run.id)
-    db.execute("UPDATE runs SET status = ?, total = ?, record = ? WHERE id = ?", row)
+    db.execute("UPDATE runs SET status = ?, total = ?, record = ?, version = version + 1 WHERE id = ?", row)
     if changed.status != "running":
-        db.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run.id,))
+        db.execute("UPDATE runs SET owner = NULL, heartbeat = NULL WHERE id = ?", (run.id,))
+
+
+def _beat(db: sqlite3.Connection, run_id: str, heartbeat: Heartbeat) -> None:
+    row = (rows.write_heartbeat(heartbeat), time.time(), run_id)
+    db.execute("UPDATE runs SET heartbeat = ?, beaten = ? WHERE id = ?", row)
 
 
 def _summary(db: sqlite3.Connection, run: Run) -> RunSummary:
@@ -207,15 +255,13 @@ def _summary(db: sqlite3.Connection, run: Run) -> RunSummary:
         id=run.id,
         created=run.created,
         title=run.title,
-        query=run.query,
+        request=run.request,
         model=run.model,
-        mode=run.mode,
         status=run.status,
         total=run.total,
         done=done,
         scored=scored,
         best_score=best,
-        not_text=run.not_text,
         thumbnails=tuple(data for (data,) in thumbnails),
     )
 

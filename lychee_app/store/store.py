@@ -5,13 +5,13 @@ from pathlib import Path
 from types import TracebackType
 
 from lychee_app.cache import CacheKey
-from lychee_app.records import Cutoff, Decision, Reply, Run, Scored, Source, Status
+from lychee_app.records import Cutoff, Decision, Heartbeat, Phase, Reply, Run, Scored, Source, Status
 from lychee_app.sizes import DISK_GB
 from lychee_app.store.database import BUSY_SECONDS, Database
 from lychee_app.store.decisions import Decisions
 from lychee_app.store.owner import Owner, clear_left_over
 from lychee_app.store.replies import REPLIES_KEPT, Replies
-from lychee_app.store.rows import RunSummary
+from lychee_app.store.rows import RunSummary, View
 from lychee_app.store.runs import Runs
 from lychee_app.store.uploads import Uploads
 
@@ -65,9 +65,11 @@ class Store:
         """Where decide/ keeps the journals of what it moved."""
         return self.folder / "moves"
 
-    def create(self, run: Run, sources: Sequence[Source] = ()) -> list[tuple[int, Source]]:
+    def create(
+        self, run: Run, sources: Sequence[Source] = (), phase: Phase = "loading"
+    ) -> list[tuple[int, Source]]:
         """Begins a run, which is this process's. Returns its sources as they are found from now on."""
-        self._runs.create(run, sources)
+        self._runs.create(run, sources, phase)
         return self.sources(run.id)
 
     def extend(self, run_id: str, sources: Sequence[Source]) -> int:
@@ -77,19 +79,24 @@ class Store:
         """
         return self._runs.extend(run_id, sources)
 
-    def settle(self, run: Run) -> None:
+    def settle(self, run: Run, heartbeat: Heartbeat | None = None) -> None:
         """Writes down what is known only once the model is open: its name, hash, precision and budget."""
         self._runs.change(
             run.id,
+            heartbeat,
             model=run.model,
             checkpoint_hash=run.checkpoint_hash,
             precision=run.precision,
-            max_image_tokens=run.max_image_tokens,
+            token_budget=run.token_budget,
         )
 
-    def add(self, run_id: str, scored: Scored) -> None:
+    def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat | None = None) -> None:
         """Keeps one row; a row of the same upload index is replaced (it was tried again)."""
-        self._runs.add(run_id, scored)
+        self._runs.add(run_id, scored, heartbeat)
+
+    def beat(self, run_id: str, heartbeat: Heartbeat) -> None:
+        """A sign of life of a run that is scored, for whoever watches it."""
+        self._runs.change(run_id, heartbeat)
 
     def set_status(self, run_id: str, status: Status) -> None:
         """ "running" makes the run this process's; StoreError if another live process is scoring it."""
@@ -107,9 +114,9 @@ class Store:
         )
 
     def mark_interrupted(self) -> list[str]:
-        """Runs whose process is gone become "interrupted"; returns their ids. Call at start.
+        """Writes down that runs whose process is gone are "interrupted"; returns their ids. Call at start.
 
-        Also clears what killed processes left in the folder.
+        They are read as such anyway. Also clears what killed processes left in the folder.
         """
         marked = self._runs.mark_interrupted()
         clear_left_over(self.folder)
@@ -119,6 +126,14 @@ class Store:
     def load(self, run_id: str) -> Run:
         """The run with all its rows, in upload order. Raises StoreError if there is none."""
         return self._runs.load(run_id)
+
+    def head(self, run_id: str) -> Run:
+        """The run without its rows. Raises StoreError if there is none."""
+        return self._runs.head(run_id)
+
+    def view(self, run_id: str) -> View | None:
+        """The run as it stands, whichever process scores it; None if there is none."""
+        return self._runs.view(run_id)
 
     def sources(self, run_id: str) -> list[tuple[int, Source]]:
         """(upload index, source) of every image of the run, scored or not; uploads are files by now."""
@@ -172,10 +187,3 @@ class Store:
     def keep(self, data: bytes) -> str:
         """Keeps uploaded bytes as a private file; returns their SHA-256. StoreError over the cap."""
         return self._uploads.keep(data)
-
-    def upload_path(self, sha256: str) -> Path:
-        return self._uploads.path(sha256)
-
-    def upload_bytes(self) -> int:
-        """What all uploads take on disk."""
-        return self._uploads.used_bytes()

@@ -71,10 +71,6 @@ class Uploads:
             return source.path.name
         return None
 
-    def used_bytes(self) -> int:
-        with self._database.reading() as db:
-            return _used(db)
-
     def require(self, db: sqlite3.Connection, names: Iterable[str]) -> None:
         """Raises StoreError if one of these uploads was removed since it was kept."""
         for sha256 in names:

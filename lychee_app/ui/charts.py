@@ -182,7 +182,7 @@ def overview(context: PageContext) -> None:
     if standing is None:
         st.rerun()
     st.html(f"<b>{escaped(t('overview'))}</b>")
-    kinds = ["order", "elements"] if standing.run.elements else ["order"]
+    kinds = ["order", "elements"] if standing.run.question.elements else ["order"]
     kind = "order"
     if len(kinds) > 1:
         kind = one_of(t("overview"), kinds, lambda kind: t(f"overview.{kind}"), key="overview_kind")

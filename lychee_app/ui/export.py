@@ -41,7 +41,7 @@ def _downloads(context: PageContext, standing: Standing) -> None:
     """Nothing is made before it is asked for."""
     t, run, decisions = context.t, standing.run, standing.decisions
     picks = standing.decided("pick")
-    stem = export.clean_name(run.title or run.sent_query, fallback="lychee", max_bytes=60)
+    stem = export.clean_name(run.title or run.question.sent, fallback="lychee", max_bytes=60)
     columns = st.columns(5)
     makers = (
         ("csv", "text/csv", lambda: export.to_csv(run, decisions).encode()),

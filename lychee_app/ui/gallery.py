@@ -116,12 +116,13 @@ def _first_page() -> None:
 def _order_control(context: PageContext, standing: Standing) -> None:
     """By rank, as uploaded, by name, or by one element."""
     t = context.t
-    options = ["rank", "upload", "name", *(f"element:{k}" for k in range(len(standing.run.elements)))]
+    elements = standing.run.question.elements
+    options = ["rank", "upload", "name", *(f"element:{k}" for k in range(len(elements)))]
 
     def words(option: str) -> str:
         if not option.startswith("element:"):
             return t(f"sort.{option}")
-        return t("sort.element", text=standing.run.elements[int(option.partition(":")[2])])
+        return t("sort.element", text=elements[int(option.partition(":")[2])])
 
     from_box(t("sort"), options, words, key="sort", language=t.language, on_change=_first_page, width=190)
 
@@ -208,9 +209,10 @@ def _bar(row: Scored) -> str:
 
 def chips(context: PageContext, run: Run, row: Scored) -> str:
     """One chip per element, as warm as its score; and one for what is not wanted, which lowers the score."""
-    tags = [_chip(text, score) for text, score in zip(run.elements, row.elements, strict=False)]
+    question = run.question
+    tags = [_chip(text, score) for text, score in zip(question.elements, row.elements, strict=False)]
     if row.not_reply is not None and row.not_reply.p_yes is not None:
-        tags.append(_chip(f"{context.t('but_not')}: {run.sent_not}", 10 * row.not_reply.p_yes, "not"))
+        tags.append(_chip(f"{context.t('but_not')}: {question.sent_not}", 10 * row.not_reply.p_yes, "not"))
     return f'<div class="ly-chips">{"".join(tags)}</div>' if tags else ""
 
 

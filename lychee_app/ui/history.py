@@ -1,12 +1,10 @@
 """Earlier runs: open, rank again, rename, delete, compare two over the same images."""
 
-from dataclasses import replace
-
 import altair as alt
 import pandas as pd
 import streamlit as st
 
-from lychee_app import analysis, query
+from lychee_app import analysis
 from lychee_app.analysis import Pair
 from lychee_app.errors import LycheeError
 from lychee_app.ranking import Ranked, one_decimal
@@ -112,7 +110,8 @@ def _rename(context: PageContext, summary: RunSummary) -> None:
     """A form: Enter saves as the button does."""
     key = f"title-{summary.id}"
     with st.form(f"name-{summary.id}", border=False):
-        st.text_input(context.t("history.title"), summary.title or summary.query, key=key, max_chars=200)
+        title = summary.title or summary.question.typed
+        st.text_input(context.t("history.title"), title, key=key, max_chars=200)
         st.form_submit_button(
             context.t("history.save"),
             key=f"save-{summary.id}",
@@ -128,7 +127,7 @@ def _popover(run_id: str) -> str:
 
 def _renamed(context: PageContext, run_id: str, key: str) -> None:
     st.session_state[f"renamed:{run_id}"] = st.session_state.get(f"renamed:{run_id}", 0) + 1
-    _do(lambda: context.services.jobs.rename(run_id, st.session_state[key].strip()))
+    _do(lambda: context.services.store.rename(run_id, st.session_state[key].strip()))
     state.forget_orders()
 
 
@@ -162,14 +161,9 @@ def _again(context: PageContext, run_id: str) -> None:
     """The same question over the same images, by the model as it is now."""
 
     def start() -> None:
-        run = context.services.store.load(run_id)
+        run = context.services.store.head(run_id)
         sources = [source for _, source in context.services.store.sources(run_id)]
-        question = query.Question(run.query, run.sent_query, run.elements, run.not_text, run.sent_not)
-        settings = replace(
-            context.services.settings, instruction=run.instruction, max_image_tokens=run.max_image_tokens
-        )
-        model = run.model
-        state.open_run(context.services.jobs.start(question, sources, settings, model=model, mode=run.mode))
+        state.open_run(context.services.jobs.start(run.request, sources))
 
     _do(start)
 
@@ -197,15 +191,16 @@ def _turn(page: int) -> None:
 
 def heading(t: Words, run: Run | RunSummary) -> str:
     """HTML of one line: the title, the query where it is another text, and what was not wanted."""
-    title = run.title or run.query
-    query = f" <code>{escaped(run.query)}</code>" if title != run.query else ""
-    minus = f" {escaped(t('sent.not'))} <code>{escaped(run.not_text)}</code>" if run.not_text else ""
+    typed, typed_not = run.question.typed, run.question.typed_not
+    title = run.title or typed
+    query = f" <code>{escaped(typed)}</code>" if title != typed else ""
+    minus = f" {escaped(t('sent.not'))} <code>{escaped(typed_not)}</code>" if typed_not else ""
     return f"{escaped(title)}{query}{minus}"
 
 
 def facts(t: Words, run: Run | RunSummary) -> list[str]:
     """When, by which model, in which mode."""
-    return [t.when(run.created), t.model(run.model), t(f"mode.{run.mode}")]
+    return [t.when(run.created), t.model(run.model), t(f"mode.{run.request.mode}")]
 
 
 def _comparison(context: PageContext, first_id: str, second_id: str) -> None:

@@ -7,9 +7,10 @@ from typing import Literal
 
 import streamlit as st
 
-from lychee_app import pipeline
+from lychee_app import intake
 from lychee_app.errors import LycheeError, UsageError
 from lychee_app.records import Source
+from lychee_app.request import Request
 from lychee_app.ui import state, widgets
 from lychee_app.ui.markup import faint, notice
 from lychee_app.ui.state import PageContext, Standing
@@ -131,7 +132,7 @@ def _named(context: PageContext) -> Sequence[Source]:
 
 @st.cache_data(ttl=20, max_entries=4, show_spinner=False)
 def _found(path: str) -> list[Source]:
-    return pipeline.sources_of([path])
+    return intake.find([path])
 
 
 def _other() -> None:
@@ -150,8 +151,8 @@ def demo(context: PageContext) -> None:
         folder = context.services.settings.data_folder / "demo-gallery"
         _write_gallery(folder)
         question = query.ask(demo.GALLERY_QUERY)
-        sources = pipeline.sources_of([folder])
-        run_id = context.services.jobs.start(question, sources, context.services.settings, model="demo")
+        sources = intake.find([folder])
+        run_id = context.services.jobs.start(Request(question, model="demo"), sources)
     except LycheeError as error:
         return state.tell(error)
     st.session_state["model"] = "demo"

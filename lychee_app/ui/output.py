@@ -3,7 +3,6 @@
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import streamlit as st
 from PIL import Image
@@ -87,7 +86,8 @@ def _number(value: float | None) -> str:
 def _parts(context: PageContext, run: Run, row: Scored) -> str:
     """Each element, and the "but not" text, with its own two logits."""
     t = context.t
-    texts = [*run.elements[: len(row.element_replies)], *([run.sent_not] if row.not_reply else [])]
+    question = run.question
+    texts = [*question.elements[: len(row.element_replies)], *([question.sent_not] if row.not_reply else [])]
     replies: Sequence[Reply] = [*row.element_replies, *([row.not_reply] if row.not_reply else [])]
     names = [t("element")] * len(row.element_replies) + [t("but_not")] * bool(row.not_reply)
     head = "".join(
@@ -132,7 +132,8 @@ def _seen(context: PageContext, standing: Standing, row: Scored, where: str) -> 
     if not row.seen_width_px or row.reply is None:
         return notice(t("output.seen.unknown"), "calm")
     try:
-        picture = as_seen(source, row, standing.run.max_image_tokens, context.services.settings)
+        most = standing.run.token_budget or ImageBudget.max_tokens
+        picture = as_seen(source, row, most, context.services.settings)
     except LycheeError as error:
         return notice(t.error(error), "bad")
     # Not st.image, which turns all but PNG into JPEG.
@@ -143,7 +144,7 @@ def _seen(context: PageContext, standing: Standing, row: Scored, where: str) -> 
 
 def _explain(context: PageContext, standing: Standing, row: Scored, where: str) -> None:
     """In judge mode one image can be asked for its reasons without a run of its own."""
-    if standing.run.mode != "judge":
+    if standing.run.request.mode != "judge":
         return
     kept: dict[tuple[str, int], Reply] = st.session_state.setdefault("explained", {})
     known = (standing.run.id, row.upload_index)
@@ -166,11 +167,8 @@ def _explain(context: PageContext, standing: Standing, row: Scored, where: str) 
 def _ask(context: PageContext, standing: Standing, row: Scored, kept: dict[tuple[str, int], Reply]) -> None:
     source = standing.order.sources[row.upload_index]
     run, services = standing.run, context.services
-    settings = replace(services.settings, max_image_tokens=run.max_image_tokens)
     try:
-        kept[run.id, row.upload_index] = services.jobs.explain(
-            run.model, (row.upload_index, source), row.sha256, run.sent_query, settings
-        )
+        kept[run.id, row.upload_index] = services.jobs.explain(run, (row.upload_index, source), row.sha256)
     except LycheeError as error:
         notice(context.t.error(error), "bad")
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from lychee_app.errors import LycheeError
-from lychee_app.jobs import View
 from lychee_app.records import Run
+from lychee_app.store import View
 from lychee_app.ui import state
 from lychee_app.ui.markup import escaped, notice
 from lychee_app.ui.state import PageContext, Standing
@@ -17,16 +17,17 @@ def title(context: PageContext, standing: Standing) -> None:
     run, t = standing.run, context.t
     facts = [
         t.model(run.model),
-        t(f"mode.{run.mode}"),
-        run.precision,
+        t(f"mode.{run.request.mode}"),
+        run.precision if run.checkpoint_hash else "",
         t("images.count", n=run.total),
         t.when(run.created),
     ]
     about = " · ".join(escaped(fact) for fact in facts if fact)
-    head = escaped(run.title or run.query)
-    minus = f" {escaped(t('sent.not'))} <code>{escaped(run.sent_not)}</code>" if run.sent_not else ""
+    question, sent_not = run.question, run.question.sent_not
+    head = escaped(run.title or question.typed)
+    minus = f" {escaped(t('sent.not'))} <code>{escaped(sent_not)}</code>" if sent_not else ""
     drawing = context.services.clock.spent(run.id)
-    sent = f"{escaped(t('sent'))} <code>{escaped(run.sent_query)}</code>{minus}"
+    sent = f"{escaped(t('sent'))} <code>{escaped(question.sent)}</code>{minus}"
     cost = f'data-seconds="{run.seconds:.3f}" data-drawing="{drawing:.3f}"'
     knows = f'<div class="ly-faint">{escaped(t("model.demo.text"))}</div>' if run.model == "demo" else ""
     st.html(
@@ -131,6 +132,6 @@ def _fate(context: PageContext, run: Run, missing: int, failed: int) -> str:
 
 def _resume(context: PageContext, run_id: str, failed_too: bool) -> None:
     try:
-        context.services.jobs.resume(run_id, context.services.settings, failed_too=failed_too)
+        context.services.jobs.resume(run_id, failed_too=failed_too)
     except LycheeError as error:
         state.tell(error)

@@ -1,15 +1,17 @@
 """The sidebar: what is asked, of which images, by which model. Ends in the one button that starts a run."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import streamlit as st
 
 from lychee_app import query
 from lychee_app.errors import LycheeError, QueryError
 from lychee_app.negation import either, negation
+from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.query import Question, Steps
 from lychee_app.records import Mode, Run
-from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, Settings
+from lychee_app.request import Request
+from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS
 from lychee_app.ui import images, markup, model_picker, state
 from lychee_app.ui.images import Pile
 from lychee_app.ui.markup import escaped, notice
@@ -32,14 +34,11 @@ EXAMPLES = {
 
 @dataclass(frozen=True)
 class Asked:
-    """Everything the sidebar says. `question` is None while the query is empty or refused (`is_typed`)."""
+    """Everything the sidebar says. `request` is None while the query is empty or refused (`is_typed`)."""
 
-    question: Question | None
+    request: Request | None
     is_typed: bool
     pile: Pile
-    model: str
-    mode: Mode
-    settings: Settings
 
 
 def draw(context: PageContext, standing: Standing | None) -> None:
@@ -52,9 +51,10 @@ def draw(context: PageContext, standing: Standing | None) -> None:
     pile = images.draw(context, standing)
     model = model_picker.draw(context)
     mode = _mode(context)
-    settings = _advanced(context)
+    instruction, tokens = _advanced(context)
+    request = question and Request(question, mode, model, instruction, tokens)
     with st.container(key="start"):
-        _start(context, Asked(question, is_typed, pile, model, mode, settings), standing)
+        _start(context, Asked(request, is_typed, pile), standing)
 
 
 def _brand(context: PageContext) -> None:
@@ -86,21 +86,20 @@ def _follow(context: PageContext, run: Run | None) -> None:
     if run is None or st.session_state.get("followed") == run.id:
         return
     st.session_state["followed"] = run.id
-    st.session_state["query"] = run.query
-    st.session_state["but_not"] = run.not_text
-    st.session_state["mode"] = run.mode
-    st.session_state[_parts_key(run.sent_query)] = st.session_state[_chips_key(run.sent_query)] = list(
-        run.elements
-    )
-    st.session_state["instruction"] = run.instruction
-    st.session_state["tokens"] = _tokens_asked(context, run)
+    request, question = run.request, run.question
+    st.session_state["query"] = question.typed
+    st.session_state["but_not"] = question.typed_not
+    st.session_state["mode"] = request.mode
+    for key in (_parts_key, _chips_key):
+        st.session_state[key(question.sent)] = list(question.elements)
+    st.session_state["instruction"] = request.instruction
+    st.session_state["tokens"] = _tokens(context, request)
 
 
-def _tokens_asked(context: PageContext, run: Run) -> int:
-    """A run keeps what its model took; where that is what it takes of the usual, the usual was asked for."""
-    usual = context.services.settings.max_image_tokens
-    taken = context.services.catalogue.tokens(run.model, usual)
-    return usual if run.max_image_tokens == taken else run.max_image_tokens
+def _tokens(context: PageContext, request: Request) -> int:
+    """The most image tokens asked for: a number of its own, or this machine's default."""
+    asked = request.max_image_tokens
+    return context.services.settings.max_image_tokens if asked is None else asked
 
 
 def _query(context: PageContext, steps: Steps) -> Question | None:
@@ -202,18 +201,18 @@ def _steps_chosen() -> Steps:
     return Steps(**chosen)
 
 
-def _advanced(context: PageContext) -> Settings:
-    t, settings = context.t, context.services.settings
-    st.session_state.setdefault("instruction", settings.instruction)
-    st.session_state.setdefault("tokens", settings.max_image_tokens)
+def _advanced(context: PageContext) -> tuple[str, int | None]:
+    """The instruction, and the most image tokens where they are not the machine's default."""
+    t, usual = context.t, context.services.settings.max_image_tokens
+    st.session_state.setdefault("instruction", DEFAULT_INSTRUCTION)
+    st.session_state.setdefault("tokens", usual)
     with st.expander(t("advanced")):
         instruction = st.text_area(t("instruction"), key="instruction", height=80)
         bounds = LEAST_TOKENS, MOST_TOKENS
         tokens = st.number_input(t("tokens"), *bounds, step=64, key="tokens", help=t("tokens.help"))
         for name in vars(Steps()):
             st.toggle(t(f"step.{name}"), True, key=f"step:{name}")
-    instruction = instruction.strip() or settings.instruction
-    return replace(settings, instruction=instruction, max_image_tokens=int(tokens), steps=_steps_chosen())
+    return instruction.strip() or DEFAULT_INSTRUCTION, None if tokens == usual else int(tokens)
 
 
 def _start(context: PageContext, asked: Asked, standing: Standing | None) -> None:
@@ -222,15 +221,15 @@ def _start(context: PageContext, asked: Asked, standing: Standing | None) -> Non
     again = standing is not None and not asked.pile.new and _same(context, asked, standing.run)
     kind = "secondary" if again else "primary"
     pressed = st.button(label, type=kind, width="stretch", disabled=not ready, key="rank")
-    if pressed and asked.question is not None:
-        _begin(context, asked, standing)
+    if pressed and asked.request is not None:
+        _begin(context, asked, asked.request, standing)
 
 
 def _what(context: PageContext, asked: Asked, standing: Standing | None) -> tuple[str, bool]:
     t, pile = context.t, asked.pile
     if standing and standing.live:
         return t("start.running"), False
-    if asked.question is None:
+    if asked.request is None:
         return t("start.bad_query" if asked.is_typed else "start.no_query"), False
     if not pile.count:
         return t("start.no_images"), False
@@ -243,20 +242,23 @@ def _what(context: PageContext, asked: Asked, standing: Standing | None) -> tupl
 
 def _same(context: PageContext, asked: Asked, run: Run) -> bool:
     """Whether the run already answers what is asked."""
-    question = asked.question
-    return question is not None and (
-        (question.sent, question.sent_not, question.elements) == (run.sent_query, run.sent_not, run.elements)
-        and (asked.mode, asked.settings.instruction) == (run.mode, run.instruction)
-        and _by_the_same_model(context, asked, run)
+    request = asked.request
+    return request is not None and (
+        _sent_texts(request.question) == _sent_texts(run.question)
+        and (request.mode, request.instruction) == (run.request.mode, run.request.instruction)
+        and _by_the_same_model(context, request, run)
     )
 
 
-def _by_the_same_model(context: PageContext, asked: Asked, run: Run) -> bool:
-    """The model itself, and how large it is given an image. A run is asked for more than its model takes, and
-    keeps what it took once the model was open."""
-    catalogue, tokens = context.services.catalogue, asked.settings.max_image_tokens
-    return catalogue.resolved(asked.model) == catalogue.resolved(run.model) and (
-        run.max_image_tokens in (tokens, catalogue.tokens(run.model, tokens))
+def _sent_texts(question: Question) -> tuple[str, ...]:
+    return question.sent, question.sent_not, *question.elements
+
+
+def _by_the_same_model(context: PageContext, request: Request, run: Run) -> bool:
+    """The model itself, and how large it is given an image: more than a model takes is what it takes."""
+    catalogue, tokens = context.services.catalogue, _tokens(context, request)
+    return catalogue.resolved(request.model) == catalogue.resolved(run.model) and (
+        tokens == _tokens(context, run.request) or catalogue.tokens(run.model, tokens) == run.token_budget
     )
 
 
@@ -265,17 +267,14 @@ def _only_adds(context: PageContext, asked: Asked, standing: Standing | None) ->
     return bool(standing and asked.pile.of_run and asked.pile.new and _same(context, asked, standing.run))
 
 
-def _begin(context: PageContext, asked: Asked, standing: Standing | None) -> None:
+def _begin(context: PageContext, asked: Asked, request: Request, standing: Standing | None) -> None:
     jobs = context.services.jobs
-    assert asked.question is not None
     try:
         if standing and _only_adds(context, asked, standing):
             run_id = standing.run.id
-            jobs.add(run_id, asked.pile.new, asked.settings)
+            jobs.add(run_id, asked.pile.new)
         else:
-            run_id = jobs.start(
-                asked.question, asked.pile.sources(), asked.settings, model=asked.model, mode=asked.mode
-            )
+            run_id = jobs.start(request, asked.pile.sources())
     except LycheeError as error:
         state.tell(error)
         st.rerun()

@@ -91,7 +91,7 @@ def test_every_command_and_every_promised_option_is_in_the_help(lychee: Lychee) 
         "--mode",
         "--not TEXT",
         "--elements",
-        "--engine",
+        "--precision",
         "--limit N",
         "--json",
         "--csv",

@@ -77,9 +77,9 @@ def test_scores_are_not_rounded() -> None:
 
 
 def test_numbers_that_are_not_finite_become_null() -> None:
-    image = document(run_of([row(0, score=5.0, margin=math.inf, p_yes=math.nan)]))["images"][0]
+    image = document(run_of([replace(row(0, score=5.0), margin=math.inf, p_yes=math.nan)]))["images"][0]
     assert (image["margin"], image["p_yes"]) == (None, None)
-    json.loads(to_json(run_of([row(0, score=5.0, margin=-math.inf)])), parse_constant=pytest.fail)
+    json.loads(to_json(run_of([replace(row(0, score=5.0), margin=-math.inf)])), parse_constant=pytest.fail)
 
 
 def test_without_timing_runs_that_differ_in_time_alone_are_equal() -> None:
@@ -237,4 +237,4 @@ def table(run: Run) -> list[dict[str, str]]:
 
 
 def test_a_run_without_images_is_a_head_and_nothing_more() -> None:
-    assert table(replace(run_of([]), elements=("a",))) == []
+    assert table(run_of([], elements=("a",))) == []

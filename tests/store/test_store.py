@@ -12,7 +12,7 @@ from lychee_app.cache import CacheKey
 from lychee_app.errors import StoreError
 from lychee_app.records import Cutoff, Reply, Run, Scored, Source
 from lychee_app.store import Store
-from tests.support.rows import failed, key, names, reply, row, run_of
+from tests.support.rows import failed, finite, key, names, reply, row, run_of
 
 # --- a run and its rows
 
@@ -27,7 +27,7 @@ def test_a_run_comes_back_as_it_was_written(store: Store) -> None:
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(names(), st.floats(), st.floats(), names())
+@given(names(), st.floats(), finite(), names())
 def test_any_number_and_any_text_comes_back_bit_for_bit(store: Store, name, score, logit, text) -> None:
     said = Reply(text, "judge", text, logit, -logit, 1, 0, (1, 2), text, 9, 4, 0.1)
     image = Scored(0, name, "ab", score=score, margin=logit, p_yes=-0.0, reply=said, path=name, error=text)
@@ -39,7 +39,7 @@ def test_any_number_and_any_text_comes_back_bit_for_bit(store: Store, name, scor
     loaded = store.load(run.id)
     # repr tells -0.0 from 0.0, and a NaN is itself.
     assert repr(loaded.images) == repr((image,))
-    assert loaded.query == text
+    assert loaded.question.typed == text
 
 
 def test_a_row_added_again_replaces_the_first(store: Store) -> None:
@@ -54,13 +54,11 @@ def test_rows_come_back_in_upload_order_whenever_they_were_added(store: Store) -
 
 
 def test_what_is_known_once_the_model_is_open_is_written_down(store: Store) -> None:
-    store.create(run_of([], model="auto", checkpoint_hash="", precision=""))
-    store.settle(
-        run_of([], model="lychee", checkpoint_hash="d" * 64, precision="bfloat16", max_image_tokens=99)
-    )
+    store.create(run_of([], model="auto", checkpoint_hash="", precision="auto"))
+    store.settle(run_of([], model="lychee", checkpoint_hash="d" * 64, precision="bfloat16", token_budget=99))
     run = store.load("run-1")
     assert (run.model, run.checkpoint_hash, run.precision) == ("lychee", "d" * 64, "bfloat16")
-    assert run.max_image_tokens == 99
+    assert run.token_budget == 99
 
 
 def test_a_failed_run_that_is_resumed_has_failed_no_longer(store: Store) -> None:
@@ -165,7 +163,7 @@ def test_history_lists_newest_first_with_the_best_images(store: Store) -> None:
         7,
         None,
     )
-    assert (oldest.id, oldest.query, oldest.done, oldest.scored, oldest.total) == (
+    assert (oldest.id, oldest.question.typed, oldest.done, oldest.scored, oldest.total) == (
         "run-1",
         "Find me A Cat",
         3,

@@ -11,6 +11,7 @@ import streamlit as st
 
 from lychee_app.model.download import Progress, download
 from lychee_app.records import ImageBudget, Scorer, ScorerInfo
+from lychee_app.request import Precision
 from lychee_app.services import Services, opened
 from lychee_app.settings import Settings
 from lychee_app.ui import page
@@ -22,12 +23,12 @@ def services(home: str) -> Services:
     return opened(Settings.from_environment(), _open, _fetch)
 
 
-def _open(name: str, settings: Settings) -> Scorer:
+def _open(name: str, precision: Precision) -> Scorer:
     """Goes by the name asked for; under the demo model's it takes images as large as that does."""
-    name = "demo" if name == "auto" else name
+    hold = Settings.from_environment().data_folder / "hold"
     budget = ImageBudget(28, 49, 16) if name == "demo" else ImageBudget(28, 16384)
     info = ScorerInfo(name, "f" * 16, "float32", "cpu", budget)
-    return FakeScorer(info=info, before=lambda candidate: _wait(settings.data_folder / "hold"))
+    return FakeScorer(info=info, before=lambda candidate: _wait(hold))
 
 
 def _fetch(name: str, settings: Settings, progress: Progress) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from lychee_app.records import Candidate, Reply, Scorer
+from lychee_app.request import Precision
 from lychee_app.services import Services, opened
 from lychee_app.settings import Settings
 from lychee_app.ui import page
@@ -39,7 +40,7 @@ def services() -> Services:
     return opened(Settings.from_environment(), _open)
 
 
-def _open(name: str, settings: Settings) -> Scorer:
+def _open(name: str, precision: Precision) -> Scorer:
     return Unhurried()
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
+from lychee_app.engines.local import LocalEngine
 from lychee_app.errors import LycheeError
-from lychee_app.records import Candidate, ImageBudget, MemoryReading, Reply, ScorerInfo, Source
+from lychee_app.records import Candidate, ImageBudget, MemoryReading, Reply, Scorer, ScorerInfo, Source
+from lychee_app.settings import Settings
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (30, 40, 220)}
 
@@ -64,6 +66,11 @@ class FakeScorer:
 
     def _tokens(self, candidate: Candidate) -> int:
         return candidate.tokens(self.info.budget.token_px)
+
+
+def engine_of(scorer: Scorer, settings: Settings) -> LocalEngine:
+    """The local engine over this scorer, whatever model is asked for."""
+    return LocalEngine(settings, lambda name, precision: scorer)
 
 
 def picture(

@@ -15,9 +15,10 @@ from lychee_app import query
 from lychee_app.errors import OutOfMemory
 from lychee_app.jobs import Jobs
 from lychee_app.records import Candidate, Reply, Source
+from lychee_app.request import Request
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from tests.support.fakes import COLOURS, FakeScorer, picture
+from tests.support.fakes import COLOURS, FakeScorer, engine_of, picture
 
 IMAGES = 90
 JUDGE_SECONDS = 0.002
@@ -52,14 +53,14 @@ def main(folder: str) -> None:
     settings = Settings(data_folder=Path(folder), decode_ahead=2)
     with Store.open(settings.data_folder) as store:
         store.mark_interrupted()
-        jobs = Jobs(store, lambda name, settings: Touchy())
+        jobs = Jobs(store, engine_of(Touchy(), settings))
         runs = store.runs()
         before = runs[0].done if runs else 0
         if not runs:
-            run_id = jobs.start(query.ask("red + green", "blue"), files(), settings)
+            run_id = jobs.start(Request(query.ask("red + green", "blue")), files())
         else:
             run_id = runs[0].id
-            jobs.resume(run_id, settings)
+            jobs.resume(run_id)
         said = False
         while jobs.is_live(run_id):
             if not said and len(jobs.run(run_id).images) > before:

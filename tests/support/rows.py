@@ -7,7 +7,9 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from lychee_app.cache import CacheKey
+from lychee_app.query import Question
 from lychee_app.records import Reply, Run, Scored, sigmoid
+from lychee_app.request import Request
 
 HOSTILE_NAMES = (
     "../../etc/passwd",
@@ -77,21 +79,33 @@ def explained(scores: Sequence[float | None]) -> list[Scored]:
     return [failed(i) if score is None else row(i, score=score) for i, score in enumerate(scores)]
 
 
+def request_of(
+    query: str = "Find me A Cat",
+    sent_query: str = "a cat",
+    elements: tuple[str, ...] = (),
+    not_text: str = "",
+    sent_not: str = "",
+    **more,
+) -> Request:
+    question = Question(query, sent_query, elements, not_text, sent_not or not_text)
+    return Request(question, **{"model": "demo", "instruction": "Retrieve.", **more})
+
+
 def run_of(images: Sequence[Scored] = (), **more) -> Run:
+    """`more`: fields of the run, its request and its question (by the names that the exports give them)."""
+    own = {name: more.pop(name) for name in list(more) if name in Run.__dataclass_fields__}
     base = Run(
         id="run-1",
         created="2026-03-01T10:00:00+00:00",
-        query="Find me A Cat",
-        sent_query="a cat",
+        request=request_of(**more),
+        total=len(images),
         model="demo",
         checkpoint_hash="c" * 64,
-        mode="judge",
-        total=len(images),
         precision="float32",
-        instruction="Retrieve.",
+        token_budget=1280,
         images=tuple(images),
     )
-    return replace(base, **more)
+    return replace(base, **own)
 
 
 def key(sha256: str = "a" * 64, query: str = "a cat") -> CacheKey:

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from lychee_app import pipeline, query
+from lychee_app import intake, query, recorder
 from lychee_app.ranking import ranked
 from lychee_app.records import Run
+from lychee_app.request import Request
 from lychee_app.services import opened
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.ui import export
 from lychee_app.ui.state import Order, PageContext, Standing
 from lychee_app.ui.words import Language, Words
-from tests.support.fakes import FakeScorer
+from tests.support.fakes import FakeScorer, engine_of
 from tests.support.page import files, html, visit
 
 
@@ -31,14 +32,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 def scored(folder: Path, settings: Settings) -> Run:
-    return pipeline.rank(query.ask("red"), pipeline.sources_of([folder]), FakeScorer(), settings)
+    return recorder.rank(
+        Request(query.ask("red"), model="fake"),
+        intake.find([folder]),
+        engine_of(FakeScorer(), settings),
+        recorder.Unkept(),
+    )
 
 
 def archive(folder: Path, run: Run, settings: Settings, language: Language) -> zipfile.ZipFile:
     """All images of the run picked."""
     places = tuple(ranked(run.images))
     by_index = {place.scored.upload_index: place for place in places}
-    order = Order(run, places, by_index, "margin", dict(enumerate(pipeline.sources_of([folder]))))
+    order = Order(run, places, by_index, "margin", dict(enumerate(intake.find([folder]))))
     standing = Standing(order, None, -1, dict.fromkeys(by_index, "pick"), None)
     context = PageContext(opened(settings), Words(language), run.id)
     return zipfile.ZipFile(io.BytesIO(export.zipped(context, standing)))
@@ -83,7 +89,7 @@ def test_a_pick_whose_file_is_gone_is_told_before_the_download(
 ) -> None:
     run = scored(folder, settings)
     with Store.open(settings.data_folder) as store:
-        store.create(run, pipeline.sources_of([folder]))
+        store.create(run, intake.find([folder]))
         for each in run.images:
             store.add(run.id, each)
             store.decide(run.id, each.upload_index, "pick")
@@ -104,7 +110,7 @@ def test_files_of_one_name_are_told_apart_before_they_are_copied(
     (folder / "sub" / "0-red.png").write_bytes((folder / "0-red.png").read_bytes())
     run = scored(folder, settings)
     with Store.open(settings.data_folder) as store:
-        store.create(run, pipeline.sources_of([folder]))
+        store.create(run, intake.find([folder]))
         for each in run.images:
             store.add(run.id, each)
             store.decide(run.id, each.upload_index, "pick")

@@ -46,7 +46,7 @@ def test_opening_an_earlier_run_offers_nothing_twice_and_brings_its_question(
     at.number_input(key="tokens").set_value(20).run()
     at.button(key="rank").click().run()
     at, second = finished(at, store)
-    assert (second.total, second.max_image_tokens) == (4, 20)
+    assert (second.total, second.token_budget) == (4, 20)
     at.segmented_control(key="place").set_value("history").run()
     at.button(key=f"open-{first.id}").click().run()
     assert at.text_area(key="query").value == "red + blue"

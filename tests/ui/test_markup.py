@@ -6,13 +6,14 @@ import pytest
 
 from lychee_app.errors import ImageError
 from lychee_app.ranking import Ranked
-from lychee_app.records import Reply, Run, Scored, Source
+from lychee_app.records import Reply, Scored, Source
 from lychee_app.services import Services, opened
 from lychee_app.settings import Settings
 from lychee_app.ui import findings, gallery, markup, output, viewer
 from lychee_app.ui.state import Order, PageContext, Standing
 from lychee_app.ui.words import Words
 from tests.support.fakes import picture
+from tests.support.rows import run_of
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
@@ -35,7 +36,7 @@ def hostile_row(name: str, **changes) -> Scored:
 
 
 def standing(scored: Scored, elements: tuple[str, ...]) -> Standing:
-    run = Run("r", "", "q", "q", "fake", "", "judge", 1, elements=elements, images=(scored,))
+    run = run_of([scored], elements=elements)
     place = Ranked(1, scored)
     return Standing(Order(run, (place,), {0: place}, "margin", {}), None, -1, {}, None)
 

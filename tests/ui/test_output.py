@@ -10,14 +10,15 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from lychee_app import pipeline, query
+from lychee_app import query, recorder
 from lychee_app.errors import OutOfMemory
 from lychee_app.jobs import Jobs
 from lychee_app.records import Candidate, ImageBudget, Scored, ScorerInfo, Source
+from lychee_app.request import Request
 from lychee_app.settings import Settings
 from lychee_app.store import Store, rows
 from lychee_app.ui import output
-from tests.support.fakes import FakeScorer, picture
+from tests.support.fakes import FakeScorer, engine_of, picture
 from tests.support.page import html, rank, visit_run
 from tests.support.rows import row
 
@@ -40,8 +41,10 @@ class Watched(FakeScorer):
 
 
 def judged(scorer: Watched, source: Source, settings: Settings) -> tuple[Scored, int]:
-    run = pipeline.rank(query.ask("red"), [source], scorer, settings)
-    return run.images[0], run.max_image_tokens
+    request = Request(query.ask("red"), model="demo")
+    run = recorder.rank(request, [source], engine_of(scorer, settings), recorder.Unkept())
+    assert run.token_budget is not None
+    return run.images[0], run.token_budget
 
 
 def shown(source: Source, row: Scored, max_tokens: int, settings: Settings) -> np.ndarray:
@@ -69,7 +72,7 @@ def test_it_is_shown_as_small_as_memory_made_it(settings: Settings, room: int) -
 def test_the_size_outlasts_the_store(settings: Settings, tmp_path: Path) -> None:
     scored, _ = judged(Watched(DEMO), Source("a.png", picture(size=(64, 64))), settings)
     with Store.open(tmp_path / "kept") as store:
-        run = pipeline.draft_run(query.ask("red"), "judge", "demo", settings, total=1)
+        run = recorder.new_run(Request(query.ask("red")), total=1)
         store.create(run)
         store.add(run.id, scored)
         assert store.load(run.id).images == (scored,)
@@ -106,13 +109,13 @@ def test_one_image_is_explained_at_the_size_it_was_judged_at(
     explain = Jobs.explain
 
     def listening(self, *arguments):
-        asked.append(arguments[-1].max_image_tokens)
+        asked.append(arguments[0].token_budget)
         return explain(self, *arguments)
 
     monkeypatch.setattr(Jobs, "explain", listening)
     page.number_input(key="tokens").set_value(20).run()
     at, run = rank(page, store, "red", [("large.png", picture(size=(640, 480)), "image/png")])
-    assert run.max_image_tokens == 20
+    assert run.token_budget == 20
     at.session_state["output-card-0"] = True
     at.run()
     at.button(key="explain-card-0").click().run()

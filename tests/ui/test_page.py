@@ -1,6 +1,7 @@
 """The page as somebody clicks through it: Streamlit's own test driver, a scorer that believes in colours."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def test_one_image_can_be_asked_for_its_reasons(page: AppTest, store: Store) -> 
 def test_explain_mode_marks_where_the_score_was_read(page: AppTest, store: Store) -> None:
     page.segmented_control(key="mode").set_value("explain").run()
     at, run = rank(page, store, "red")
-    assert run.mode == "explain"
+    assert run.request.mode == "explain"
     at.session_state["output-card-1"] = True
     at.run()
     assert "<mark>" in html(at)
@@ -112,7 +113,7 @@ def test_a_file_that_is_no_image_is_a_card_with_a_reason_and_comes_last(page: Ap
 def test_hostile_names_and_queries_are_shown_as_text(page: AppTest, store: Store) -> None:
     image = (HOSTILE, picture("red"), "image/png")
     at, run = rank(page, store, HOSTILE, [image, *files("blue")])
-    assert run.query == HOSTILE
+    assert run.question.typed == HOSTILE
     body = html(at)
     assert "&lt;img src=x onerror=alert(1)&gt;" in body
     assert "<img src=x" not in body
@@ -146,14 +147,14 @@ def test_another_query_needs_no_new_upload(page: AppTest, store: Store) -> None:
     at.button(key="rank").click().run()
     at, second = finished(at, store)
     assert second.id != first.id
-    assert second.query == "blue"
+    assert second.question.typed == "blue"
     assert len(second.images) == 4
     assert cards(at)[0] == 0
 
 
 def test_a_stopped_run_offers_to_go_on(page: AppTest, store: Store, settings: Settings) -> None:
     at, run = rank(page, store, "red")
-    half = Run("half", run.created, "red", "red", run.model, run.checkpoint_hash, "judge", 2, images=())
+    half = replace(run, id="half", total=2, status="running", images=())
     store.create(half, [source for _, source in store.sources(run.id)][:2])
     store.add("half", run.images[0])
     store.finish("half", "stopped", 1.0, 0)
@@ -290,7 +291,7 @@ def test_an_earlier_run_is_ranked_again_with_its_own_question(page: AppTest, sto
     at.button(key=f"again-{first.id}").click().run()
     at, again = finished(at, store)
     assert again.id != first.id
-    assert (again.query, again.elements, again.model) == (first.query, first.elements, first.model)
+    assert again.request == first.request
     assert [row.score for row in again.images] == [row.score for row in first.images]
     assert at.query_params["run"] == again.id
 
@@ -302,7 +303,7 @@ def test_what_is_not_wanted_is_taken_off_and_elements_can_be_edited(page: AppTes
     upload(page, *files(*COLOURS))
     page.button(key="rank").click().run()
     _, run = finished(page, store)
-    assert (run.not_text, run.elements) == ("blue", ("green",))
+    assert (run.question.typed_not, run.question.elements) == ("blue", ("green",))
     assert all(row.not_reply is not None and len(row.elements) == 1 for row in run.images)
 
 

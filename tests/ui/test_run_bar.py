@@ -4,16 +4,17 @@ import time
 
 import pytest
 
-from lychee_app.jobs import Jobs, Phase, View
+from lychee_app.jobs import Jobs
 from lychee_app.query import ask
-from lychee_app.records import MemoryReading
+from lychee_app.records import MemoryReading, Phase
+from lychee_app.request import Request
 from lychee_app.services import opened
 from lychee_app.settings import Settings
-from lychee_app.store import Store
+from lychee_app.store import Store, View
 from lychee_app.ui import run_bar
 from lychee_app.ui.state import PageContext
 from lychee_app.ui.words import Language, Words
-from tests.support.fakes import FakeScorer, Gate, sources
+from tests.support.fakes import FakeScorer, Gate, engine_of, sources
 
 QUIET = "no sign of life"
 
@@ -66,8 +67,8 @@ def test_a_scorer_that_hangs_is_what_the_line_speaks_of(settings: Settings, cont
     """The seconds come from a real run whose third image never ends; only their limit is passed by hand."""
     gate = Gate(free=2)
     with Store.open(settings.data_folder) as store:
-        jobs = Jobs(store, lambda name, chosen: FakeScorer(before=gate))
-        run_id = jobs.start(ask("red"), sources("red", "green", "blue"), settings)
+        jobs = Jobs(store, engine_of(FakeScorer(before=gate), settings))
+        run_id = jobs.start(Request(ask("red")), sources("red", "green", "blue"))
         assert gate.reached.wait(30)
         first = jobs.view(run_id)
         time.sleep(0.3)

@@ -61,7 +61,7 @@ def test_a_budget_over_the_models_own_is_the_same_and_a_lower_one_is_not(
     page: AppTest, store: Store, tokens: int, label: str
 ) -> None:
     at, run = ranked(page, store)
-    assert run.max_image_tokens == 49
+    assert run.token_budget == 49
     at.number_input(key="tokens").set_value(tokens).run()
     assert at.button(key="rank").label == label
 
@@ -71,7 +71,7 @@ def test_another_budget_is_what_the_new_run_has(page: AppTest, store: Store) -> 
     at.number_input(key="tokens").set_value(20).run()
     at.button(key="rank").click().run()
     _, second = finished(at, store)
-    assert (first.max_image_tokens, second.max_image_tokens) == (49, 20)
+    assert (first.token_budget, second.token_budget) == (49, 20)
     assert second.total == 6
 
 

@@ -1,17 +1,46 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
-from lychee_app import pipeline, query
-from lychee_app.cache import CacheKey, RecentReplies
+from lychee_app import query, recorder
+from lychee_app.cache import CacheKey
+from lychee_app.engines import Opened, Progress
 from lychee_app.errors import ModelLost, OutOfMemory, ScoringError, UsageError
+from lychee_app.query import Question
+from lychee_app.recorder import Unkept
 from lychee_app.records import Candidate, ImageBudget, Reply, Run, ScorerInfo, Source
+from lychee_app.request import Request
 from lychee_app.settings import Settings
-from tests.support.fakes import FakeScorer, picture, raising, sources
+from tests.support.fakes import FakeScorer, engine_of, picture, raising, sources
+
+
+def rank(
+    question: Question,
+    items: Sequence[Source],
+    scorer: FakeScorer,
+    settings: Settings,
+    *,
+    cache: Unkept | None = None,
+    **asked,
+) -> Run:
+    return recorder.rank(Request(question, **asked), items, engine_of(scorer, settings), cache or Unkept())
+
+
+def steps_of(
+    items: Sequence[tuple[int, Source]], scorer: FakeScorer, settings: Settings, cache: Unkept | None = None
+) -> Generator[Progress, None, None]:
+    """The rows of a run for "red", one by one, as the engine gives them."""
+    events = engine_of(scorer, settings).run(Request(query.ask("red")), items, cache=cache)
+    with closing(events):
+        assert isinstance(next(events), Opened)
+        for event in events:
+            assert isinstance(event, Progress)
+            yield event
 
 
 def ranked(run: Run) -> list[tuple[str, float | None]]:
@@ -19,7 +48,7 @@ def ranked(run: Run) -> list[tuple[str, float | None]]:
 
 
 def test_images_that_match_score_above_those_that_do_not(settings: Settings) -> None:
-    run = pipeline.rank(query.ask("red"), sources("green", "red", "blue"), FakeScorer(), settings)
+    run = rank(query.ask("red"), sources("green", "red", "blue"), FakeScorer(), settings)
     scores = [row.score or 0 for row in run.images]
     assert scores[1] > 9
     assert scores[0] < 1
@@ -29,7 +58,7 @@ def test_images_that_match_score_above_those_that_do_not(settings: Settings) -> 
 
 def test_every_element_has_its_own_score_and_one_look_is_enough(settings: Settings) -> None:
     scorer = FakeScorer()
-    run = pipeline.rank(query.ask("red + blue", "green"), sources("red"), scorer, settings)
+    run = rank(query.ask("red + blue", "green"), sources("red"), scorer, settings)
     (row,) = run.images
     assert len(row.elements) == 2
     assert (row.elements[0] or 0) > 9
@@ -39,15 +68,15 @@ def test_every_element_has_its_own_score_and_one_look_is_enough(settings: Settin
 
 
 def test_a_not_text_lowers_what_matches_it(settings: Settings) -> None:
-    plain = pipeline.rank(query.ask("red"), sources("red"), FakeScorer(), settings)
-    lowered = pipeline.rank(query.ask("red", "red"), sources("red"), FakeScorer(), settings)
+    plain = rank(query.ask("red"), sources("red"), FakeScorer(), settings)
+    lowered = rank(query.ask("red", "red"), sources("red"), FakeScorer(), settings)
     assert (plain.images[0].score or 0) > 9
     assert (lowered.images[0].score or 9) < 1
 
 
 def test_a_bad_file_costs_one_row(settings: Settings) -> None:
     items = [*sources("red"), Source("notes.jpg", b"<html>"), *sources("red")]
-    run = pipeline.rank(query.ask("red"), items, FakeScorer(), settings)
+    run = rank(query.ask("red"), items, FakeScorer(), settings)
     assert [row.score is None for row in run.images] == [False, True, False]
     assert run.images[1].error
 
@@ -56,23 +85,23 @@ def test_equal_images_share_one_computation_and_keep_their_rows(settings: Settin
     twin = picture("red")
     scorer = FakeScorer()
     items = [Source("a.png", twin), Source("b.png", twin)]
-    run = pipeline.rank(query.ask("red"), items, scorer, settings)
+    run = rank(query.ask("red"), items, scorer, settings)
     assert len(scorer.seen) == 1
     assert [row.name for row in run.images] == ["a.png", "b.png"]
     assert run.images[0].score == run.images[1].score
 
 
 def test_only_new_queries_are_sent_to_the_model(settings: Settings) -> None:
-    scorer, cache = FakeScorer(), RecentReplies()
-    pipeline.rank(query.ask("red + blue"), sources("red"), scorer, settings, cache=cache)
-    pipeline.rank(query.ask("red + green"), sources("red"), scorer, settings, cache=cache)
+    scorer, cache = FakeScorer(), Unkept()
+    rank(query.ask("red + blue"), sources("red"), scorer, settings, cache=cache)
+    rank(query.ask("red + green"), sources("red"), scorer, settings, cache=cache)
     assert scorer.seen[1] == ("0-red.png", ("red + green", "green"))
 
 
 def test_another_instruction_or_token_budget_is_asked_again(settings: Settings) -> None:
-    scorer, cache = FakeScorer(), RecentReplies()
-    for changed in (settings, replace(settings, instruction="Other."), replace(settings, max_image_tokens=4)):
-        pipeline.rank(query.ask("red"), sources("red"), scorer, changed, cache=cache)
+    scorer, cache = FakeScorer(), Unkept()
+    for asked in ({}, {"instruction": "Other."}, {"max_image_tokens": 4}):
+        rank(query.ask("red"), sources("red"), scorer, settings, cache=cache, **asked)
     assert len(scorer.seen) == 3
 
 
@@ -81,14 +110,14 @@ def test_the_lower_of_the_two_token_budgets_holds(settings: Settings) -> None:
     scorer = FakeScorer(before=lambda candidate: sizes.append(candidate.tokens(28)))
     big = [Source("big.png", picture("red", (800, 600)))]
     for cap in (1280, 6):
-        pipeline.rank(query.ask("red"), big, scorer, replace(settings, max_image_tokens=cap))
+        rank(query.ask("red"), big, scorer, settings, max_image_tokens=cap)
     assert sizes[0] <= 16
     assert sizes[1] <= 6
 
 
 def test_a_model_error_on_one_image_costs_one_row(settings: Settings) -> None:
     scorer = FakeScorer(before=raising(ScoringError("no luck"), "1-red.png"))
-    run = pipeline.rank(query.ask("red"), sources("red", "red", "red"), scorer, settings)
+    run = rank(query.ask("red"), sources("red", "red", "red"), scorer, settings)
     assert [row.error for row in run.images] == [None, "no luck", None]
 
 
@@ -102,7 +131,7 @@ def test_out_of_memory_tries_half_then_a_quarter_of_the_tokens_and_says_so(setti
 
     info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(28, max_tokens=64))
     scorer = FakeScorer(before=before, info=info)
-    run = pipeline.rank(query.ask("red"), [Source("a", picture("red", (224, 224)))], scorer, settings)
+    run = rank(query.ask("red"), [Source("a", picture("red", (224, 224)))], scorer, settings)
     assert sizes[0] == 64
     assert sizes[1] <= 32
     assert sizes[2] <= 16
@@ -112,7 +141,7 @@ def test_out_of_memory_tries_half_then_a_quarter_of_the_tokens_and_says_so(setti
 
 def test_out_of_memory_to_the_end_is_a_row_with_a_reason(settings: Settings) -> None:
     scorer = FakeScorer(before=raising(OutOfMemory("card full"), "0-red.png"))
-    run = pipeline.rank(query.ask("red"), sources("red", "red"), scorer, settings)
+    run = rank(query.ask("red"), sources("red", "red"), scorer, settings)
     assert run.images[0].error == "card full"
     assert run.images[1].score is not None
 
@@ -120,14 +149,14 @@ def test_out_of_memory_to_the_end_is_a_row_with_a_reason(settings: Settings) -> 
 def test_a_lost_model_ends_the_run_loudly_after_what_is_done(settings: Settings) -> None:
     scorer = FakeScorer(before=raising(ModelLost("context gone"), "1-red.png"))
     items = list(enumerate(sources("red", "red", "red")))
-    steps = pipeline.score_each(query.ask("red"), items, scorer, settings)
+    steps = steps_of(items, scorer, settings)
     assert next(steps).scored.score is not None
     with pytest.raises(ModelLost, match="context gone"):
         next(steps)
 
 
 def test_explain_reads_the_score_out_of_the_text(settings: Settings) -> None:
-    run = pipeline.rank(query.ask("red"), sources("red"), FakeScorer(), settings, mode="explain")
+    run = rank(query.ask("red"), sources("red"), FakeScorer(), settings, mode="explain")
     (row,) = run.images
     assert row.score == pytest.approx(10, abs=0.2)
     assert row.reply is not None
@@ -138,7 +167,7 @@ def test_explain_reads_the_score_out_of_the_text(settings: Settings) -> None:
 
 def test_explain_without_a_number_is_a_row_with_a_reason(settings: Settings) -> None:
     scorer = FakeScorer(text="Hard to say.")
-    run = pipeline.rank(query.ask("red"), sources("red"), scorer, settings, mode="explain")
+    run = rank(query.ask("red"), sources("red"), scorer, settings, mode="explain")
     assert run.images[0].score is None
     assert run.images[0].error
     assert run.images[0].reply is not None
@@ -146,18 +175,18 @@ def test_explain_without_a_number_is_a_row_with_a_reason(settings: Settings) -> 
 
 def test_memory_is_given_back_after_each_image(settings: Settings) -> None:
     scorer = FakeScorer()
-    pipeline.rank(query.ask("red"), sources("red", "green", "blue"), scorer, settings)
+    rank(query.ask("red"), sources("red", "green", "blue"), scorer, settings)
     assert scorer.released == 3
 
 
 def test_no_images_is_wrong_usage(settings: Settings) -> None:
     with pytest.raises(UsageError, match="no images"):
-        pipeline.rank(query.ask("red"), [], FakeScorer(), settings)
+        rank(query.ask("red"), [], FakeScorer(), settings)
 
 
 def test_replies_about_one_image_are_remembered_all_at_once(settings: Settings) -> None:
     cache = Watched()
-    pipeline.rank(query.ask("red + blue", "green"), sources("red"), FakeScorer(), settings, cache=cache)
+    rank(query.ask("red + blue", "green"), sources("red"), FakeScorer(), settings, cache=cache)
     (told,) = cache.told
     assert sorted(key.query for key in told) == ["blue", "green", "red", "red + blue"]
 
@@ -168,9 +197,7 @@ def test_a_number_that_is_not_finite_ends_the_run_and_is_not_remembered(
 ) -> None:
     cache = Watched()
     scorer = Broken("1-red.png", number)
-    steps = pipeline.score_each(
-        query.ask("red"), list(enumerate(sources("red", "red", "red"))), scorer, settings, cache=cache
-    )
+    steps = steps_of(list(enumerate(sources("red", "red", "red"))), scorer, settings, cache=cache)
     assert next(steps).scored.score is not None
     with pytest.raises(ModelLost, match="not finite") as caught:
         next(steps)
@@ -185,7 +212,7 @@ def test_the_row_that_ran_out_of_memory_says_how_many_tokens_were_left(settings:
 
     info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(28, max_tokens=64))
     scorer = FakeScorer(before=before, info=info)
-    run = pipeline.rank(query.ask("red"), [Source("a", picture("red", (224, 224)))], scorer, settings)
+    run = rank(query.ask("red"), [Source("a", picture("red", (224, 224)))], scorer, settings)
     (note,) = run.images[0].notes
     assert "Memory ran out" in note
     assert "instead of 64" in note
@@ -193,7 +220,7 @@ def test_the_row_that_ran_out_of_memory_says_how_many_tokens_were_left(settings:
 
 def test_what_is_said_of_an_image_made_smaller_for_want_of_memory_is_not_kept(settings: Settings) -> None:
     """Resized twice, it has other pixels than one brought to that size at once, for the same key."""
-    cache, source = RecentReplies(), Source("a", picture("red", (224, 224)))
+    cache, source = Unkept(), Source("a", picture("red", (224, 224)))
     info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(28, max_tokens=64))
 
     def before(candidate: Candidate) -> None:
@@ -201,9 +228,9 @@ def test_what_is_said_of_an_image_made_smaller_for_want_of_memory_is_not_kept(se
             raise OutOfMemory("too large")
 
     starved = FakeScorer(before=before, info=info)
-    assert pipeline.rank(query.ask("red"), [source], starved, settings, cache=cache).images[0].notes
+    assert rank(query.ask("red"), [source], starved, settings, cache=cache).images[0].notes
     later = FakeScorer(info=replace(info, budget=ImageBudget(28, max_tokens=32)))
-    pipeline.rank(query.ask("red"), [source], later, settings, cache=cache)
+    rank(query.ask("red"), [source], later, settings, cache=cache)
     assert len(later.seen) == 1
 
 
@@ -216,14 +243,14 @@ def test_what_is_said_of_an_image_made_smaller_for_want_of_memory_is_not_kept(se
     ],
 )
 def test_no_reply_of_another_model_is_taken_for_this_one(settings: Settings, change: dict) -> None:
-    cache, first = RecentReplies(), FakeScorer()
+    cache, first = Unkept(), FakeScorer()
     other = FakeScorer(info=replace(first.info, **change))
     for scorer in (first, other):
-        pipeline.rank(query.ask("red"), sources("red"), scorer, settings, cache=cache)
+        rank(query.ask("red"), sources("red"), scorer, settings, cache=cache)
     assert len(first.seen) == len(other.seen) == 1
 
 
-class Watched(RecentReplies):
+class Watched(Unkept):
     """A cache that notes what it was told together."""
 
     def __init__(self) -> None:
@@ -257,7 +284,7 @@ def two_at_once(before: Callable[[Candidate], None]) -> FakeScorer:
 def test_a_scorer_that_takes_two_images_gets_two_and_rows_keep_their_order(settings: Settings) -> None:
     together = threading.Barrier(2)
     scorer = two_at_once(lambda candidate: together.wait(10) and None)
-    run = pipeline.rank(query.ask("red"), sources(*["red", "green"] * 4), scorer, settings)
+    run = rank(query.ask("red"), sources(*["red", "green"] * 4), scorer, settings)
     assert [row.upload_index for row in run.images] == list(range(8))
     assert all(row.error is None for row in run.images)
 
@@ -267,14 +294,14 @@ def test_twins_are_judged_once_even_where_two_images_are_in_work(settings: Setti
     same = picture("red", seed=1)
     shown = [same if number % 2 else picture("green", seed=number) for number in range(6)]
     files = [Source(f"{number}.png", data) for number, data in enumerate(shown)]
-    run = pipeline.rank(query.ask("red"), files, scorer, settings)
+    run = rank(query.ask("red"), files, scorer, settings)
     assert len(scorer.seen) == 4
     assert len({row.score for row in run.images[1::2]}) == 1
 
 
 def test_what_is_not_begun_when_a_run_is_left_is_not_begun_after(settings: Settings) -> None:
     scorer = two_at_once(lambda candidate: time.sleep(0.05))
-    steps = pipeline.score_each(query.ask("red"), list(enumerate(sources(*["red"] * 12))), scorer, settings)
+    steps = steps_of(list(enumerate(sources(*["red"] * 12))), scorer, settings)
     next(steps)
     steps.close()
     assert len(scorer.seen) <= 4
@@ -284,7 +311,7 @@ def test_what_is_not_begun_when_a_run_is_left_is_not_begun_after(settings: Setti
 
 def test_a_model_lost_in_one_thread_ends_the_run_after_the_rows_before_it(settings: Settings) -> None:
     scorer = two_at_once(raising(ModelLost("context gone"), "2-red.png"))
-    steps = pipeline.score_each(query.ask("red"), list(enumerate(sources(*["red"] * 6))), scorer, settings)
+    steps = steps_of(list(enumerate(sources(*["red"] * 6))), scorer, settings)
     assert [next(steps).scored.upload_index for _ in range(2)] == [0, 1]
     with pytest.raises(ModelLost, match="context gone"):
         next(steps)

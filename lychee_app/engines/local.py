@@ -1,0 +1,244 @@
+"""The engine in this process: the whole flow in one place.
+
+    query + image bytes -> intake -> prompt -> model (judge / explain) -> parse -> ranking
+
+The loaded scorer is kept between runs, which take turns.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from lychee_app import intake, verdict
+from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
+from lychee_app.engines import Event, Opened, Progress
+from lychee_app.errors import ModelLost, OutOfMemory, ScoringError
+from lychee_app.model import checkpoints
+from lychee_app.prompt import PROMPT_VERSION
+from lychee_app.records import Candidate, ImageBudget, Mode, Refused, Reply, Scored, Scorer, Source
+from lychee_app.request import Precision, Request
+from lychee_app.settings import Settings
+
+OOM_SHARES = (2, 4)
+"""After memory ran out the image is tried with 1/2 of its tokens, then with 1/4."""
+
+OpenScorer = Callable[[str, Precision], Scorer]
+
+
+class LocalEngine:
+    """`open_scorer` is the seam: (model name, precision) -> Scorer. None opens this machine's checkpoints."""
+
+    def __init__(self, settings: Settings, open_scorer: OpenScorer | None = None) -> None:
+        self._settings = settings
+        self._open = open_scorer or self._open_checkpoint
+        self._turn = threading.Lock()
+        self._loaded: tuple[tuple[str, Precision], Scorer] | None = None
+
+    def check(self, request: Request) -> None:
+        checkpoints.locate(request.model, self._settings)
+
+    def run(
+        self, request: Request, sources: Sequence[tuple[int, Source]], *, cache: ReplyCache | None = None
+    ) -> Generator[Event, None, None]:
+        intake.get_ready(len(sources), self._settings)
+        with self._scorer_for(request) as scorer:
+            budget = self._budget(request, scorer)
+            yield Opened(scorer.info, budget)
+            judge = _Judge(request, scorer, budget, RecentReplies() if cache is None else cache)
+            paths = {
+                index: str(source.path) for index, source in sources if source.path and not source.private
+            }
+            started, rows = time.perf_counter(), judge.rows(intake.prepare(sources, budget, self._settings))
+            for done, row in enumerate(rows, start=1):
+                scorer.release()
+                seconds = time.perf_counter() - started
+                placed = replace(row, path=paths.get(row.upload_index))
+                yield Progress(placed, done, len(sources), seconds, scorer.memory())
+
+    def explain(
+        self, request: Request, source: tuple[int, Source], sha256: str, *, cache: ReplyCache | None = None
+    ) -> Reply:
+        with self._scorer_for(request) as scorer:
+            budget = self._budget(request, scorer)
+            judge = _Judge(request, scorer, budget, RecentReplies() if cache is None else cache)
+            try:
+                return judge.explained(intake.reread(source, sha256, budget, self._settings))
+            finally:
+                scorer.release()
+
+    @contextmanager
+    def _scorer_for(self, request: Request) -> Iterator[Scorer]:
+        """The loaded scorer, or a new one, for one at a time; the old one goes first, as two may not fit.
+
+        A model that is lost in the block is opened anew for who comes next.
+        """
+        with self._turn:
+            name, precision = str(checkpoints.resolved(request.model, self._settings)), request.precision
+            if self._loaded is None or self._loaded[0] != (name, precision):
+                self._loaded = None
+                self._loaded = (name, precision), self._open(name, precision)
+            _, scorer = self._loaded
+            try:
+                yield scorer
+            except ModelLost:
+                self._loaded = None
+                raise
+
+    def _budget(self, request: Request, scorer: Scorer) -> ImageBudget:
+        asked = request.max_image_tokens
+        return scorer.info.budget.at_most(self._settings.max_image_tokens if asked is None else asked)
+
+    def _open_checkpoint(self, name: str, precision: Precision) -> Scorer:
+        from lychee_app.model.scorer import open_scorer
+
+        return open_scorer(name, settings=self._settings, precision=precision)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Scores one candidate after the other as one request asks."""
+
+    request: Request
+    scorer: Scorer
+    budget: ImageBudget
+    cache: ReplyCache
+
+    def rows(self, items: Iterable[Candidate | Refused]) -> Generator[Scored, None, None]:
+        """In the order of the items: one at a time, or several where the scorer takes them."""
+        if self.scorer.info.at_once > 1:
+            yield from self._rows_at_once(items, self.scorer.info.at_once)
+        else:
+            yield from map(self.row, items)
+
+    def _rows_at_once(
+        self, items: Iterable[Candidate | Refused], count: int
+    ) -> Generator[Scored, None, None]:
+        """Never an image together with its twin, whose replies it shall share."""
+        waiting: deque[tuple[str, Future[Scored]]] = deque()
+        crew = ThreadPoolExecutor(count, thread_name_prefix="lychee-judge")
+        try:
+            for item in items:
+                while len(waiting) > count or any(sha256 == item.sha256 for sha256, _ in waiting):
+                    yield waiting.popleft()[1].result()
+                waiting.append((item.sha256, crew.submit(self.row, item)))
+            while waiting:
+                yield waiting.popleft()[1].result()
+        finally:
+            crew.shutdown(cancel_futures=True)
+
+    def row(self, item: Candidate | Refused) -> Scored:
+        """Never raises for what one image does: that is the row's `error`."""
+        return _refused(item) if isinstance(item, Refused) else self._row(item)
+
+    def _row(self, candidate: Candidate) -> Scored:
+        started = time.perf_counter()
+        try:
+            candidate, replies = self._with_less(candidate)
+        except ScoringError as error:
+            seconds = time.perf_counter() - started
+            return replace(_bare(candidate), error=str(error), seconds=seconds)
+        return replace(self._scored(candidate, replies), seconds=time.perf_counter() - started)
+
+    def _with_less(self, candidate: Candidate) -> tuple[Candidate, list[Reply]]:
+        """The replies; where memory runs out, those to a smaller image. Raises ScoringError.
+
+        Those are not kept: an image resized twice has other pixels than one brought to that size at once.
+        """
+        attempt, judge = candidate, self
+        for share in OOM_SHARES:
+            try:
+                return attempt, judge._replies(attempt)
+            except OutOfMemory:
+                self.scorer.release()
+                attempt = _smaller(candidate, share, self.budget)
+                judge = replace(self, cache=RecentReplies())
+        return attempt, judge._replies(attempt)
+
+    def _replies(self, candidate: Candidate) -> list[Reply]:
+        """Replies to the query and its parts, from the cache where they are known."""
+        question = self.request.question
+        if self.request.mode == "explain":
+            return [self.explained(candidate), *self._judged(candidate, question.parts)]
+        return self._judged(candidate, (question.sent, *question.parts))
+
+    def _judged(self, candidate: Candidate, queries: Sequence[str]) -> list[Reply]:
+        keys = [self._key(candidate, "judge", query) for query in queries]
+        known = {key: reply for key in keys if (reply := self.cache.cached(key)) is not None}
+        missing = list(dict.fromkeys(key for key in keys if key not in known))
+        if missing:
+            texts = [key.query for key in missing]
+            answers = self.scorer.judge(candidate, texts, self.request.instruction)
+            told = dict(zip(missing, answers, strict=True))
+            self.cache.remember(told)
+            known |= told
+        return [known[key] for key in keys]
+
+    def explained(self, candidate: Candidate) -> Reply:
+        query = self.request.question.sent
+        key = self._key(candidate, "explain", query)
+        reply = self.cache.cached(key)
+        if reply is None:
+            reply = self.scorer.explain(candidate, query, self.request.explain_max_tokens)
+            self.cache.remember({key: reply})
+        return reply
+
+    def _key(self, candidate: Candidate, mode: Mode, query: str) -> CacheKey:
+        info, request = self.scorer.info, self.request
+        return CacheKey(
+            sha256=candidate.sha256,
+            query=query,
+            mode=mode,
+            checkpoint_hash=info.checkpoint_hash,
+            prompt_version=PROMPT_VERSION,
+            precision=info.precision,
+            width_px=candidate.image.width,
+            height_px=candidate.image.height,
+            instruction=request.instruction if mode == "judge" else "",
+            max_new_tokens=request.explain_max_tokens if mode == "explain" else 0,
+            pixels_version=intake.PIXELS_VERSION,
+        )
+
+    def _scored(self, candidate: Candidate, replies: list[Reply]) -> Scored:
+        reply, parts = replies[0], replies[1:]
+        not_reply = parts.pop() if self.request.question.sent_not else None
+        decide = verdict.explained if self.request.mode == "explain" else verdict.judged
+        given = decide(reply, not_reply)
+        return replace(
+            _bare(candidate),
+            score=given.score,
+            margin=given.margin,
+            p_yes=given.p_yes,
+            elements=tuple(verdict.judged(part).score for part in parts),
+            reply=reply,
+            element_replies=tuple(parts),
+            not_reply=not_reply,
+            span=given.span,
+            error=given.reason,
+        )
+
+
+def _smaller(candidate: Candidate, share: int, budget: ImageBudget) -> Candidate:
+    tokens = max(budget.min_tokens, candidate.tokens(budget.token_px) // share)
+    return intake.refit(candidate, tokens, budget)
+
+
+def _bare(candidate: Candidate) -> Scored:
+    return Scored(
+        upload_index=candidate.upload_index,
+        name=candidate.name,
+        sha256=candidate.sha256,
+        notes=candidate.notes,
+        width_px=candidate.width_px,
+        height_px=candidate.height_px,
+        seen_width_px=candidate.image.width,
+        seen_height_px=candidate.image.height,
+        thumbnail=candidate.thumbnail,
+    )
+
+
+def _refused(item: Refused) -> Scored:
+    return Scored(item.upload_index, item.name, item.sha256, error=item.reason)

@@ -1,0 +1,28 @@
+"""What is asked, whole: the question, and all that its answer depends on beside the images."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lychee_app.prompt import DEFAULT_INSTRUCTION
+from lychee_app.query import Question
+
+Mode = Literal["judge", "explain"]
+Precision = Literal["auto", "float32", "bfloat16", "int8", "int4"]
+"""What the language weights are held in; "auto" is what the device does best."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Travels from where it is asked to the engine, and is stored in the Run as it is.
+
+    `model` is a name or a folder; "auto" stands for the best one there is. `max_image_tokens` is the most an
+    image may have: None takes the machine's own (Settings), and no checkpoint takes more than its limits.
+    """
+
+    question: Question
+    mode: Mode = "judge"
+    model: str = "auto"
+    instruction: str = DEFAULT_INSTRUCTION
+    max_image_tokens: int | None = None
+    explain_max_tokens: int = 160
+    precision: Precision = "auto"
