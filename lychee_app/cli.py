@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from typing import get_args
 from lychee_app import __version__, streams
 from lychee_app.engines import Event, Progress
 from lychee_app.errors import LycheeError, ModelLost, UsageError
+from lychee_app.query import Question
 from lychee_app.recorder import Forgiving, Log, Unkept
 from lychee_app.records import Mode, Run, Source
 from lychee_app.request import Precision, Request
@@ -38,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     streams.open_closed()
     streams.write_any_character()
-    arguments = build_parser().parse_args(argv)
+    arguments = build_parser().parse_args(_queries_as_such(sys.argv[1:] if argv is None else argv))
     try:
         with streams.a_second_interrupt_ends_at_once():
             status = arguments.run(arguments)
@@ -58,6 +60,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _queries_as_such(words: Sequence[str]) -> list[str]:
+    """The words with a space before a query such as -dog, which would be read as an option."""
+    at_query = [index > 0 and words[index - 1] in ("rank", "--not") for index in range(len(words))]
+    return [
+        f" {word}" if query and re.match(r"-[^\W\d]\w", word) else word
+        for query, word in zip(at_query, words, strict=True)
+    ]
+
+
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lychee", description="Rank images by a sentence, offline.")
     parser.add_argument("--version", action="version", version=f"lychee {__version__}")
@@ -71,12 +82,19 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_rank(commands) -> None:
-    parser = commands.add_parser("rank", help="rank images by a sentence")
-    parser.add_argument("query", metavar="QUERY", help="what the images should show, in English or Chinese")
+    parser = commands.add_parser(
+        "rank",
+        help="rank images by a sentence",
+        epilog='A query that begins with -- goes behind a -- of its own: lychee rank [options] -- "--x" PATH',
+    )
+    query_help = "what the images should show, in English or Chinese"
+    parser.add_argument("query", metavar="QUERY", type=str.strip, help=query_help)
     parser.add_argument("paths", metavar="PATH", nargs="+", help="an image, a folder (recursive) or a glob")
     parser.add_argument("--model", help="demo, lychee, a hub name or a folder (default: auto)")
     parser.add_argument("--mode", choices=get_args(Mode), default="judge")
-    parser.add_argument("--not", dest="typed_not", default="", metavar="TEXT", help="lower what matches TEXT")
+    parser.add_argument(
+        "--not", dest="typed_not", type=str.strip, default="", metavar="TEXT", help="lower what matches TEXT"
+    )
     parser.add_argument("--elements", action="store_true", help="score each element of the query too")
     parser.add_argument("--limit", type=_positive, metavar="N", help="list the best N images only")
     parser.add_argument("--image-tokens", type=_tokens, metavar="N", help="largest image (default 1280)")
@@ -126,6 +144,7 @@ def _rank(arguments: argparse.Namespace) -> int:
         max_image_tokens=arguments.image_tokens,
         precision=arguments.precision,
     )
+    _hint(question)
     sources = intake.find(arguments.paths)
     _spare_the_images(sources, arguments.json, arguments.csv)
     engine = LocalEngine(settings)
@@ -141,6 +160,20 @@ def _rank(arguments: argparse.Namespace) -> int:
         _print(terminal.table(shown))
         _print(terminal.summary(run, len(shown.images)))
     return _status(run)
+
+
+def _hint(question: Question) -> None:
+    """Says what would count against an image where the query only says that it is not wanted."""
+    from lychee_app.negation import negation
+
+    if not (found := negation(question.typed)):
+        return
+    kept, unwanted = map(shlex.quote, found)
+    if found[0]:
+        hint = f"Did you mean: lychee rank {kept} ... --not {unwanted}"
+    else:
+        hint = f"Say what the images should show, with --not {unwanted}; or rank {unwanted}, best last."
+    print(f'lychee: models hardly read a "no". {hint}', file=sys.stderr)
 
 
 def _teller(request: Request, show: Callable[[Progress], None]) -> Callable[[Event], None]:

@@ -218,3 +218,38 @@ def test_a_checkpoint_of_another_kind_is_named(lychee: Lychee, scenes: Path, tmp
     assert status == 1
     assert "'llava'" in err
     assert "Qwen2.5-VL" in err
+
+
+# --- rank: what a query does not want
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("a room without people", "lychee rank 'a room' ... --not people"),
+        ("没有人的房间", "lychee rank '房间' ... --not '人'"),
+        ("没有绿色沙发", "Say what the images should show, with --not '绿色沙发'"),
+        ("-dog", "with --not dog"),
+    ],
+)
+def test_a_query_that_says_what_is_not_wanted_is_taken_as_it_is_with_a_hint(
+    lychee: Lychee, scenes: Path, typed: str, hint: str
+) -> None:
+    status, out, complaints = lychee("rank", typed, scenes, "--json", "-")
+    assert status == 0
+    assert document(out)["query"] == typed
+    assert hint in complaints
+
+
+@pytest.mark.parametrize("typed", ["no parking sign", "不锈钢水壶", "non-smoking area"])
+def test_nothing_is_said_of_a_query_that_wants_all_it_names(lychee: Lychee, scenes: Path, typed: str) -> None:
+    status, _, complaints = lychee("rank", typed, scenes, "--json", "-")
+    assert (status, complaints) == (0, "")
+
+
+def test_a_minus_before_what_is_not_wanted_is_no_option(lychee: Lychee, scenes: Path) -> None:
+    status, out, _ = lychee("rank", "sofa", scenes, "--not", "-lamp", "--json", "-")
+    assert (status, document(out)["sent_not"]) == (0, "-lamp")
+    status, out, _ = lychee("rank", "--json", "-", "--", "--dog", scenes)
+    assert (status, document(out)["query"]) == (0, "--dog")
+    assert lychee("rank", "-h")[0] == 0
