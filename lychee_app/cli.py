@@ -21,7 +21,7 @@ from typing import get_args
 
 from lychee_app import __version__, streams
 from lychee_app.engines import Event, Progress
-from lychee_app.errors import LycheeError, ModelLost, UsageError
+from lychee_app.errors import LycheeError, ModelLost, QueryError, UsageError
 from lychee_app.query import Question
 from lychee_app.recorder import Forgiving, Log, Unkept
 from lychee_app.records import Mode, Run, Source
@@ -61,7 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _queries_as_such(words: Sequence[str]) -> list[str]:
-    """The words with a space before a query such as -dog, which would be read as an option."""
+    """The words as argparse takes them: a query such as -dog behind a space, or it would be an option; and an
+    empty query where --queries stands for it.
+    """
+    if list(words[:1]) == ["rank"] and any(word.partition("=")[0] == "--queries" for word in words):
+        words = ["rank", "", *words[1:]]
     at_query = [index > 0 and words[index - 1] in ("rank", "--not") for index in range(len(words))]
     return [
         f" {word}" if query and re.match(r"-[^\W\d]\w", word) else word
@@ -93,7 +97,10 @@ def _add_rank(commands) -> None:
     parser.add_argument("--model", help="demo, lychee, a hub name or a folder (default: auto)")
     parser.add_argument("--mode", choices=get_args(Mode), default="judge")
     parser.add_argument(
-        "--not", dest="typed_not", type=str.strip, default="", metavar="TEXT", help="lower what matches TEXT"
+        "--not", dest="typed_not", metavar="TEXT", type=str.strip, default="", help="lower what matches TEXT"
+    )
+    parser.add_argument(
+        "--queries", metavar="FILE", help="instead of QUERY: one a line; each image is looked at once for all"
     )
     parser.add_argument("--elements", action="store_true", help="score each element of the query too")
     parser.add_argument("--limit", type=_positive, metavar="N", help="list the best N images only")
@@ -131,35 +138,72 @@ def _add_doctor(commands) -> None:
 
 
 def _rank(arguments: argparse.Namespace) -> int:
-    from lychee_app import export, intake, query, recorder, terminal
+    from lychee_app import export, intake, recorder, terminal
     from lychee_app.engines.local import LocalEngine
 
     _check_goals(arguments.json, arguments.csv)
     settings = Settings.from_environment()
-    question = query.ask(arguments.query, arguments.typed_not, parts=None if arguments.elements else ())
-    request = Request(
-        question,
-        arguments.mode,
-        model=arguments.model or settings.model,
-        max_image_tokens=arguments.image_tokens,
-        precision=arguments.precision,
-    )
-    _hint(question)
+    requests = [
+        Request(
+            question,
+            arguments.mode,
+            model=arguments.model or settings.model,
+            max_image_tokens=arguments.image_tokens,
+            precision=arguments.precision,
+        )
+        for question in _questions(arguments)
+    ]
+    for request in requests:
+        _hint(request.question)
     sources = intake.find(arguments.paths)
     _spare_the_images(sources, arguments.json, arguments.csv)
     engine = LocalEngine(settings)
-    engine.check(request)
+    engine.check(requests[0])
     with _log(settings, arguments.fresh) as log, terminal.progress_line(len(sources)) as show:
-        run = recorder.rank(request, sources, engine, log, _teller(request, show))
-    shown = replace(run, images=export.best(run, arguments.limit))
+        tell = _teller(requests[0], show)
+        if arguments.queries is None:
+            runs = [recorder.rank(requests[0], sources, engine, log, tell)]
+        else:
+            runs = recorder.rank_each(requests, sources, engine, log, tell)
+    shown = [replace(run, images=export.best(run, arguments.limit)) for run in runs]
     if arguments.json is not None:
-        _write(arguments.json, export.to_json(shown))
+        as_json = export.to_json(shown[0]) if arguments.queries is None else export.to_json_list(shown)
+        _write(arguments.json, as_json)
     if arguments.csv is not None:
-        _write(arguments.csv, export.to_csv(shown))
+        _write(arguments.csv, export.to_csv(shown[0]))
     if "-" not in (arguments.json, arguments.csv):
-        _print(terminal.table(shown))
-        _print(terminal.summary(run, len(shown.images)))
-    return _status(run)
+        for run, listed in zip(runs, shown, strict=True):
+            _print(terminal.table(listed))
+            _print(terminal.summary(run, len(listed.images)))
+    return _status(runs[0])
+
+
+def _questions(arguments: argparse.Namespace) -> list[Question]:
+    """The one question of the command line, or those of its file: blank lines and # comments are none."""
+    from lychee_app import query
+
+    parts = None if arguments.elements else ()
+    if arguments.queries is None:
+        return [query.ask(arguments.query, arguments.typed_not, parts=parts)]
+    if arguments.query:
+        raise UsageError("With --queries the queries are those of its file. Give images only.")
+    if arguments.mode == "explain" or arguments.csv is not None:
+        raise UsageError("--queries goes with --mode judge, and with --json or the table, not with --csv.")
+    try:
+        lines = Path(arguments.queries).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise LycheeError(f"{arguments.queries} cannot be read: {reason}. Name a file of queries.") from error
+    questions = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            try:
+                questions.append(query.ask(line.strip(), arguments.typed_not, parts=parts))
+            except QueryError as error:
+                raise UsageError(f"{arguments.queries}, line {number}: {error}") from error
+    if not questions:
+        raise UsageError(f"{arguments.queries} holds no query. Write one a line.")
+    return questions
 
 
 def _hint(question: Question) -> None:
@@ -172,7 +216,7 @@ def _hint(question: Question) -> None:
     if found[0]:
         hint = f"Did you mean: lychee rank {kept} ... --not {unwanted}"
     else:
-        hint = f"Say what the images should show, with --not {unwanted}; or rank {unwanted}, best last."
+        hint = f"Say what the images should show, with --not {unwanted}; or rank {unwanted}: last is best."
     print(f'lychee: models hardly read a "no". {hint}', file=sys.stderr)
 
 

@@ -12,9 +12,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
+from lychee_app import verdict
 from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
 from lychee_app.engines import Engine, Event, Opened, Progress
 from lychee_app.errors import LycheeError, StoreError, UsageError
+from lychee_app.query import Question
 from lychee_app.records import Heartbeat, Reply, Run, Scored, Source, Status
 from lychee_app.request import Request
 
@@ -120,6 +122,50 @@ def rank(
     run = new_run(request, len(sources))
     log.create(run, sources)
     return score(run, list(enumerate(sources)), engine, log, on_event=on_event)
+
+
+def rank_each(
+    requests: Sequence[Request],
+    sources: Sequence[Source],
+    engine: Engine,
+    log: Log,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> list[Run]:
+    """A new run per request, from one look at each image. Raises what `rank` raises.
+
+    requests: in judge mode, alike in all but the question.
+    The runs are written down when all images are scored; each takes an equal share of the seconds.
+    """
+    started = time.perf_counter()
+    questions = [request.question for request in requests]
+    texts = tuple(dict.fromkeys(text for one in questions for text in (one.sent, *one.parts)))
+    everything = replace(requests[0], question=Question("", texts[0], texts[1:]))
+    new_run(everything, len(sources))  # refuses a run of no images
+    events: list[Event] = []
+    with closing(engine.run(everything, list(enumerate(sources)), cache=log)) as happening:
+        for event in happening:
+            events.append(event)
+            on_event(event)
+    seconds = (time.perf_counter() - started) / len(requests)
+    runs = []
+    for request in requests:
+        run = replace(new_run(request, len(sources)), seconds=seconds)
+        log.create(run, sources)
+        sitting = _Sitting(run, log, {})
+        for event in events:
+            sitting.note(event if isinstance(event, Opened) else _of_its_own(event, request.question))
+        runs.append(sitting.end("done"))
+    return runs
+
+
+def _of_its_own(event: Progress, question: Question) -> Progress:
+    """The row as if this question alone had been asked."""
+    row = event.scored
+    if row.reply is None:
+        return event
+    replies = {reply.query: reply for reply in (row.reply, *row.element_replies)}
+    own = [replies[text] for text in (question.sent, *question.parts)]
+    return replace(event, scored=verdict.answered(row, question, "judge", own))
 
 
 def score(

@@ -4,10 +4,12 @@ Knows how a score follows from what the model said. Does not know images, order 
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from lychee_app import parse
-from lychee_app.records import Reply, sigmoid
+from lychee_app.query import Question
+from lychee_app.records import Mode, Reply, Scored, sigmoid
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,25 @@ def explained(reply: Reply, not_reply: Reply | None = None) -> Verdict:
         return Verdict(None, span=parsed.span, reason=parsed.reason)
     kept = 1.0 if not_reply is None or not_reply.p_yes is None else 1.0 - not_reply.p_yes
     return Verdict(parsed.score * kept, span=parsed.span)
+
+
+def answered(row: Scored, question: Question, mode: Mode, replies: Sequence[Reply]) -> Scored:
+    """The row with what follows from the replies: to the query, then to each of the question's parts."""
+    reply, parts = replies[0], list(replies[1:])
+    not_reply = parts.pop() if question.sent_not else None
+    given = (explained if mode == "explain" else judged)(reply, not_reply)
+    return replace(
+        row,
+        score=given.score,
+        margin=given.margin,
+        p_yes=given.p_yes,
+        elements=tuple(judged(part).score for part in parts),
+        reply=reply,
+        element_replies=tuple(parts),
+        not_reply=not_reply,
+        span=given.span,
+        error=given.reason,
+    )
 
 
 def and_not(margin: float, not_margin: float) -> float:

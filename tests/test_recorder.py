@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping
 
+from lychee_app import query, recorder
 from lychee_app.cache import CacheKey
+from lychee_app.engines.local import QUERIES_AT_ONCE
 from lychee_app.errors import StoreError
 from lychee_app.recorder import Forgiving, Unkept
-from lychee_app.records import Reply
+from lychee_app.records import Reply, Source
+from lychee_app.request import Request
+from lychee_app.settings import Settings
+from tests.support.fakes import FakeScorer, engine_of, sources
 from tests.support.rows import key, reply
 
 
@@ -57,3 +62,34 @@ def test_a_disk_that_cannot_be_read_is_no_answer() -> None:
     cache = Forgiving(Disk(0), told.append)
     assert cache.cached(key()) is None
     assert len(told) == 1
+
+
+def test_several_questions_take_one_look_at_each_image(settings: Settings) -> None:
+    asked = [query.ask("red + blue", "green"), query.ask("blue"), query.ask("red"), query.ask("blue")]
+    scorer, items = FakeScorer(), sources("red", "green", "blue")
+    broken = Source("broken.png", data=b"no picture")
+    log = Disk(99)
+    runs = recorder.rank_each(
+        [Request(question) for question in asked], [*items, broken], engine_of(scorer, settings), log
+    )
+    assert scorer.seen == [(item.name, ("red + blue", "red", "blue", "green")) for item in items]
+    assert [run.question for run in runs] == asked
+    for run in runs:
+        alone = recorder.rank(run.request, [*items, broken], engine_of(FakeScorer(), settings), Unkept())
+        assert run.status == "done"
+        assert [row.error for row in run.images] == [row.error for row in alone.images]
+        assert [(row.margin, row.elements) for row in run.images] == [
+            (row.margin, row.elements) for row in alone.images
+        ]
+        assert run.checkpoint_hash == alone.checkpoint_hash
+    assert sum(run.seconds for run in runs) > 0
+
+
+def test_many_questions_are_judged_a_number_at_a_time(settings: Settings) -> None:
+    asked = [Request(query.ask(f"red {number}")) for number in range(40)]
+    scorer = FakeScorer()
+    runs = recorder.rank_each(asked, sources("red"), engine_of(scorer, settings), Unkept())
+    assert max(len(queries) for _, queries in scorer.seen) == QUERIES_AT_ONCE
+    assert [run.images[0].reply.query for run in runs if run.images[0].reply] == [
+        request.question.sent for request in asked
+    ]

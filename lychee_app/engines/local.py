@@ -26,6 +26,9 @@ from lychee_app.settings import Settings
 OOM_SHARES = (2, 4)
 """After memory ran out the image is tried with 1/2 of its tokens, then with 1/4."""
 
+QUERIES_AT_ONCE = 16
+"""More queries of one image are judged in several passes: a pass holds all their tokens in memory."""
+
 OpenScorer = Callable[[str, Precision], Scorer]
 
 
@@ -141,7 +144,8 @@ class _Judge:
         except ScoringError as error:
             seconds = time.perf_counter() - started
             return replace(_bare(candidate), error=str(error), seconds=seconds)
-        return replace(self._scored(candidate, replies), seconds=time.perf_counter() - started)
+        row = verdict.answered(_bare(candidate), self.request.question, self.request.mode, replies)
+        return replace(row, seconds=time.perf_counter() - started)
 
     def _with_less(self, candidate: Candidate) -> tuple[Candidate, list[Reply]]:
         """The replies; where memory runs out, those to a smaller image. Raises ScoringError.
@@ -170,9 +174,12 @@ class _Judge:
         known = {key: reply for key in keys if (reply := self.cache.cached(key)) is not None}
         missing = list(dict.fromkeys(key for key in keys if key not in known))
         if missing:
-            texts = [key.query for key in missing]
-            answers = self.scorer.judge(candidate, texts, self.request.instruction)
-            told = dict(zip(missing, answers, strict=True))
+            told = {}
+            for first in range(0, len(missing), QUERIES_AT_ONCE):
+                some = missing[first : first + QUERIES_AT_ONCE]
+                texts = [key.query for key in some]
+                answers = self.scorer.judge(candidate, texts, self.request.instruction)
+                told |= dict(zip(some, answers, strict=True))
             self.cache.remember(told)
             known |= told
         return [known[key] for key in keys]
@@ -200,24 +207,6 @@ class _Judge:
             instruction=request.instruction if mode == "judge" else "",
             max_new_tokens=request.explain_max_tokens if mode == "explain" else 0,
             pixels_version=intake.PIXELS_VERSION,
-        )
-
-    def _scored(self, candidate: Candidate, replies: list[Reply]) -> Scored:
-        reply, parts = replies[0], replies[1:]
-        not_reply = parts.pop() if self.request.question.sent_not else None
-        decide = verdict.explained if self.request.mode == "explain" else verdict.judged
-        given = decide(reply, not_reply)
-        return replace(
-            _bare(candidate),
-            score=given.score,
-            margin=given.margin,
-            p_yes=given.p_yes,
-            elements=tuple(verdict.judged(part).score for part in parts),
-            reply=reply,
-            element_replies=tuple(parts),
-            not_reply=not_reply,
-            span=given.span,
-            error=given.reason,
         )
 
 

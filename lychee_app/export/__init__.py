@@ -1,7 +1,7 @@
 """A run as files: CSV, JSON, a ZIP of chosen images, an HTML report, names as text."""
 
 from lychee_app.export.archive import LeftOut, Zipped, write_zip
-from lychee_app.export.document import best, document, to_json
+from lychee_app.export.document import best, document, to_json, to_json_list
 from lychee_app.export.files import write_atomically
 from lychee_app.export.names import clean_name, unique_name
 from lychee_app.export.report import to_html
@@ -17,6 +17,7 @@ __all__ = [
     "to_csv",
     "to_html",
     "to_json",
+    "to_json_list",
     "unique_name",
     "write_atomically",
     "write_zip",

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lychee_app.ranking import Ranked, ranked
@@ -45,7 +45,16 @@ def document(
 
 def to_json(run: Run, decisions: Mapping[int, Decision] | None = None, *, timing: bool = True) -> str:
     """The document as text that is valid UTF-8 whatever a file was called."""
-    text = json.dumps(document(run, decisions, timing=timing), ensure_ascii=False, allow_nan=False, indent=1)
+    return _text(document(run, decisions, timing=timing))
+
+
+def to_json_list(runs: Sequence[Run]) -> str:
+    """A list of documents, in the order of the runs."""
+    return _text([document(run) for run in runs])
+
+
+def _text(whole: Any) -> str:
+    text = json.dumps(whole, ensure_ascii=False, allow_nan=False, indent=1)
     return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
 

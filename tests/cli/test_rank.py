@@ -1,5 +1,6 @@
 """`lychee rank`, held to its contract: what it prints where, and how it ends."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -253,3 +254,66 @@ def test_a_minus_before_what_is_not_wanted_is_no_option(lychee: Lychee, scenes: 
     status, out, _ = lychee("rank", "--json", "-", "--", "--dog", scenes)
     assert (status, document(out)["query"]) == (0, "--dog")
     assert lychee("rank", "-h")[0] == 0
+
+
+# --- rank: a file of queries
+
+
+def test_a_file_of_queries_gives_a_document_each_as_if_each_were_asked_alone(
+    lychee: Lychee, scenes: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "queries.txt"
+    file.write_text("\ufeff# what to look for\ngreen sofa + brass lamp\n\n  没有树\n-dog\n", encoding="utf-8")
+    status, out, complaints = lychee(
+        "rank", "--queries", file, scenes, "--elements", "--not", "tree", "--fresh", "--json", "-"
+    )
+    assert status == 0
+    assert complaints.count("models hardly read") == 2
+    told = json.loads(out)
+    assert [each["query"] for each in told] == ["green sofa + brass lamp", "没有树", "-dog"]
+    for each in told:
+        words = ["rank", each["query"], scenes, "--elements", "--not", "tree", "--fresh", "--json", "-"]
+        alone = document(lychee(*words)[1])
+        assert list(each) == list(alone)
+        assert (each["elements"], each["sent_not"]) == (alone["elements"], "tree")
+        assert [image["name"] for image in each["images"]] == [image["name"] for image in alone["images"]]
+        for image, by_itself in zip(each["images"], alone["images"], strict=True):
+            assert image["score"] == pytest.approx(by_itself["score"], abs=0.01)
+            assert image["elements"] == pytest.approx(by_itself["elements"], abs=0.01)
+
+
+def test_a_file_of_queries_gives_a_table_each(lychee: Lychee, scenes: Path, tmp_path: Path) -> None:
+    file = tmp_path / "queries.txt"
+    file.write_text("sofa\ntree", encoding="utf-8")
+    status, out, _ = lychee("rank", scenes, f"--queries={file}", "--limit", "2")
+    assert status == 0
+    assert re.findall(r"(\w+)  ·  demo, judge  ·  best 2 of 4 images", out) == ["sofa", "tree"]
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "said", "status"),
+    [
+        (b"# none\n\n", [], "holds no query", 2),
+        (b"cat\n...\n", [], "queries.txt, line 2: The query is empty", 2),
+        (b"caf\xe9", [], "it is not text in UTF-8", 1),
+        (None, [], "No such file", 1),
+        (b"cat", ["--mode", "explain"], "--mode judge", 2),
+        (b"cat", ["--csv", "-"], "not with --csv", 2),
+    ],
+)
+def test_a_file_of_queries_that_cannot_be_asked_is_refused(
+    *,
+    lychee: Lychee,
+    scenes: Path,
+    tmp_path: Path,
+    content: bytes | None,
+    more: list[str],
+    said: str,
+    status: int,
+) -> None:
+    file = tmp_path / "queries.txt"
+    if content is not None:
+        file.write_bytes(content)
+    ended, out, complaints = lychee("rank", "--queries", file, scenes, *more)
+    assert (ended, out) == (status, "")
+    assert said in complaints
