@@ -112,25 +112,29 @@ class _Text:
 
 
 def _vision(config: Any) -> _Vision:
+    """Windows, a gated MLP and one merger (Qwen2.5-VL); or none of these, and a merger for each tap too."""
     width, wide = config.hidden_size, config.hidden_size * config.spatial_merge_size**2
+    windows = hasattr(config, "window_size")
+    mergers = 1 if windows else 1 + len(config.deepstack_visual_indexes)
     return _Vision(
         blocks=config.depth,
-        whole=len(config.fullatt_block_indexes),
+        whole=len(config.fullatt_block_indexes) if windows else config.depth,
         width=width,
-        window=(config.window_size // config.patch_size) ** 2,
-        block_weights=4 * width**2 + 3 * width * config.intermediate_size,
-        merger_weights=wide**2 + wide * config.out_hidden_size,
+        window=(config.window_size // config.patch_size) ** 2 if windows else 0,
+        block_weights=4 * width**2 + (3 if windows else 2) * width * config.intermediate_size,
+        merger_weights=mergers * (wide**2 + wide * config.out_hidden_size),
     )
 
 
 def _text(config: Any) -> _Text:
-    width = config.hidden_size
-    key_width = width // config.num_attention_heads * config.num_key_value_heads
+    hidden, width = config.hidden_size, getattr(config, "head_dim", None)
+    width = width or hidden // config.num_attention_heads
+    query_width, key_width = width * config.num_attention_heads, width * config.num_key_value_heads
     return _Text(
         layers=config.num_hidden_layers,
-        width=width,
+        width=query_width,
         key_width=key_width,
-        layer_weights=2 * width**2 + 2 * width * key_width + 3 * width * config.intermediate_size,
-        key_weights=2 * width * key_width,
-        head_weights=width * config.vocab_size,
+        layer_weights=2 * hidden * (query_width + key_width) + 3 * hidden * config.intermediate_size,
+        key_weights=2 * hidden * key_width,
+        head_weights=hidden * config.vocab_size,
     )

@@ -22,7 +22,13 @@ from benchmarks import floors, profiling, sides
 from benchmarks.measured import Measured, apart, in_turns, jobs_of
 from benchmarks.sides import Case, Ours
 
-TOKENS = {"7b": (1260, 676, 324), "tiny": (64, 16)}
+TOKENS = {
+    "7b": (1260, 676, 324),
+    "qwen3-2b": (1280, 324),
+    "qwen3-8b": (1280, 324),
+    "tiny": (64, 16),
+    "qwen3-tiny": (64, 16),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", type=int, default=64, metavar="N", help="tokens to generate; 0: none")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--device", help="cuda, cpu ... (default: the best there is)")
+    parser.add_argument("--float32", action="store_true", help="both in float32 on a card too")
     parser.add_argument("--exact", action="store_true", help="also compare with a higher precision")
     parser.add_argument("--profile", action="store_true", help="also say what the device does in a pass")
     parser.add_argument("--no-kernels", action="store_true", help="without Triton kernels")
@@ -41,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     device = torch.device(arguments.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    dtype = torch.bfloat16 if device.type == "cuda" and not arguments.float32 else torch.float32
     model = _model(arguments, device, dtype)
     tokens = arguments.image_tokens or TOKENS[arguments.graph]
     cases = [sides.new_case(model, count, rows) for count in tokens for rows in arguments.rows]

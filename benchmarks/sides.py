@@ -12,9 +12,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from lychee_app.model.families import family_of
 from lychee_app.model.forward import Forward
 
-GRAPHS = ("7b", "tiny")
+GRAPHS = ("7b", "qwen3-2b", "qwen3-8b", "tiny", "qwen3-tiny")
 BEFORE, AFTER = 85, 6
 """Tokens before the image and after it, in the published prompt with a short query."""
 
@@ -43,15 +44,24 @@ class Side(Protocol):
 
 
 class Published:
-    """One whole pass for each row, logits of every position, `generate` with its growing cache."""
+    """One whole pass for each row, `generate` with its growing cache.
+
+    Logits of every position, as the model card of Lychee has it; the script of the Qwen3-VL rerankers reads
+    them at the last one alone.
+    """
 
     def __init__(self, model: Any) -> None:
         self._model = model
 
     @torch.no_grad()
     def judge(self, case: Case) -> Tensor:
-        logits = [self._model(**self._inputs(case, ids)).logits[0, -1, :2] for ids in case.rows]
-        return torch.stack(logits).float().cpu()
+        return torch.stack([self._logits(self._inputs(case, ids)) for ids in case.rows]).float().cpu()
+
+    def _logits(self, inputs: dict[str, Tensor]) -> Tensor:
+        if self._model.config.model_type != "qwen3_vl":
+            return self._model(**inputs).logits[0, -1, :2]
+        hidden = self._model.model(**inputs).last_hidden_state[0, -1]
+        return hidden @ self._model.lm_head.weight[:2].t()
 
     @torch.no_grad()
     def explain(self, case: Case, tokens: int) -> list[int]:
@@ -124,7 +134,6 @@ def grid_of(image_tokens: int) -> tuple[int, int]:
 
 def random_model(graph: str, device: torch.device, dtype: torch.dtype) -> Any:
     """The published shape, or a small one, with fresh random weights."""
-    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -133,7 +142,8 @@ def random_model(graph: str, device: torch.device, dtype: torch.dtype) -> Any:
     try:
         with device:
             torch.manual_seed(0)
-            model = Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(**_config(graph)))
+            kind = family_of(_model_type(graph)).model_class()
+            model = kind(kind.config_class(**_config(graph)))
     finally:
         torch.set_default_dtype(before)
     return model.eval().requires_grad_(False)
@@ -144,38 +154,74 @@ def _row(image: Tensor, before: int, noise: torch.Generator) -> Tensor:
     return torch.cat([parts[0], image, parts[1]])
 
 
+def _model_type(graph: str) -> str:
+    return "qwen3_vl" if graph.startswith("qwen3") else "qwen2_5_vl"
+
+
 def _config(graph: str) -> dict[str, Any]:
-    """model-card shapes of the 7B graph; "tiny" has the same parts at a thousandth of the size."""
+    """The published shape; a "tiny" one has the same parts at a thousandth of the size."""
+    of_family = _qwen3_vl if graph.startswith("qwen3") else _qwen2_5_vl
+    text, vision = of_family(graph)
+    text |= {"max_position_embeddings": 128000, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    vision["out_hidden_size"] = text["hidden_size"]
+    special = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+    ids = {name: 401 + number for number, name in enumerate(special)}
+    return {"text_config": text, "vision_config": vision, "tie_word_embeddings": graph == "qwen3-2b", **ids}
+
+
+def _qwen2_5_vl(graph: str) -> tuple[dict[str, Any], dict[str, Any]]:
     full = graph == "7b"
-    text: dict[str, Any] = {
+    text = {
         "hidden_size": 3584 if full else 256,
         "num_hidden_layers": 28 if full else 5,
         "num_attention_heads": 28 if full else 8,
         "num_key_value_heads": 4,
         "intermediate_size": 18944 if full else 768,
         "vocab_size": 152064 if full else 2048,
-        "max_position_embeddings": 128000,
         "rope_parameters": {
             "rope_type": "default",
             "rope_theta": 1e6,
             "mrope_section": [16, 24, 24] if full else [4, 6, 6],
         },
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "pad_token_id": 0,
     }
     vision = {
         "depth": 32 if full else 5,
         "hidden_size": 1280 if full else 256,
         "num_heads": 16 if full else 4,
         "intermediate_size": 3420 if full else 764,
-        "out_hidden_size": text["hidden_size"],
         "fullatt_block_indexes": [7, 15, 23, 31] if full else [2, 4],
         "window_size": 112,
     }
-    special = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
-    ids = {name: 401 + number for number, name in enumerate(special)}
-    return {"text_config": text, "vision_config": vision, "tie_word_embeddings": False, **ids}
+    return text, vision
+
+
+def _qwen3_vl(graph: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """In the order 2B, 8B, tiny."""
+    which = ("qwen3-2b", "qwen3-8b", "qwen3-tiny").index(graph)
+    text = {
+        "hidden_size": (2048, 4096, 256)[which],
+        "num_hidden_layers": (28, 36, 5)[which],
+        "num_attention_heads": (16, 32, 4)[which],
+        "num_key_value_heads": (8, 8, 2)[which],
+        "head_dim": (128, 128, 48)[which],
+        "intermediate_size": (6144, 12288, 768)[which],
+        "vocab_size": (151936, 151936, 2048)[which],
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 5e6,
+            "mrope_interleaved": True,
+            "mrope_section": ([24, 20, 20], [24, 20, 20], [10, 7, 7])[which],
+        },
+    }
+    vision = {
+        "depth": (24, 27, 5)[which],
+        "hidden_size": (1024, 1152, 256)[which],
+        "num_heads": (16, 16, 4)[which],
+        "intermediate_size": (4096, 4304, 768)[which],
+        "deepstack_visual_indexes": ([5, 11, 17], [8, 16, 24], [0, 2, 3])[which],
+        "num_position_embeddings": (2304, 2304, 144)[which],
+    }
+    return text, vision
 
 
 def p_yes(logits: Tensor) -> Tensor:

@@ -60,7 +60,30 @@ def packed(
 def attend(query: Tensor, key: Tensor, value: Tensor, cu_seqlens: CuSeqlens) -> Tensor:
     """query: (queries, heads, width); key, value: (keys, key heads, width) -> (queries, heads, width)."""
     flash = _flash(query.device, query.dtype, query.shape[-1])
-    return flash(query, key, value, cu_seqlens) if flash else attend_in_batches(query, key, value, cu_seqlens)
+    if flash is None:
+        return attend_in_batches(query, key, value, cu_seqlens)
+    (batch, *more) = cu_seqlens.batches
+    if not more and batch.mask is None and query.shape[1] == key.shape[1]:
+        # for one batch torch takes the best kernel of the card: cuDNN's on an H100 makes 476 TFLOP/s of one
+        # image of 5,120 patches, `flash` 253
+        return attend_in_batches(query, key, value, cu_seqlens)
+    few_known = 4 * (batch.keys - batch.queries) <= batch.queries
+    if not more and cu_seqlens.causal and batch.count == 1 and few_known and batch.queries >= 256:
+        return attend_squared(query, key, value)
+    return flash(query, key, value, cu_seqlens)
+
+
+def attend_squared(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """One causal sequence of fewer queries than keys: zeros stand in for the first ones.
+
+    For as many queries as keys torch has the better kernel: 41 against 74 us for 1,286 queries after 85 on an
+    H100, 16 heads of 128.
+    """
+    known = len(key) - len(query)
+    square = F.pad(query, (0, 0, 0, 0, known, 0))
+    q, k, v = (part.transpose(0, 1)[None] for part in (square, key, value))
+    out = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    return out[0].transpose(0, 1)[known:]
 
 
 def attend_in_batches(query: Tensor, key: Tensor, value: Tensor, cu_seqlens: CuSeqlens) -> Tensor:

@@ -81,7 +81,7 @@ class FusedDecoder:
         x, at = text.embed(token), Rotary(*(part.index_select(0, slot) for part in (rotary.cos, rotary.sin)))
         for layer, slots in zip(text.layers, kv_cache, strict=True):
             heads = product(x, layer.qkv, layer.attention_norm).unflatten(-1, (-1, text.width))
-            query = text.ops.rotate_into_cache(heads, text.heads, at, slots, slot)
+            query = text.ops.rotate_into_cache(heads, text.heads, at, slots, slot, norms=layer.head_norms)
             add_product(attend_one(query, slots, slot), layer.out, x)
             add_product(product(x, layer.mlp.gate_up, layer.mlp_norm, swiglu=True), layer.mlp.down, x)
         return product(x, self._lm_head, text.final_norm).argmax(-1)

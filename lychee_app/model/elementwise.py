@@ -15,15 +15,24 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Norm:
-    """Root mean square norm: x / rms(x) * weight (arXiv 1910.07467)."""
+    """Root mean square norm: x / rms(x) * weight (arXiv 1910.07467). With a bias, layer norm (1607.06450)."""
 
     weight: Tensor
     epsilon: float
+    bias: Tensor | None = None
 
     @classmethod
     def of(cls, module: Any) -> "Norm":
         """`module`: one of transformers', whose weight is shared."""
         return cls(module.weight.detach(), module.variance_epsilon)
+
+
+@dataclass(frozen=True)
+class HeadNorms:
+    """Norms over each query head and each key head, before these are rotated (arXiv 2302.05442)."""
+
+    query: Norm
+    key: Norm
 
 
 @dataclass(frozen=True)
@@ -43,12 +52,19 @@ class ElementwiseOps(Protocol):
         """Adds `delta` to `x` in place and returns the norm of the sum."""
         ...
 
-    def rotate(self, heads: Tensor, count: int, rotary: Rotary) -> None:
-        """Rotates the first `count` heads of (tokens, heads, width) in place."""
+    def rotate(self, heads: Tensor, count: int, rotary: Rotary, norm: Norm | None = None) -> None:
+        """Rotates the first `count` heads of (tokens, heads, width) in place, after `norm` over each."""
         ...
 
     def rotate_into_cache(
-        self, heads: Tensor, queries: int, rotary: Rotary, kv_cache: Tensor, slot_mapping: Tensor
+        self,
+        heads: Tensor,
+        queries: int,
+        rotary: Rotary,
+        kv_cache: Tensor,
+        slot_mapping: Tensor,
+        *,
+        norms: HeadNorms | None = None,
     ) -> Tensor:
         """heads: `queries` query heads, then key heads, then as many value heads. Returns rotated queries.
 
@@ -65,20 +81,33 @@ class TorchOps:
     """`ElementwiseOps` in torch."""
 
     def norm(self, x: Tensor, norm: Norm) -> Tensor:
+        if norm.bias is not None:
+            return F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.epsilon)
         return F.rms_norm(x, x.shape[-1:], norm.weight, norm.epsilon)
 
     def add_norm(self, x: Tensor, delta: Tensor, norm: Norm) -> Tensor:
         return self.norm(x.add_(delta), norm)
 
-    def rotate(self, heads: Tensor, count: int, rotary: Rotary) -> None:
+    def rotate(self, heads: Tensor, count: int, rotary: Rotary, norm: Norm | None = None) -> None:
         rotating = heads[:, :count]
-        rotating.copy_(_rotated(rotating, rotary))
+        rotating.copy_(_rotated(rotating if norm is None else self.norm(rotating, norm), rotary))
 
     def rotate_into_cache(
-        self, heads: Tensor, queries: int, rotary: Rotary, kv_cache: Tensor, slot_mapping: Tensor
+        self,
+        heads: Tensor,
+        queries: int,
+        rotary: Rotary,
+        kv_cache: Tensor,
+        slot_mapping: Tensor,
+        *,
+        norms: HeadNorms | None = None,
     ) -> Tensor:
         keys = (heads.shape[1] - queries) // 2
-        rotated = _rotated(heads[:, : queries + keys], rotary)
+        rotating = heads[:, : queries + keys]
+        if norms is not None:
+            parts = self.norm(rotating[:, :queries], norms.query), self.norm(rotating[:, queries:], norms.key)
+            rotating = torch.cat(parts, dim=1)
+        rotated = _rotated(rotating, rotary)
         pairs = torch.stack((rotated[:, queries:], heads[:, queries + keys :]), dim=1)
         kv_cache.index_copy_(0, slot_mapping, pairs)
         return rotated[:, :queries]

@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from lychee_app.model.elementwise import Norm, Rotary
+from lychee_app.model.elementwise import HeadNorms, Norm, Rotary
 
 
 class TritonOps:
@@ -23,13 +23,21 @@ class TritonOps:
     def add_norm(self, x: Tensor, delta: Tensor, norm: Norm) -> Tensor:
         return _norm(x, delta, norm, add=True)
 
-    def rotate(self, heads: Tensor, count: int, rotary: Rotary) -> None:
-        _rotate(heads, count, count, rotary, heads, rotary.cos)
+    def rotate(self, heads: Tensor, count: int, rotary: Rotary, norm: Norm | None = None) -> None:
+        norms = None if norm is None else HeadNorms(norm, norm)
+        _rotate(heads, count, count, rotary, heads, rotary.cos, norms)
 
     def rotate_into_cache(
-        self, heads: Tensor, queries: int, rotary: Rotary, kv_cache: Tensor, slot_mapping: Tensor
+        self,
+        heads: Tensor,
+        queries: int,
+        rotary: Rotary,
+        kv_cache: Tensor,
+        slot_mapping: Tensor,
+        *,
+        norms: HeadNorms | None = None,
     ) -> Tensor:
-        _rotate(heads, queries, (heads.shape[1] + queries) // 2, rotary, kv_cache, slot_mapping)
+        _rotate(heads, queries, (heads.shape[1] + queries) // 2, rotary, kv_cache, slot_mapping, norms)
         return heads[:, :queries]
 
     def swiglu(self, gate_up: Tensor) -> Tensor:
@@ -44,13 +52,29 @@ def _norm(x: Tensor, delta: Tensor, norm: Norm, add: bool) -> Tensor:
     block = triton.next_power_of_2(width)
     warps = 8 if block > 2048 else 4
     norm_kernel[(len(x),)](
-        x, delta, norm.weight, out, norm.epsilon, width, BLOCK=block, ADD=add, num_warps=warps
+        x,
+        delta,
+        norm.weight,
+        norm.weight if norm.bias is None else norm.bias,
+        out,
+        norm.epsilon,
+        width,
+        BLOCK=block,
+        ADD=add,
+        CENTRED=norm.bias is not None,
+        num_warps=warps,
     )
     return out
 
 
 def _rotate(
-    heads: Tensor, queries: int, rotated: int, rotary: Rotary, kv_cache: Tensor, slot_mapping: Tensor
+    heads: Tensor,
+    queries: int,
+    rotated: int,
+    rotary: Rotary,
+    kv_cache: Tensor,
+    slot_mapping: Tensor,
+    norms: HeadNorms | None,
 ) -> None:
     tokens, count, width = heads.shape
     rotate_kernel[(tokens,)](
@@ -59,6 +83,9 @@ def _rotate(
         rotary.sin,
         kv_cache,
         slot_mapping,
+        heads if norms is None else norms.query.weight,
+        heads if norms is None else norms.key.weight,
+        0.0 if norms is None else norms.query.epsilon,
         heads.stride(0),
         kv_cache.stride(0),
         QUERIES=queries,
@@ -69,12 +96,16 @@ def _rotate(
         KEY_BLOCK=triton.next_power_of_2(max(count - rotated, 1)),
         HALF_BLOCK=triton.next_power_of_2(width // 2),
         CACHE=rotated > queries,
+        NORM=norms is not None,
         num_warps=4,
     )
 
 
 @triton.jit
-def norm_kernel(x, delta, weight, out, epsilon, width, BLOCK: tl.constexpr, ADD: tl.constexpr):
+def norm_kernel(
+    x, delta, weight, bias, out, epsilon, width, BLOCK: tl.constexpr, ADD: tl.constexpr, CENTRED: tl.constexpr
+):
+    """One row. With CENTRED, layer norm, which rounds once, at its end."""
     row = tl.program_id(0).to(tl.int64) * width
     at = tl.arange(0, BLOCK)
     inside = at < width
@@ -84,10 +115,16 @@ def norm_kernel(x, delta, weight, out, epsilon, width, BLOCK: tl.constexpr, ADD:
         rounded = value.to(x.dtype.element_ty)
         tl.store(x + row + at, rounded, mask=inside)
         value = rounded.to(tl.float32)
-    scale = tl.rsqrt(tl.sum(value * value, axis=0) / width + epsilon)
-    normed = (value * scale).to(out.dtype.element_ty).to(tl.float32)
     weights = tl.load(weight + at, mask=inside, other=0).to(tl.float32)
-    tl.store(out + row + at, (normed * weights).to(out.dtype.element_ty), mask=inside)
+    if CENTRED:
+        value = tl.where(inside, value - tl.sum(value, axis=0) / width, 0.0)
+    scale = tl.rsqrt(tl.sum(value * value, axis=0) / width + epsilon)
+    normed = value * scale
+    if CENTRED:
+        normed = normed * weights + tl.load(bias + at, mask=inside, other=0).to(tl.float32)
+    else:
+        normed = normed.to(out.dtype.element_ty).to(tl.float32) * weights
+    tl.store(out + row + at, normed.to(out.dtype.element_ty), mask=inside)
 
 
 @triton.jit
@@ -97,6 +134,9 @@ def rotate_kernel(
     sin,
     kv_cache,
     slot_mapping,
+    query_norm,
+    key_norm,
+    epsilon,
     stride,
     cache_stride,
     QUERIES: tl.constexpr,
@@ -107,6 +147,7 @@ def rotate_kernel(
     KEY_BLOCK: tl.constexpr,
     HALF_BLOCK: tl.constexpr,
     CACHE: tl.constexpr,
+    NORM: tl.constexpr,
 ):
     """One token: rotates its first ROTATED heads; with CACHE, keys and values go to `kv_cache`."""
     token = tl.program_id(0).to(tl.int64)
@@ -117,6 +158,18 @@ def rotate_kernel(
     source = heads + token * stride + head * WIDTH + at
     first = tl.load(source, mask=inside, other=0).to(tl.float32)
     second = tl.load(source + half, mask=inside, other=0).to(tl.float32)
+    if NORM:
+        kind = heads.dtype.element_ty
+        squares = tl.sum(first * first + second * second, axis=1)
+        scale = tl.rsqrt(squares / WIDTH + epsilon)[:, None]
+        of_query = inside & (head < QUERIES)
+        of_key = inside & (head >= QUERIES)
+        weight = tl.load(query_norm + at, mask=of_query, other=0).to(tl.float32)
+        weight += tl.load(key_norm + at, mask=of_key, other=0).to(tl.float32)
+        first = ((first * scale).to(kind).to(tl.float32) * weight).to(kind).to(tl.float32)
+        weight = tl.load(query_norm + half + at, mask=of_query, other=0).to(tl.float32)
+        weight += tl.load(key_norm + half + at, mask=of_key, other=0).to(tl.float32)
+        second = ((second * scale).to(kind).to(tl.float32) * weight).to(kind).to(tl.float32)
     c = tl.load(cos + token * half + at, mask=at < half, other=0)
     s = tl.load(sin + token * half + at, mask=at < half, other=0)
     turned_first = (first * c - second * s).to(heads.dtype.element_ty)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # torch takes a second to import, and a list of checkpoints n
     from lychee_app.model.reference import Reference
     from lychee_app.model.text import TextModel
 
-_FOLDERS = {"qwen2_5_vl": "lychee_app.model.qwen2_5_vl"}
+_FOLDERS = {"qwen2_5_vl": "lychee_app.model.qwen2_5_vl", "qwen3_vl": "lychee_app.model.qwen3_vl"}
 
 
 @dataclass(frozen=True)

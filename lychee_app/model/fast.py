@@ -40,8 +40,9 @@ PACKED_TOKENS = 5400
 """New tokens in one pass over several rows. The matrix units are full by then; more only costs memory."""
 KEPT_PLANS = 8
 KEPT_PREFIXES = 4
-RECORDED_TOKENS = 800
-"""Tokens up to which a pass is recorded. A larger one keeps the card busy for longer than launching takes."""
+RECORDED_WORK = 800 * 16_600_000_000
+"""Tokens times bytes of weights up to which a pass is recorded, at most PACKED_TOKENS: 800 tokens of a 7B in
+BF16. A larger pass keeps the card busy for longer than launching takes."""
 
 Ids = tuple[int, ...]
 
@@ -62,6 +63,8 @@ class FastForward:
         self._image_id: int = model.config.image_token_id
         self._merge: int = model.config.vision_config.spatial_merge_size
         lm_head = model.lm_head.weight.detach()
+        weight_bytes = sum(each.numel() * each.element_size() for each in model.parameters())
+        self._recorded_tokens = min(PACKED_TOKENS, RECORDED_WORK // weight_bytes)
         self._device, self._dtype = lm_head.device, lm_head.dtype
         on_card = self._device.type == "cuda"
         self._here = torch.cuda.device(self._device) if on_card else nullcontext()  # Triton asks which card
@@ -124,7 +127,7 @@ class FastForward:
         self._decoder.launch_singly()
 
     def _run(self, tokens: int, key: tuple[Any, ...], work: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-        return work(*inputs) if tokens > RECORDED_TOKENS else self._recordings(key, work, *inputs)
+        return work(*inputs) if tokens > self._recorded_tokens else self._recordings(key, work, *inputs)
 
     def _split(self, ids: Tensor, tokens: int) -> Row:
         start = image_start(ids, self._image_id, tokens)

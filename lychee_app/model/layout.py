@@ -22,6 +22,8 @@ class PixelLayout:
     patch_px: int
     min_px: int
     max_px: int
+    limits_from_file: bool = True
+    """Whether a preprocessor file's limits come before these."""
     rescale: float = 1 / 255
     merge: int = 2
     frames: int = 2
@@ -45,7 +47,10 @@ class PixelLayout:
         try:
             values = json.loads(file.read_text("utf-8"))
             values = values.get("image_processor", values)
-            return _sensible(replace(self, **_fields(values)))
+            fields = _fields(values)
+            if not self.limits_from_file:
+                fields |= {"min_px": self.min_px, "max_px": self.max_px}
+            return _sensible(replace(self, **fields))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             message = f"{file} cannot be read as an image processor's settings: {error}. Fetch it again."
             raise CheckpointError(message, code="preprocessor-broken") from error

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lychee_app.model.elementwise import ElementwiseOps, Norm, Rotary, TorchOps
+from lychee_app.model.elementwise import ElementwiseOps, HeadNorms, Norm, Rotary, TorchOps
 from lychee_app.model.forward import Forward
 
 log = logging.getLogger(__name__)
@@ -60,15 +60,20 @@ def _sample(ops: ElementwiseOps, device: torch.device, dtype: torch.dtype, width
         return torch.randn(*shape, generator=noise, device=device, dtype=torch.float32).to(dtype)
 
     norm, x = Norm(draw(12 * width), 1e-6), draw(3, 12 * width)
+    layer_norm, y = Norm(draw(12 * width), 1e-6, draw(12 * width)), draw(3, 12 * width) + 1
+    head_norms = HeadNorms(Norm(draw(width), 1e-6), Norm(draw(width), 1e-6))
     angles = draw(3, width // 2).float()
     rotary = Rotary(angles.cos(), angles.sin())
-    heads, other = draw(3, 12, width), draw(3, 12, width)
-    kv_cache = torch.zeros(4, 2, 2, width, device=device, dtype=dtype)
+    heads, other, normed_heads, normed_other = (draw(3, 12, width) for _ in range(4))
+    kv_cache, normed_cache = (torch.zeros(4, 2, 2, width, device=device, dtype=dtype) for _ in range(2))
     slot_mapping = torch.tensor([2, 0, 3], device=device)
     found = [ops.norm(x, norm), ops.add_norm(x, draw(3, 12 * width), norm), x]
     found += [ops.rotate_into_cache(heads, 8, rotary, kv_cache, slot_mapping), kv_cache]
     ops.rotate(other, 10, rotary)
-    return [*found, other, ops.swiglu(draw(3, 24 * width))]
+    found += [other, ops.norm(y, layer_norm), ops.add_norm(y, draw(3, 12 * width), layer_norm), y]
+    found += [ops.rotate_into_cache(normed_heads, 8, rotary, normed_cache, slot_mapping, norms=head_norms)]
+    ops.rotate(normed_other, 10, rotary, head_norms.query)
+    return [*found, normed_cache, normed_other, ops.swiglu(draw(3, 24 * width))]
 
 
 def passes_agree(fast: Forward, plain: Forward, model: Any) -> bool:

@@ -40,8 +40,9 @@ class Reference:
         started = time.perf_counter()
         text, inputs = self._inputs(explain_messages(query, words.language(query), candidate.image))
         with torch.no_grad():
+            greedy = {"do_sample": False, "temperature": None, "top_k": None, "top_p": None}
             output = self._model.generate(
-                **inputs, max_new_tokens=max_tokens, do_sample=False, repetition_penalty=1.0, temperature=None
+                **inputs, max_new_tokens=max_tokens, repetition_penalty=1.0, **greedy
             )
         ids = output[0, inputs["input_ids"].shape[1] :].tolist()
         reply = self._processor.batch_decode([ids], skip_special_tokens=True)[0]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from lychee_app.model.attention import Batch, CuSeqlens, attend, packed
-from lychee_app.model.elementwise import ElementwiseOps, Norm, Rotary
+from lychee_app.model.elementwise import ElementwiseOps, HeadNorms, Norm, Rotary
 from lychee_app.model.projections import Mlp, Projection
 
 MLP_TOKENS = 2560
@@ -51,6 +51,7 @@ class Layer:
     out: Projection
     mlp_norm: Norm
     mlp: Mlp
+    head_norms: HeadNorms | None = None
 
 
 class TextModel:
@@ -149,7 +150,9 @@ class TextModel:
 
     def _layer(self, layer: Layer, x: Tensor, plan: TextPlan, slots: Tensor) -> None:
         heads = layer.qkv(self.ops.norm(x, layer.attention_norm)).unflatten(-1, (-1, self.width))
-        query = self.ops.rotate_into_cache(heads, self.heads, plan.rotary, slots, plan.slot_mapping)
+        query = self.ops.rotate_into_cache(
+            heads, self.heads, plan.rotary, slots, plan.slot_mapping, norms=layer.head_norms
+        )
         out = attend(query, slots[: plan.slots, 0], slots[: plan.slots, 1], plan.cu_seqlens)
         self._add_rest(layer, x, out)
 
@@ -159,11 +162,12 @@ class TextModel:
         heads = layer.qkv.rows(split, split + 2 * self.key_heads * self.width)(y).unflatten(
             -1, (-1, self.width)
         )
-        self.ops.rotate_into_cache(heads, 0, plan.rotary, slots, plan.slot_mapping)
+        self.ops.rotate_into_cache(heads, 0, plan.rotary, slots, plan.slot_mapping, norms=layer.head_norms)
         x = x.index_select(0, plan.last)
         query = layer.qkv.rows(0, split)(y.index_select(0, plan.last)).unflatten(-1, (-1, self.width))
         at_last = Rotary(*(part.index_select(0, plan.last) for part in (plan.rotary.cos, plan.rotary.sin)))
-        self.ops.rotate(query, self.heads, at_last)
+        norms = layer.head_norms
+        self.ops.rotate(query, self.heads, at_last, None if norms is None else norms.query)
         out = attend(query, slots[: plan.slots, 0], slots[: plan.slots, 1], plan.last_cu_seqlens)
         self._add_rest(layer, x, out)
         return x

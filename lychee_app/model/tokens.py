@@ -53,7 +53,7 @@ class Codec:
         self._full, self._plain, self._special = _tokenizers(folder)
         self._image_id = image_id
         self.yes_id, self.no_id = self._answer("yes"), self._answer("no")
-        template = _template(folder)
+        template = chat_template(folder)
         judge = prompt.judge_messages(_QUERY, instruction=_INSTRUCTION)
         self._judge = self._cut(_render(template, judge, folder), folder)
         self._explain = {
@@ -127,8 +127,8 @@ def _tokenizers(folder: Path) -> tuple[Tokenizer, Tokenizer, frozenset[int]]:
     return full, plain, frozenset(full.get_added_tokens_decoder())
 
 
-def _template(folder: Path) -> str:
-    """The chat template, from the file the published processor would take it from."""
+def chat_template(folder: Path) -> str:
+    """As it stands, from the file that the published processor would take it from. Raises CheckpointError."""
     for name in _TEMPLATE_FILES:
         file = folder / name
         if not file.is_file():

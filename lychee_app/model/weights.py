@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lychee_app.errors import CheckpointError
-from lychee_app.model.families import Family, family_of
+from lychee_app.model.families import Family, families, family_of, is_known
 from lychee_app.model.layout import PixelLayout
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -106,7 +106,9 @@ def stop_ids(checkpoint: Checkpoint) -> frozenset[int]:
         found = json.loads(file.read_text("utf-8")).get("eos_token_id") if file.is_file() else None
     except (OSError, ValueError, AttributeError) as error:
         raise _error(f"{file} cannot be read ({error}).", _AGAIN, "config-broken") from error
-    found = found if found is not None else checkpoint.config.get("eos_token_id", [])
+    if found is None:
+        config = checkpoint.config
+        found = config.get("eos_token_id", (config.get("text_config") or {}).get("eos_token_id", []))
     return frozenset(found if isinstance(found, list) else [found])
 
 
@@ -121,14 +123,44 @@ def config_of(folder: Path) -> Mapping[str, Any]:
     """The folder's config.json. Raises CheckpointError, also when it is of no known family."""
     file = folder / "config.json"
     if not file.is_file():
+        if any(folder.glob("*.gguf")):
+            what = f"{folder} holds GGUF files, which are llama.cpp's."
+            raise _error(what, f"Take the safetensors release, such as {_examples()}.", "gguf")
         raise _error(f"{folder} has no config.json.", _AGAIN, "config-missing")
     try:
         config = json.loads(file.read_text("utf-8"))
         kind = config.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
         raise _error(f"{file} cannot be read ({error}).", _AGAIN, "config-broken") from error
+    _refuse_kin(folder, config)
     family_of(kind, folder)
     return config
+
+
+def _refuse_kin(folder: Path, config: Mapping[str, Any]) -> None:
+    """Raises CheckpointError for what is like our checkpoints and yet cannot be read as one."""
+    kind, quantised = str(config.get("model_type")), config.get("quantization_config")
+    heads = config.get("architectures")
+    head = str(heads[0]) if isinstance(heads, list) and heads else "ForConditionalGeneration"
+    step = f"Choose one that answers yes or no, such as {_examples()}."
+    if quantised is not None:
+        method = quantised.get("quant_method") if isinstance(quantised, Mapping) else quantised
+        what = f"{folder} holds weights that are quantised already ({method}), which are not read."
+        raise _error(what, f"Take the release in BF16, such as {_examples()}.", "quantised")
+    if not head.endswith(("ForConditionalGeneration", "ForCausalLM")):
+        raise _error(f"{folder} ends in a head of its own ({head}).", step, "scoring-head")
+    if is_known(kind):
+        return
+    if kind.endswith("_moe"):
+        raise _error(f"{folder} is a mixture of experts ({kind}), which does not run here.", step, "experts")
+    if head.endswith("ForCausalLM") and "vision_config" not in config:
+        what = f"{folder} holds a model of text alone ({kind}), which sees no image."
+        raise _error(what, step, "text-only")
+
+
+def _examples() -> str:
+    """The first release of each family, the newest family first."""
+    return " or ".join(family.releases[0].repository for family in reversed(families()))
 
 
 def pixels_of(folder: Path) -> PixelLayout:

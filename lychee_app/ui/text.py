@@ -58,8 +58,8 @@ TEXT: dict[str, tuple[str, str]] = {
     "model.demo": ("演示模型（内置）", "Demo model (built in)"),
     "model.lychee": ("Lychee-rerank-mm（8B）", "Lychee-rerank-mm (8B)"),
     "model.help": (
-        "也可以输入 Hugging Face 上的 Qwen2.5-VL 模型名，或本机上的模型文件夹。",
-        "You can also type the hub name of a Qwen2.5-VL model, or a folder on this machine.",
+        "也可以输入 Hugging Face 上的 Qwen2.5-VL 或 Qwen3-VL 模型名，或本机上的模型文件夹。",
+        "You can also type the hub name of a Qwen2.5-VL or Qwen3-VL model, or a folder on this machine.",
     ),
     "model.looking": ("正在检查本机能运行的模型…", "Looking at what this machine can run…"),
     "model.auto.text": (

@@ -10,6 +10,7 @@ import torch
 from lychee_app.errors import CheckpointError
 from lychee_app.model import checkpoints, memory
 from lychee_app.model.checkpoints import available, fit, locate
+from lychee_app.model.families import families
 from lychee_app.model.loading import choose_device
 from lychee_app.model.memory import Machine
 from lychee_app.settings import Settings
@@ -128,7 +129,8 @@ def test_the_picker_shows_what_was_downloaded_here(tiny: Path, settings: Setting
         (own.parent / name / "config.json").write_text(text)
     shown = {status.name: status for status in available(settings, tmp_path / "no cache")}
     assert (shown["Some/tiny-7B"].state, shown["Some/tiny-7B"].problem) == ("ready", "")
-    assert set(shown) == {"demo", "lychee", "Qwen/Qwen2.5-VL-3B-Instruct", "Some/tiny-7B"}
+    known = {release.alias or release.repository for family in families() for release in family.releases}
+    assert set(shown) == {"demo", *known, "Some/tiny-7B"}
     (own / "model.safetensors").unlink()
     shown = {status.name: status for status in available(settings, tmp_path / "no cache")}
     assert shown["Some/tiny-7B"].state == "broken"

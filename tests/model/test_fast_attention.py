@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lychee_app.model.attention import attend, packed
+from lychee_app.model.attention import attend, attend_squared, packed
 
 CPU = torch.device("cpu")
 
@@ -48,8 +48,18 @@ def test_packed_sequences_see_themselves_only(lengths: list[tuple[int, int]], ca
     query = torch.randn(tokens[0], 6, 16, generator=noise)
     buffer = torch.randn(tokens[1], 2, 2, 16, generator=noise)
     key, value = buffer[:, 0], buffer[:, 1]  # strided, as they lie in the key-value buffer
-    found = attend(query, key, value, packed(*zip(*lengths, strict=True), CPU, causal=causal))
+    queries, keys = zip(*lengths, strict=True)
+    found = attend(query, key, value, packed(queries, keys, CPU, causal=causal))
     torch.testing.assert_close(found, one_by_one(query, key, value, lengths, causal))
+
+
+@pytest.mark.parametrize("lengths", [(5, 5), (5, 7), (1, 4), (9, 40)], ids=str)
+def test_zeros_in_place_of_the_first_queries_change_nothing(lengths: tuple[int, int]) -> None:
+    noise = torch.Generator().manual_seed(0)
+    query = torch.randn(lengths[0], 6, 16, generator=noise)
+    key, value = (torch.randn(lengths[1], 2, 16, generator=noise) for _ in range(2))
+    wanted = one_by_one(query, key, value, [lengths], causal=True)
+    torch.testing.assert_close(attend_squared(query, key, value), wanted)
 
 
 def test_neighbours_of_equal_length_are_one_call() -> None:

@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from lychee_app.model.parity_check import triton_ops
+from tests.support import tiny_qwen3_vl
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not on this platform")
-def test_interpreted_kernels_agree_with_the_plain_ops(tiny: Path) -> None:
-    command = [sys.executable, "-m", "tests.support.interpreted_kernels", str(tiny)]
+def test_interpreted_kernels_agree_with_the_plain_ops(tiny: Path, tmp_path: Path) -> None:
+    other = tiny_qwen3_vl.build(tmp_path)
+    command = [sys.executable, "-m", "tests.support.interpreted_kernels", str(tiny), str(other)]
     environment = {**os.environ, "TRITON_INTERPRET": "1"}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False

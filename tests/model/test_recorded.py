@@ -103,8 +103,8 @@ def test_forgetting_gives_the_memory_back(on_card: Any, plain: PlainForward, qui
 
 
 def test_large_passes_are_not_recorded(on_card: Any, plain: PlainForward, quick: FastForward) -> None:
-    grid = (58, 56)
-    assert grid[0] * grid[1] // 4 > fast.RECORDED_TOKENS
+    grid = (150, 150)
+    assert grid[0] * grid[1] // 4 > fast.PACKED_TOKENS
     for seed in range(3):
         assert off(quick, plain, on_card, grid, seed) < 0.2
     assert len(quick._recordings) == 0

@@ -88,9 +88,9 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "config a list": (overwrite("config.json", b"[]"), "config-broken", "config.json"),
     "config binary": (overwrite("config.json", b"\xff\xfe\x00"), "config-broken", "config.json"),
     "architecture": (
-        edit("config.json", lambda v: v.update(model_type="qwen3_vl")),
+        edit("config.json", lambda v: v.update(model_type="qwen2_vl")),
         "architecture",
-        "qwen3_vl",
+        "qwen2_vl",
     ),
     "no architecture": (edit("config.json", lambda v: v.pop("model_type")), "architecture", "None"),
     "no tokenizer": (remove("tokenizer.json"), "tokenizer-missing", "tokenizer.json"),

@@ -16,7 +16,6 @@ from lychee_app.model.elementwise import Norm, TorchOps
 from lychee_app.model.elementwise_triton import TritonOps
 from lychee_app.model.parity_check import ops_agree
 from lychee_app.model.projections import Projection, joined
-from lychee_app.model.qwen2_5_vl import FAMILY
 from tests.support.tape import Tape
 
 CPU = torch.device("cpu")
@@ -60,10 +59,11 @@ def one_query() -> None:
 
 
 def generation(folder: Path) -> None:
-    """Four tokens of the tiny checkpoint, by both ways to make a step."""
-    model = loading.load(weights.inspect(folder), "cpu", "float32", folder).model
+    """Four tokens of a tiny checkpoint, by both ways to make a step."""
+    checkpoint = weights.inspect(folder)
+    model = loading.load(checkpoint, "cpu", "float32", folder).model
     lm_head: Tensor = model.lm_head.weight.detach()
-    text = FAMILY.text(model.model.language_model, TritonOps())
+    text = checkpoint.family.text(model.model.language_model, TritonOps())
     x, positions = torch.randn(9, text.table.shape[1]), torch.arange(9).expand(3, -1)
     made = []
     tape = Tape()
@@ -83,6 +83,23 @@ def generation(folder: Path) -> None:
     assert FusedDecoder(text, lm_head).generate(Prefilled(hidden, kv_cache, 9, 7), 4, stop) == made[0][:3]
 
 
+def one_step(folder: Path) -> None:
+    """Two tokens of a checkpoint whose heads are normed before they are rotated."""
+    checkpoint = weights.inspect(folder)
+    model = loading.load(checkpoint, "cpu", "float32", folder).model
+    lm_head: Tensor = model.lm_head.weight.detach()
+    x, positions = torch.randn(3, lm_head.shape[1]), torch.arange(3).expand(3, -1)
+    made = []
+    for ops, kind in ((TorchOps(), PlainDecoder), (TritonOps(), FusedDecoder)):
+        text = checkpoint.family.text(model.model.language_model, ops)
+        decoder = kind(text, lm_head)
+        kv_cache = decoder.new_cache(5)
+        hidden = text(x.clone(), text.plan((0,), (3,), positions), kv_cache)
+        made.append((decoder.generate(Prefilled(hidden, kv_cache, 3, 3), 2, frozenset()), hidden))
+    assert made[0][0] == made[1][0], made
+    torch.testing.assert_close(made[0][1], made[1][1], atol=1e-4, rtol=1e-4)
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     torch.set_num_threads(1)
@@ -92,3 +109,4 @@ if __name__ == "__main__":
         one_query()
     with torch.no_grad():
         generation(Path(sys.argv[1]))
+        one_step(Path(sys.argv[2]))
