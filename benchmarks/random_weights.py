@@ -72,11 +72,11 @@ def _save_part(folder: Path, part: Mapping[str, Tensor], places: dict[str, str],
 
 
 def _random(wanted: Mapping[str, torch.Size], dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
-    """Norms are 1, everything else normal with deviation 0.02, as such a model is initialised."""
+    """Norms' weights are 1, all else normal with deviation 0.02, as such a model is initialised."""
     noise = (torch.randn(_BLOCK, generator=torch.Generator().manual_seed(0)) * 0.02).to(dtype)
     offset = 0
     for name, shape in wanted.items():
-        if "norm" in name or "ln_q" in name:
+        if name.endswith("weight") and ("norm" in name or "ln_q" in name):
             yield name, torch.ones(shape, dtype=dtype)
             continue
         count = shape.numel()
