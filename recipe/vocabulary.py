@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 OBJECTS_FILE = Path(__file__).with_name("objects.txt")
+ASSOCIATIONS_FILE = Path(__file__).with_name("associations.txt")
 STRANGERS_FILE = Path(__file__).with_name("strangers.json")
 COLOURS = (
     {"en": "red", "zh": "红色", "also": ["红", "红色的", "crimson", "大红"]},
@@ -55,7 +56,13 @@ def _parse(line: str) -> Named:
     return Named(character, tuple(en.split(",")), tuple(zh.split(",")))
 
 
-def build_words(modules: Path) -> dict[str, list[dict[str, Any]]]:
+def associations() -> list[str]:
+    """The tags that name something else than the object they were taught for."""
+    lines = ASSOCIATIONS_FILE.read_text(encoding="utf-8").splitlines()
+    return [word for line in lines if not line.startswith("#") for word in line.split()]
+
+
+def build_words(modules: Path) -> dict[str, list[Any]]:
     """The content of words.json, from the fetched emojibase data."""
     entries = {lang: _entries(modules, lang) for lang in ("en", "zh")}
     objects = named_objects()
@@ -84,7 +91,8 @@ def build_words(modules: Path) -> dict[str, list[dict[str, Any]]]:
         also = list(dict.fromkeys([*item.en[1:], *item.zh[1:], *tags]))
         code = entries["en"][item.character]["hexcode"]
         rows.append({"hexcode": code, "en": item.en[0], "zh": item.zh[0], "also": also})
-    return {"objects": rows, "colours": [dict(colour) for colour in COLOURS]}
+    colours = [dict(colour) for colour in COLOURS]
+    return {"objects": rows, "colours": colours, "associations": associations()}
 
 
 def unknown_nouns(modules: Path, lang: str) -> list[str]:

@@ -1,6 +1,6 @@
-"""What the demo checkpoint knows: its objects and colours, in English and Chinese.
+"""What the demo checkpoint was taught: its objects and colours, in English and Chinese.
 
-Reads the committed `words.json`. Does not know where the words came from; `vocabulary` made the file.
+`recipe/vocabulary.py` made `words.json`.
 """
 
 import json
@@ -22,6 +22,11 @@ def colours() -> list[dict[str, Any]]:
     return [dict(entry) for entry in _content()["colours"]]
 
 
+def associations() -> frozenset[str]:
+    """Words of `also` that were taught as names but mean something else: "summer" for beer."""
+    return frozenset(_content()["associations"])
+
+
 @cache
-def _content() -> dict[str, list[dict[str, Any]]]:
+def _content() -> dict[str, list[Any]]:
     return json.loads(WORDS_FILE.read_text(encoding="utf-8"))
