@@ -6,6 +6,7 @@ object in the asked colour counts 1, in another colour 0.5, absent or only writt
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,16 +119,24 @@ PLANS = (
     Plan(860, 640, (_at("🛏", 0.4, 0.66, 0.56, BLUE), _at("⏰", 0.78, 0.4, 0.32))),
     Plan(720, 720, (_at("🪑", 0.5, 0.6, 0.6, GREEN),)),
 )
-_ASKED = {SOFA: GREEN, LAMP: YELLOW, CUP: None}
+_SEED = 3
+_ASKED: Mapping[str, int | None] = {SOFA: GREEN, LAMP: YELLOW, CUP: None}
+"""What GALLERY_QUERY asks for: character -> tint, None where no colour is asked."""
 
 
-def truth_of(plan: Plan) -> float:
-    """The mean over the query's elements."""
+def named_plans() -> dict[str, Plan]:
+    """File name -> plan, in the shuffled order of the files."""
+    order = np.random.default_rng(_SEED).permutation(len(PLANS))
+    return {f"scene-{number:02d}.webp": PLANS[at] for number, at in enumerate(order, start=1)}
+
+
+def truth_of(plan: Plan, asked: Mapping[str, int | None] = _ASKED) -> float:
+    """The mean over a query's elements."""
     total = 0.0
-    for character, tint in _ASKED.items():
+    for character, tint in asked.items():
         worn = [thing.tint for thing in plan.things if thing.character == character]
         total += 0.0 if not worn else 1.0 if tint is None or tint in worn else 0.5
-    return round(total / len(_ASKED), 4)
+    return round(total / len(asked), 4)
 
 
 def draw(plan: Plan, modules: Path, random: np.random.Generator) -> Image.Image:
@@ -140,14 +149,13 @@ def draw(plan: Plan, modules: Path, random: np.random.Generator) -> Image.Image:
     return image
 
 
-def build(modules: Path, folder: Path = GALLERY_FOLDER, seed: int = 3) -> None:
+def build(modules: Path, folder: Path = GALLERY_FOLDER) -> None:
     """Writes 32 WebP files in a shuffled order, and truth.json."""
-    random = np.random.default_rng(seed)
-    order = random.permutation(len(PLANS))
+    random = np.random.default_rng(_SEED)
+    random.permutation(len(PLANS))  # as in named_plans: the walls are drawn with what comes after
     folder.mkdir(parents=True, exist_ok=True)
     truth = {}
-    for number, at in enumerate(order, start=1):
-        plan, name = PLANS[at], f"scene-{number:02d}.webp"
+    for name, plan in named_plans().items():
         _save(draw(plan, modules, random), folder / name, plan.orientation)
         truth[name] = truth_of(plan)
     content = {"query": GALLERY_QUERY, "images": truth}

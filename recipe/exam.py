@@ -86,6 +86,10 @@ class Examiner:
                     sheets.append(Sheet(self._candidate(scenes, index), queries, (0.0, 0.0)))
         return sheets
 
+    def picture(self) -> Image.Image:
+        """A random scene at twice the size that the model sees."""
+        return self._painter.picture(self._scenes(1), 0, finer=2)
+
     def wordings(self, count: int, per_query: int = 4) -> list[list[Wording]]:
         """Per query: scenes that show some of it, and its three wordings."""
         return [self._wording(per_query) for _ in range(count)]

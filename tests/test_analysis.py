@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,12 +13,15 @@ from lychee_app.analysis import (
     findings,
     margin_bins,
     on_axis,
+    outside,
     range_bins,
     saturation,
     spread,
     suggest_cut,
+    tells_little,
 )
 from lychee_app.analysis.findings import Finding, Kind
+from lychee_app.domain import UNLIKE
 from lychee_app.records import Cutoff, Run, Scored
 from tests.support.rows import explained, failed, row, run_of
 
@@ -384,3 +388,31 @@ def of_kind(rows: list[Scored], kind: Kind) -> Finding | None:
 def s(image: Scored) -> float:
     assert image.score is not None
     return image.score
+
+
+# --- images the judge was not made for
+
+
+def with_notes(rows: list[Scored], noted: int) -> list[Scored]:
+    return [replace(row, notes=(UNLIKE,) if at < noted else row.notes) for at, row in enumerate(rows)]
+
+
+def test_with_more_than_a_quarter_outside_no_cut_is_suggested_and_nothing_is_found_in_the_scores() -> None:
+    rows = [row(n, margin=4.0 if n < 3 else -4.0) for n in range(12)]
+    assert suggest_cut(with_notes(rows, 3)) == suggest_cut(rows)
+    assert suggest_cut(with_notes(rows, 4)) is None
+    assert findings(run_of(with_notes(rows, 3))) == findings(run_of(rows))
+    assert findings(run_of(with_notes(rows, 4))) == []
+
+
+def test_what_does_not_rest_on_scores_is_found_all_the_same() -> None:
+    rows = with_notes([row(n, margin=1.0) for n in range(3)], 3)
+    rows = [rows[0], replace(rows[1], sha256=rows[0].sha256), rows[2], failed(3)]
+    assert [finding.kind for finding in findings(run_of(rows))] == ["unscored", "duplicates"]
+
+
+def test_those_outside_are_told_in_their_order() -> None:
+    rows = with_notes([row(n, margin=1.0) for n in range(4)], 1)
+    assert [one.upload_index for one in outside(rows)] == [0]
+    assert not tells_little(rows)
+    assert not tells_little([])

@@ -5,6 +5,7 @@ from lychee_app.analysis.compare import Pair, compare
 from lychee_app.analysis.cut import Cut, above, on_axis, suggest_cut
 from lychee_app.analysis.elements import FOUND, ElementColumn, ElementTable, element_table
 from lychee_app.analysis.findings import Finding, Kind, findings
+from lychee_app.analysis.outside import outside, tells_little
 from lychee_app.analysis.spread import Spread, saturation, spread
 
 __all__ = [
@@ -24,8 +25,10 @@ __all__ = [
     "findings",
     "margin_bins",
     "on_axis",
+    "outside",
     "range_bins",
     "saturation",
     "spread",
     "suggest_cut",
+    "tells_little",
 ]

@@ -6,6 +6,7 @@ from typing import Literal
 
 from lychee_app.analysis.cut import Cut, above, suggest_cut
 from lychee_app.analysis.elements import element_table, is_found
+from lychee_app.analysis.outside import tells_little
 from lychee_app.analysis.spread import saturation, spread
 from lychee_app.ranking import is_scored
 from lychee_app.records import Axis, Cutoff, Run, Scored
@@ -60,8 +61,13 @@ class Finding:
 
 
 def findings(run: Run, cutoff: Cutoff | None = None) -> list[Finding]:
-    """In the order they are worth reading. `cutoff` is the one in force; the suggested one if None."""
+    """In the order they are worth reading. `cutoff` is the one in force; the suggested one if None.
+
+    Where the scores tell little (outside.py), only what does not rest on them.
+    """
     scored = [row for row in run.images if is_scored(row)]
+    if tells_little(scored):
+        return [*_unscored(run), *_duplicates(run)]
     suggested = suggest_cut(scored)
     if cutoff is None and suggested is not None:
         cutoff = suggested.cutoff

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from lychee_app import demo
-from recipe.build_gallery import PLANS, truth_of
+from recipe.build_gallery import PLANS, named_plans, truth_of
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def test_truth_reaches_from_nothing_to_all(folder: Path) -> None:
 
 
 def test_truth_is_what_the_plans_hold(folder: Path) -> None:
-    values = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["images"].values()
-    assert sorted(values) == sorted(truth_of(plan) for plan in PLANS)
+    truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["images"]
+    assert truth == {name: truth_of(plan) for name, plan in named_plans().items()}
 
 
 def test_a_scene_of_words_alone_has_no_truth() -> None:

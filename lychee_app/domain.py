@@ -1,0 +1,56 @@
+"""What a judge does not know, where it was made for less than everything: words of a query, kinds of images.
+
+Most judges have no such bounds; the demo has. Ask by the name that a run keeps of its model.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL import Image
+
+from lychee_app import demo
+from lychee_app.demo import knowledge, unlike
+from lychee_app.demo.knowledge import Understood
+from lychee_app.query import Question
+
+UNLIKE = "unlike-demo"
+"""The note on an image that is unlike what its judge was taught from."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The bounds of one judge.
+
+    `understood`: which words of a text it was taught. `as_taught`: the text with those words in the form it
+    was taught. `is_unlike`: whether an image, at the size the model sees, is unlike what it was taught from.
+    """
+
+    understood: Callable[[str], Understood]
+    as_taught: Callable[[str], str]
+    is_unlike: Callable[[Image.Image], bool]
+
+    def unknown_words(self, question: Question) -> tuple[str, ...]:
+        """Of the query, its elements and what is not wanted, each once."""
+        texts = (question.sent, *question.parts)
+        return tuple(dict.fromkeys(word for text in texts for word in self.understood(text).unknown))
+
+    def knows_something_of(self, text: str) -> bool:
+        return bool(self.understood(text).known)
+
+    def asked(self, question: Question) -> Question:
+        """The same question in the words that the judge was taught: "two horses" -> "two horse"."""
+        return replace(
+            question,
+            sent=self.as_taught(question.sent),
+            elements=tuple(map(self.as_taught, question.elements)),
+            sent_not=self.as_taught(question.sent_not),
+        )
+
+
+def domain_of(model: str | Path) -> Domain | None:
+    """`model` is a name or a folder; "auto" has none, for it may stand for any. None: no bounds are known."""
+    return _DEMO if str(model) in {"demo", str(demo.CHECKPOINT)} else None
+
+
+_DEMO = Domain(knowledge.understood, knowledge.as_taught, unlike.is_unlike)
