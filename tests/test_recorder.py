@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+import pytest
+
 from lychee_app import query, recorder
 from lychee_app.cache import CacheKey
 from lychee_app.engines.local import QUERIES_AT_ONCE
-from lychee_app.errors import StoreError
-from lychee_app.recorder import Forgiving, Unkept
-from lychee_app.records import Reply, Source
+from lychee_app.errors import ModelLost, StoreError, UsageError
+from lychee_app.recorder import Forgiving, Unkept, rank
+from lychee_app.records import Candidate, Heartbeat, Reply, Run, Scored, Source, Status
 from lychee_app.request import Request
 from lychee_app.settings import Settings
 from tests.support.fakes import FakeScorer, engine_of, sources
@@ -93,3 +95,83 @@ def test_many_questions_are_judged_a_number_at_a_time(settings: Settings) -> Non
     assert [run.images[0].reply.query for run in runs if run.images[0].reply] == [
         request.question.sent for request in asked
     ]
+
+
+class Noted(Unkept):
+    """A log that notes how runs ended, and what it was told before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[int] = []
+        self.phases: list[str] = []
+        self.ends: list[tuple[Status, str | None]] = []
+
+    def settle(self, run: Run, heartbeat: Heartbeat) -> None:
+        self.phases.append(heartbeat.phase)
+
+    def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat) -> None:
+        self.rows.append(scored.upload_index)
+        assert heartbeat.done == len(self.rows)
+
+    def beat(self, run_id: str, heartbeat: Heartbeat) -> None:
+        self.phases.append(heartbeat.phase)
+
+    def finish(
+        self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: str | None = None
+    ) -> None:
+        self.ends.append((status, error))
+
+
+RED = Request(query.ask("red"), model="fake")
+
+
+def test_a_run_is_told_loading_scoring_row_by_row_and_done(settings: Settings) -> None:
+    log = Noted()
+    run = rank(RED, sources("red", "green"), engine_of(FakeScorer(), settings), log)
+    assert (log.phases, log.rows, log.ends) == (["loading", "scoring"], [0, 1], [("done", None)])
+    assert (run.status, len(run.images), run.request) == ("done", 2, RED)
+    assert (run.model, run.precision, run.token_budget) == ("fake", "float32", 16)
+
+
+@pytest.mark.parametrize(
+    ("raised", "end"),
+    [
+        (ModelLost("gone"), ("failed", "gone")),
+        (KeyboardInterrupt(), ("stopped", None)),
+        (ZeroDivisionError("surprise"), ("failed", "ZeroDivisionError: surprise")),
+        (SystemExit(3), ("interrupted", None)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_however_a_run_ends_the_log_has_it_before_it_is_raised(
+    settings: Settings, raised: BaseException, end: tuple[Status, str | None]
+) -> None:
+    def before(candidate: Candidate) -> None:
+        if candidate.upload_index == 1:
+            raise raised
+
+    log = Noted()
+    with pytest.raises(type(raised)):
+        rank(RED, sources("red", "green", "blue"), engine_of(FakeScorer(before=before), settings), log)
+    assert (log.rows, log.ends) == ([0], [end])
+
+
+def test_a_run_that_the_log_refuses_fails_and_one_that_is_forgiven_goes_on(settings: Settings) -> None:
+    class Full(Noted):
+        def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat) -> None:
+            raise StoreError("the disk is full", code="store-full")
+
+    log, told = Full(), []
+    engine = engine_of(FakeScorer(), settings)
+    with pytest.raises(StoreError, match="disk is full"):
+        rank(RED, sources("red", "green"), engine, log)
+    assert log.ends == [("failed", "the disk is full")]
+    run = rank(RED, sources("red", "green"), engine, Forgiving(log, told.append))
+    assert (run.status, len(run.images), len(told)) == ("done", 2, 1)
+
+
+def test_no_images_are_wrong_usage_and_no_run(settings: Settings) -> None:
+    log = Noted()
+    with pytest.raises(UsageError, match="no images"):
+        rank(RED, [], engine_of(FakeScorer(), settings), log)
+    assert log.ends == []

@@ -155,6 +155,11 @@ class Runs:
                 _summary(db, self._run(db, row[0])) for row in db.execute(query, (limit, offset)).fetchall()
             ]
 
+    def summary(self, run_id: str) -> RunSummary | None:
+        with self._database.reading() as db:
+            there = db.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone()
+            return _summary(db, self._run(db, run_id)) if there else None
+
     def delete(self, run_id: str) -> None:
         try:
             self._delete(run_id)

@@ -147,6 +147,10 @@ class Store:
         """Newest first."""
         return self._runs.newest(limit, offset)
 
+    def summary(self, run_id: str) -> RunSummary | None:
+        """One line of the history; None if there is no such run."""
+        return self._runs.summary(run_id)
+
     def rename(self, run_id: str, title: str) -> None:
         self._runs.change(run_id, title=title)
 

@@ -59,8 +59,9 @@ class Uploads:
                 kept.append(self._sha256_of(source))
             yield kept
         except BaseException:
-            with suppress(StoreError), self._database.writing() as db:
-                self.drop_unused(db, {name for name in kept if name})
+            if names := {name for name in kept if name}:
+                with suppress(StoreError), self._database.writing() as db:
+                    self.drop_unused(db, names)
             raise
 
     def _sha256_of(self, source: Source) -> str | None:

@@ -1,5 +1,7 @@
 """Earlier runs: open, rank again, rename, delete, compare two over the same images."""
 
+from contextlib import suppress
+
 import altair as alt
 import pandas as pd
 import streamlit as st
@@ -27,6 +29,7 @@ def draw(context: PageContext) -> None:
         return _comparison(context, *pair)
     page = st.session_state.get("history_page", 1) - 1
     found = context.services.store.runs(limit=PAGE + 1, offset=page * PAGE)
+    _watch(context, page, [summary.id for summary in found])
     if not found and page == 0:
         return faint(context.t("history.empty"))
     _compare_button(context)
@@ -34,6 +37,15 @@ def draw(context: PageContext) -> None:
         _line(context, summary)
     _pages(context, page, more=len(found) > PAGE)
     return None
+
+
+@st.fragment(run_every=3.0)
+def _watch(context: PageContext, page: int, drawn: list[str]) -> None:
+    """Another program may begin a run: then all is drawn again."""
+    with suppress(LycheeError):
+        found = context.services.store.runs(limit=PAGE + 1, offset=page * PAGE)
+        if [summary.id for summary in found] != drawn:
+            st.rerun()
 
 
 def _compare_button(context: PageContext) -> None:
@@ -68,7 +80,9 @@ def _compare(pair: list[str]) -> None:
 def _line(context: PageContext, summary: RunSummary) -> None:
     t = context.t
     with st.container(border=True, key=f"run-{summary.id}"):
-        st.html(_markup(context, summary))
+        # A fragment while it runs and after: see page._answer.
+        every = 1.0 if summary.status == "running" else None
+        st.fragment(run_every=every)(_about)(context, summary)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 t("history.open"),
@@ -89,6 +103,14 @@ def _line(context: PageContext, summary: RunSummary) -> None:
             with st.popover(t("history.delete"), icon=":material/delete:"):
                 _delete(context, summary)
             st.checkbox(t("compare.mark"), key=f"mark:{summary.id}")
+
+
+def _about(context: PageContext, drawn: RunSummary) -> None:
+    """As it stands now, while it runs; once it is over all is drawn again."""
+    summary = context.services.store.summary(drawn.id) if drawn.status == "running" else drawn
+    if summary is None or summary.status != drawn.status:
+        st.rerun()
+    st.html(_markup(context, summary))
 
 
 def _markup(context: PageContext, summary: RunSummary) -> str:

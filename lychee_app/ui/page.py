@@ -1,6 +1,6 @@
 """The page in reading order: a question in the sidebar; its answer, the decision, the history beside it."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import streamlit as st
 
@@ -130,16 +130,20 @@ def _header(context: PageContext, standing: Standing) -> None:
 
 @st.fragment(run_every=5.0)
 def _watch(context: PageContext, drawn: int) -> None:
-    """Another tab may resume what this one shows as stopped: then the whole page is drawn again."""
-    view = context.services.jobs.view(context.run_id or "")
-    if view is not None and view.version != drawn:
-        st.rerun()
+    """Another tab, or program, may go on with what this one shows as stopped: all is drawn again then."""
+    with suppress(LycheeError):
+        view = context.services.jobs.view(context.run_id or "")
+        if view is not None and view.version != drawn:
+            st.rerun()
 
 
 @st.fragment(run_every=0.8)
 def _live_bar(context: PageContext) -> None:
     """Polls the run; when it is over the whole page is drawn again, once."""
-    view = context.services.jobs.view(context.run_id or "")
+    try:
+        view = context.services.jobs.view(context.run_id or "")
+    except LycheeError as error:
+        return notice(context.t.error(error), "bad")
     if view is None or view.phase == "over":
         st.rerun()
     with context.services.clock.drawing(context.run_id):

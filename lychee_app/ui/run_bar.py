@@ -37,17 +37,18 @@ def title(context: PageContext, standing: Standing) -> None:
 
 
 def live(context: PageContext, view: View) -> None:
-    """`12/32 · 0.07 s/image · ETA 2 s · GPU Memory: 18.2 / 24.0 GB`, and Stop."""
+    """`12/32 · 0.07 s/image · ETA 2 s · GPU Memory: 18.2 / 24.0 GB`, and Stop, if that can be done here."""
     left, right = st.columns([6, 1], vertical_alignment="center")
     left.html(_bar(context, view))
-    right.button(
-        context.t("stop"),
-        key="stop",
-        on_click=context.services.jobs.stop,
-        args=(view.run_id,),
-        icon=":material/stop_circle:",
-        width="stretch",
-    )
+    if view.here:
+        right.button(
+            context.t("stop"),
+            key="stop",
+            on_click=context.services.jobs.stop,
+            args=(view.run_id,),
+            icon=":material/stop_circle:",
+            width="stretch",
+        )
     for warning in view.warnings:
         notice(warning, "calm")
 
@@ -78,6 +79,8 @@ def stats(context: PageContext, view: View) -> list[str]:
         parts.append(view.memory.label)
     if view.phase == "scoring" and view.idle_seconds > QUIET_SECONDS:
         parts.append(t("quiet", time=t.span(view.idle_seconds)))
+    if not view.here:
+        parts.append(t("elsewhere"))
     return parts
 
 

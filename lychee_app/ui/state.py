@@ -13,7 +13,7 @@ from streamlit.errors import StreamlitAPIException
 from lychee_app import analysis
 from lychee_app.errors import LycheeError, StoreError
 from lychee_app.ranking import Ranked, best_axis, ranked
-from lychee_app.records import Axis, Cutoff, Decision, Run, Scored, Source
+from lychee_app.records import Axis, Cutoff, Decision, Run, Scored, Source, Status
 from lychee_app.services import Services
 from lychee_app.store import View
 from lychee_app.ui.words import Words, language_of
@@ -100,7 +100,7 @@ def standing(context: PageContext) -> Standing | None:
     version, store = view.version if view else -1, context.services.store
     try:
         cutoff = store.cutoff(context.run_id)  # tells of a run that is gone, where its order is still cached
-        order = _order(context.services, context.run_id, version)
+        order = _order(context.services, context.run_id, version, view and view.status)
     except StoreError as error:
         if error.code == "store-no-run":
             return None
@@ -109,7 +109,8 @@ def standing(context: PageContext) -> Standing | None:
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _order(_services: Services, run_id: str, version: int) -> Order:
+def _order(_services: Services, run_id: str, version: int, status: Status | None) -> Order:
+    """The status is part of what it is cached by: a run whose process died changes in nothing else."""
     run = _services.jobs.run(run_id)
     places = tuple(ranked(run.images))
     by_index = {place.scored.upload_index: place for place in places}

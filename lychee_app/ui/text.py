@@ -109,6 +109,7 @@ TEXT: dict[str, tuple[str, str]] = {
     "images.count": ("{n} 张图片", "{n} images"),
     "images.count.one": ("{n} 张图片", "{n} image"),
     "stop": ("停止", "Stop"),
+    "elsewhere": ("由另一个程序进行，请在那里停止", "ranked by another program: stop it there"),
     "resume": ("继续 · 还有 {n} 张", "Resume · {n} left"),
     "retry": ("重试 {n} 张", "Retry {n}"),
     "phase.waiting": ("前面还有排序在进行", "waiting for another run"),

@@ -1,12 +1,18 @@
 """What `lychee rank` keeps between two calls: nothing is lost, and nothing is stale."""
 
+import signal
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lychee_app import demo
+import lychee_app
+from lychee_app import demo, query
+from lychee_app.settings import Settings
+from lychee_app.store import Store
+from lychee_app.store.store import FILE_NAME
 from tests.cli.conftest import Lychee, document, kept_replies, process
 
 
@@ -59,6 +65,80 @@ def test_a_run_killed_in_the_middle_goes_on_and_ends_as_an_undisturbed_one(
     assert [without_time(image) for image in document(resumed)["images"]] == [
         without_time(image) for image in document(undisturbed)["images"]
     ]
+
+
+def test_a_ranking_stands_in_the_history_with_all_that_was_asked(
+    lychee: Lychee, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(scenes.parent)
+    words = ["rank", "Red umbrella + sofa", scenes.name, "--elements", "--not", "cat", "--image-tokens", 30]
+    out = lychee(*words, "--json", "-")[1]
+    with Store.open(tmp_path / "home") as store:
+        (summary,) = store.runs()
+        run = store.load(summary.id)
+        sources = store.sources(summary.id)
+    assert (run.status, run.total, run.token_budget) == ("done", 4, 30)
+    assert (run.request.max_image_tokens, run.request.model) == (30, "demo")
+    assert run.question == query.ask("Red umbrella + sofa", "cat")
+    scores = {image["upload_index"]: image["score"] for image in document(out)["images"]}
+    assert {row.upload_index: row.score for row in run.images} == scores
+    assert all(source.path and source.path.is_absolute() for _, source in sources)
+
+
+def test_a_name_that_is_no_model_leaves_no_run_behind(lychee: Lychee, scenes: Path, tmp_path: Path) -> None:
+    assert lychee("rank", "red", scenes, "--model", "nope")[0] == 1
+    assert not (tmp_path / "home").exists()
+
+
+def test_who_stops_it_finds_it_stopped_and_resumable(tmp_path: Path) -> None:
+    demo.write_gallery(tmp_path / "gallery")
+    with process("-m", "lychee_app", "rank", "red", tmp_path / "gallery", "--mode", "explain") as child:
+        while kept_replies(tmp_path) < 3:
+            assert child.poll() is None
+            time.sleep(0.005)
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=60)
+    assert (child.returncode, b"Traceback" in err) == (130, False)
+    with Store.open(tmp_path / "home") as store:
+        (summary,) = store.runs()
+        assert summary.status == "stopped"
+        assert 0 < summary.done < summary.total == 32
+
+
+def test_two_rankings_at_once_in_one_data_folder_are_two_whole_runs(tmp_path: Path) -> None:
+    demo.write_gallery(tmp_path / "gallery")
+    children = [process("-m", "lychee_app", "rank", text, tmp_path / "gallery") for text in ("red", "lamp")]
+    for child in children:
+        _, err = child.communicate(timeout=120)
+        assert (child.returncode, err) == (0, b"")
+    with Store.open(tmp_path / "home") as store:
+        assert [(run.status, run.done) for run in store.runs()] == [("done", 32), ("done", 32)]
+        assert {run.question.sent for run in store.runs()} == {"red", "lamp"}
+
+
+def test_a_history_erased_under_it_costs_a_sentence_and_not_the_ranking(tmp_path: Path) -> None:
+    demo.write_gallery(tmp_path / "gallery")
+    words = ["rank", "red", tmp_path / "gallery", "--mode", "explain", "--json", "-"]
+    with process("-m", "lychee_app", *words) as child:
+        while kept_replies(tmp_path) < 2:
+            assert child.poll() is None
+            time.sleep(0.005)
+        with sqlite3.connect(tmp_path / "home" / FILE_NAME) as db:
+            db.execute("DELETE FROM images")
+            db.execute("DELETE FROM sources")
+            db.execute("DELETE FROM runs")
+        db.close()
+        out, err = child.communicate(timeout=120)
+    assert (child.returncode, err.count(b"are not kept from here on"), err.count(b"\n")) == (0, 1, 1)
+    assert len(document(out.decode())["images"]) == 32
+
+
+def test_a_program_keeps_a_run_where_it_says_so(scenes: Path, settings: Settings) -> None:
+    for keep in (False, True):
+        run = lychee_app.rank("red", [scenes], model="demo", settings=settings, keep=keep)
+    with Store.open(settings.data_folder) as store:
+        assert [summary.id for summary in store.runs()] == [run.id]
+        assert store.load(run.id).images[0].score == run.images[0].score
 
 
 def without_time(image: dict[str, Any]) -> dict[str, Any]:
