@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """One record per key naming, with the versions and the machine they were measured on."""
     namings = ("older", "current") if arguments.naming == "both" else (arguments.naming,)
     if arguments.keep and len(namings) > 1:
-        raise UsageError("--keep holds one set of weights; say --naming older or current.", code="keep-both")
+        raise UsageError("as-told", text="--keep holds one set of weights; say --naming older or current.")
     return {
         "bench": "load",
         "graph": arguments.graph,
@@ -117,7 +117,7 @@ def _measured(arguments: argparse.Namespace, folder: Path, scratch: Path) -> dic
         "used_bytes": reading.used_bytes,
         "peak_bytes": reading.peak_bytes,
         "precision": scorer.info.precision,
-        "warnings": scorer.info.warnings,
+        "warnings": [str(warning) for warning in scorer.info.warnings],
     }
 
 

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     if not arguments.limit_gb:
         return _measured(arguments)
     if not torch.cuda.is_available():
-        raise UsageError("--limit-gb limits a CUDA card, and this machine has none.", code="no-device")
+        raise UsageError("as-told", text="--limit-gb limits a CUDA card, and this machine has none.")
     if len(arguments.limit_gb) == 1:
         _limit(arguments.limit_gb[0])
         return {"limit_gb": arguments.limit_gb[0], **_held_or_not(arguments)}
@@ -72,7 +72,7 @@ def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
         "device": scorer.info.device,
         "torch": torch.__version__,
         "passes": type(scorer.parts.forward).__name__,
-        "warnings": list(scorer.info.warnings),
+        "warnings": [str(warning) for warning in scorer.info.warnings],
         "open_seconds": opened,
         "rounds": readings,
         "long_run": long,
@@ -85,7 +85,7 @@ def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
 def _after(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> dict[str, Any]:
     """One run of its own, then what is used."""
     started = time.perf_counter()
-    errors = [one.scored.error for one in _rows(files, scorer, settings) if one.scored.error]
+    errors = [str(one.scored.reason) for one in _rows(files, scorer, settings) if one.scored.reason]
     return _reading(len(files), time.perf_counter() - started, errors)
 
 
@@ -93,7 +93,7 @@ def _long_run(files: Sequence[Path], scorer: LocalScorer, settings: Settings) ->
     """One run; read after every tenth of it. The images are different files, so none comes from a cache."""
     step, readings, errors = max(1, len(files) // 10), [], []
     for progress in _rows(files, scorer, settings):
-        errors += [progress.scored.error] if progress.scored.error else []
+        errors += [str(progress.scored.reason)] if progress.scored.reason else []
         if progress.done % step == 0:
             readings.append(_reading(progress.done, progress.seconds, errors))
     return readings

@@ -75,7 +75,7 @@ def _seen(page: visit.Served, browser: Any, folder: Path, count: int) -> dict[st
 
 def counted(run: Run, count: int) -> dict[str, int]:
     """A row is lost if it is missing, or has neither a score nor a reason."""
-    answered = {row.upload_index for row in run.images if row.score is not None or row.error}
+    answered = {row.upload_index for row in run.images if row.score is not None or row.reason}
     scored = sum(row.score is not None for row in run.images)
     return {
         "scored": scored,

@@ -187,7 +187,7 @@ def _ranked(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> S
     engine = LocalEngine(settings, lambda name, precision: timed)
     run = recorder.rank(request, sources, engine, recorder.Unkept())
     total = time.perf_counter() - started
-    errors = [row.error for row in run.images if row.error]
+    errors = [str(row.reason) for row in run.images if row.reason]
     if errors:
         raise RuntimeError(f"{len(errors)} of {len(files)} images were not scored: {errors[0]}")
     return Stages(scorer.info.at_once, total, timed.seconds, passes.vision, passes.text, run.images)

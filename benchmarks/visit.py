@@ -64,7 +64,7 @@ def _wait_for(port: int, seconds: float = 60.0) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.1)
-    raise UsageError(f"The page did not start within {seconds:.0f} seconds.", code="page-start")
+    raise UsageError("as-told", text=f"The page did not start within {seconds:.0f} seconds.")
 
 
 @contextmanager
@@ -73,13 +73,15 @@ def browser(executable: str) -> Iterator[Any]:
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError as error:
-        raise UsageError('This bench drives a browser: pip install "lychee-rank[test]" first.') from error
+        text = 'This bench drives a browser: pip install "lychee-rank[test]" first.'
+        raise UsageError("as-told", text=text) from error
     with sync_playwright() as playwright:
         path = executable if Path(executable).is_file() else None
         try:
             started = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         except Error as error:
-            raise UsageError(f"No Chromium to drive: {error}. Install the package chromium.") from error
+            text = f"No Chromium to drive: {error}. Install the package chromium."
+            raise UsageError("as-told", text=text) from error
         try:
             yield started
         finally:

@@ -28,7 +28,14 @@ from lychee_app.records import Mode, Run, Source
 from lychee_app.request import Precision, Request
 from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, Settings
 
-_OF_THIS_MACHINE = {"path", "no-images"}
+_OF_THIS_MACHINE = {
+    "path-missing",
+    "path-unreadable",
+    "path-empty",
+    "folder-without-images",
+    "glob-without-images",
+    "no-images",
+}
 """Codes of valid arguments with a missing target: not wrong usage."""
 
 _DEMO_CHOSEN = (
@@ -186,23 +193,28 @@ def _questions(arguments: argparse.Namespace) -> list[Question]:
     if arguments.queries is None:
         return [query.ask(arguments.query, arguments.typed_not, parts=parts)]
     if arguments.query:
-        raise UsageError("With --queries the queries are those of its file. Give images only.")
+        raise UsageError("queries-and-query")
     if arguments.mode == "explain" or arguments.csv is not None:
-        raise UsageError("--queries goes with --mode judge, and with --json or the table, not with --csv.")
+        raise UsageError("queries-with")
     try:
         lines = Path(arguments.queries).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise LycheeError(f"{arguments.queries} cannot be read: {reason}. Name a file of queries.") from error
+    except UnicodeDecodeError as error:
+        raise LycheeError("queries-no-text", path=arguments.queries) from error
+    except OSError as error:
+        detail = error.strerror or str(error)
+        raise LycheeError("queries-unreadable", path=arguments.queries, detail=detail) from error
     questions = []
     for number, line in enumerate(lines, start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             try:
                 questions.append(query.ask(line.strip(), arguments.typed_not, parts=parts))
             except QueryError as error:
-                raise UsageError(f"{arguments.queries}, line {number}: {error}") from error
+                detail = str(error)
+                raise UsageError(
+                    "queries-line", path=arguments.queries, line=number, detail=detail
+                ) from error
     if not questions:
-        raise UsageError(f"{arguments.queries} holds no query. Write one a line.")
+        raise UsageError("queries-none", path=arguments.queries)
     return questions
 
 
@@ -236,14 +248,14 @@ def _teller(request: Request, show: Callable[[Progress], None]) -> Callable[[Eve
 def _check_goals(*goals: str | None) -> None:
     """What would be refused after an hour of scoring is refused before it."""
     if goals.count("-") > 1:
-        raise UsageError("--json - and --csv - cannot both have stdout. Give one of them a file.")
+        raise UsageError("stdout-twice")
     if "" in goals:
-        raise UsageError("The name of a file to write is empty. Name a file, or - for stdout.")
+        raise UsageError("goal-empty")
     if "-" in goals and sys.stdout.name == os.devnull:
-        raise LycheeError("stdout is closed, so nothing can be written there. Name a file.")
+        raise LycheeError("stdout-closed")
     files = _files(goals)
     if len({os.path.realpath(file) for file in files}) < len(files):
-        raise UsageError("--json and --csv name the same file. Name two.")
+        raise UsageError("goal-twice")
     for file in files:
         _check_goal(file)
 
@@ -255,10 +267,10 @@ def _files(goals: Iterable[str | None]) -> list[str]:
 
 def _check_goal(file: str) -> None:
     if os.path.isdir(file):
-        raise LycheeError(f"{file} is a folder. Name a file.")
+        raise LycheeError("goal-folder", path=file)
     folder = os.path.dirname(os.path.realpath(file))
     if (os.path.isfile(file) or not os.path.exists(file)) and not os.access(folder, os.W_OK):
-        raise LycheeError(f"{file} cannot be written: {folder} is missing or closed. Choose another place.")
+        raise LycheeError("goal-unwritable", path=file, folder=folder)
 
 
 def _spare_the_images(sources: Sequence[Source], *goals: str | None) -> None:
@@ -266,7 +278,7 @@ def _spare_the_images(sources: Sequence[Source], *goals: str | None) -> None:
     images = {os.path.realpath(source.path) for source in sources if source.path}
     for file in _files(goals):
         if os.path.realpath(file) in images:
-            raise LycheeError(f"{file} is one of the images to rank. Name another file to write.")
+            raise LycheeError("goal-image", path=file)
 
 
 @contextlib.contextmanager
@@ -300,7 +312,7 @@ def _not_kept(error: LycheeError) -> None:
 def _status(run: Run) -> int:
     if any(row.score is not None for row in run.images):
         return 0
-    reasons = "; ".join(f"{row.name}: {row.error}" for row in run.images[:3])
+    reasons = "; ".join(f"{row.name}: {row.reason}" for row in run.images[:3])
     print(f"lychee: no image could be scored. {reasons}", file=sys.stderr)
     return 1
 
@@ -309,19 +321,17 @@ def _demo(arguments: argparse.Namespace) -> int:
     from lychee_app import demo
 
     if arguments.words and arguments.folder is not None:
-        raise UsageError("Give a folder for the gallery, or --words for the list of words, but not both.")
+        raise UsageError("demo-both")
     if arguments.words:
         print(json.dumps([*demo.words(), *demo.colours()], ensure_ascii=False, indent=1))
         return 0
     if arguments.folder is None:
-        raise UsageError(
-            "Say where the gallery goes: lychee demo FOLDER. Or list the words: lychee demo --words."
-        )
+        raise UsageError("demo-neither")
     try:
         demo.write_gallery(arguments.folder)
     except OSError as error:
-        message = f"{arguments.folder} cannot be written: {error.strerror or error}. Choose another folder."
-        raise LycheeError(message, code="gallery") from error
+        path, detail = str(arguments.folder), error.strerror or str(error)
+        raise LycheeError("gallery", path=path, detail=detail) from error
     folder = shlex.quote(str(arguments.folder))
     print(f'Wrote {arguments.folder}. Try: lychee rank "{demo.GALLERY_QUERY}" {folder}')
     return 0
@@ -344,8 +354,7 @@ def _check_port(port: int) -> None:
         if probe.connect_ex(("127.0.0.1", port)):
             return
     other = port + 1 if port < 65535 else port - 1
-    message = f"Port {port} is taken. If the page runs already, it is at http://127.0.0.1:{port}; or "
-    raise LycheeError(message + f"start another: lychee app --port {other}.", code="port")
+    raise LycheeError("port", port=port, other=other)
 
 
 def _download(arguments: argparse.Namespace) -> int:

@@ -11,17 +11,26 @@
     ├── ModelLost             the model can score nothing more: the run ends, what is done is kept
     └── StoreError            the data folder cannot be read or written
 
-A message says what happened, the value, the limit, and the next step. `code` is a short stable word for
-the kind of failure, for tests, counters and translations.
+An error carries a Reason: a stable code, and the values its sentence speaks of. `str` gives that sentence in
+English: what happened, the value, the limit, the next step.
 """
+
+from lychee_app.reasons import Reason, Value
 
 
 class LycheeError(Exception):
-    """Base of the tree. `code` is stable across releases; the message is for people."""
+    """Base of the tree: LycheeError("port", port=8501, other=8502), or with a Reason in hand."""
 
-    def __init__(self, message: str, *, code: str = "error") -> None:
-        super().__init__(message)
-        self.code = code
+    def __init__(self, reason: Reason | str, /, **values: Value) -> None:
+        self.reason = Reason.of(reason, **values) if isinstance(reason, str) else reason
+        super().__init__(self.reason)
+
+    @property
+    def code(self) -> str:
+        return self.reason.code
+
+    def __str__(self) -> str:
+        return str(self.reason)
 
 
 class UsageError(LycheeError):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from lychee_app import recorder
 from lychee_app.engines import Engine, Event, Progress
 from lychee_app.errors import LycheeError, UsageError
+from lychee_app.reasons import Reason
 from lychee_app.records import Reply, Run, Scored, Source
 from lychee_app.request import Request
 from lychee_app.store import Store, View
@@ -32,7 +33,7 @@ class _Job:
     begun: bool = False
     stopping: bool = False
     over: bool = False
-    error: str | None = None
+    error: Reason | None = None
     """Why it failed, should a full disk have had no room even for that."""
 
 
@@ -70,8 +71,7 @@ class Jobs:
         """Adds images to a run that is over; only they are scored. Raises UsageError while it is live."""
         with self._claim(run_id) as claimed:
             if not claimed:
-                message = "This run is still being scored. Add images when it is over, or stop it first."
-                raise UsageError(message, code="run-live")
+                raise UsageError("run-live")
             self._store.extend(run_id, sources)
             self._go_on(run_id)
 
@@ -112,7 +112,7 @@ class Jobs:
             try:
                 self._store.finish(run_id, "stopped", run.seconds, run.peak_memory_bytes)
             except LycheeError as failure:
-                error = str(failure)
+                error = failure.reason
             self._end(job, error)
 
     def is_live(self, run_id: str) -> bool:
@@ -178,7 +178,7 @@ class Jobs:
             self._do(self._line.get())
 
     def _do(self, job: _Job) -> None:
-        """One run from line to end. Whatever happens is a status and a message, never a dead worker."""
+        """One run from line to end. Whatever happens is a status and a reason, never a dead worker."""
         with self._lock:
             if job.stopping:
                 return  # while it waited: it is over
@@ -195,10 +195,10 @@ class Jobs:
                 stopping=lambda: job.stopping,
             )
         except LycheeError as failure:
-            error = str(failure)
+            error = failure.reason
         except Exception as failure:
             log.exception("run %s failed", job.run.id)
-            error = f"{type(failure).__name__}: {failure}"
+            error = recorder.defect(failure)
         self._end(job, error)
 
     def _note(self, job: _Job, event: Event) -> None:
@@ -206,7 +206,7 @@ class Jobs:
             with self._lock:
                 job.rows[event.scored.upload_index] = event.scored
 
-    def _end(self, job: _Job, error: str | None) -> None:
+    def _end(self, job: _Job, error: Reason | None) -> None:
         with self._lock:
             job.over, job.error = True, error
             job.rows, job.sources = {}, []

@@ -30,12 +30,12 @@ def rank(
     `model` is a name (see `lychee download`), a folder, or a scorer from `open_scorer` to keep it loaded.
     With `keep` the run stands in the page's history. The run's images are in upload order;
     `ranked(run.images)` puts them in order. Raises UsageError (QueryError), CheckpointError, ModelLost, and
-    with `keep` StoreError; an image that cannot be scored is a row with `error`.
+    with `keep` StoreError; an image that cannot be scored is a row with a `reason`.
     """
     settings = settings or Settings.from_environment()
     question = query.ask(text, not_text, parts=None if elements else ())
     if mode not in get_args(Mode):
-        raise UsageError(f"There is no mode {mode!r}. Use one of {', '.join(get_args(Mode))}.", code="mode")
+        raise UsageError("mode", mode=str(mode), modes=", ".join(get_args(Mode)))
     sources = intake.find([paths] if isinstance(paths, str | Path) else paths)
     if isinstance(model, str):
         request, engine = Request(question, mode, model), LocalEngine(settings)

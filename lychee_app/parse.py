@@ -13,29 +13,31 @@ Where a score is looked for, best first; the first kind that is there decides:
 | last line | a last line that is a number and nothing else: `9.8`, `**9/10**` |
 | scaled | `9.8/10`, `9.8 out of 10`, `95/100`, `我给9分`, anywhere in the text |
 
-What becomes of it:
+What becomes of it; a reason is named by its code:
 
 | the text | outcome |
 | --- | --- |
 | `9.8`, `9.8/10`, `9,8/10` | 9.8 |
 | `95/100`, `95%` or `得分 95 分（满分 100 分）` | 9.5; likewise a scale of 5: `4/5` is 8 |
-| `Score: 95`, `11/10`, `101%` | reason `out-of-range`: no scale that holds it |
-| `-3/10` | reason `negative` |
-| `3/4`, `7/20` after a label | reason `scale`: only 5, 10 and 100 are scales |
-| `7-8/10`, `7 to 8`, `7~8分` | reason `range`: the mean is a number nobody said |
+| `Score: 95`, `11/10`, `101%` | `out-of-range`: no scale that holds it |
+| `-3/10` | `negative` |
+| `3/4`, `7/20` after a label | `scale`: only 5, 10 and 100 are scales |
+| `7-8/10`, `7 to 8`, `7~8分` | `range`: the mean is a number nobody said |
 | the same score more than once | that score, read at the last place |
 | two scores of one kind that differ | reason `conflict` |
 | a score, and after it another number out of 10 or with a label | reason `conflict` |
 | a score, and after it `2/3 of them` or `24/7`, which are no scores | the score |
 | a score, after it a doubt ("wait", "actually,", "不对") and no number | the score: nothing replaced it |
-| a score, after it a doubt and then any number | reason `doubt` |
-| years, counts, `Score: x / 10`, nothing | reason `none` |
+| a score, after it a doubt and then any number | `doubt` |
+| years, counts, `Score: x / 10`, nothing | `none` |
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+
+from lychee_app.reasons import Reason
 
 TOP = 10.0
 _SCALES = {5, 10, 100}
@@ -79,12 +81,16 @@ _ANY_NUMBER = re.compile(r"(?<![\d.])\d")
 
 @dataclass(frozen=True)
 class Parsed:
-    """`score` is 0 to 10, or None with a `reason` for people and a stable `code`. `span`: where it stands."""
+    """`score` is 0 to 10, or None with a `reason`. `span`: where it stands."""
 
     score: float | None = None
     span: tuple[int, int] | None = None
-    reason: str | None = None
-    code: str = ""
+    reason: Reason | None = None
+
+    @property
+    def code(self) -> str:
+        """The reason's; "" where there is a score."""
+        return self.reason.code if self.reason else ""
 
 
 class _Kind(IntEnum):
@@ -114,7 +120,7 @@ def parse(text: str) -> Parsed:
     plain = _plain(text)
     readings = sorted(_readings(plain), key=lambda reading: reading.start)
     if not readings:
-        return Parsed(reason="The reply states no score.", code="none")
+        return Parsed(reason=Reason.of("none"))
     best = min(reading.kind for reading in readings)
     told = [reading for reading in readings if reading.kind == best]
     last = told[-1]
@@ -137,8 +143,7 @@ def _outcome(reading: _Reading) -> tuple[float | None, str]:
 def _conflict(text: str, one: _Reading, other: _Reading) -> Parsed:
     first, second = sorted((one, other), key=lambda reading: reading.start)
     pieces = [text[reading.start : reading.end][:_LONGEST_QUOTE] for reading in (first, second)]
-    reason = f"The reply states two scores, {pieces[0]!r} and then {pieces[1]!r}."
-    return Parsed(span=second.parsed.span, reason=reason, code="conflict")
+    return Parsed(span=second.parsed.span, reason=Reason.of("conflict", first=pieces[0], second=pieces[1]))
 
 
 def _doubted(text: str, plain: str, last: _Reading) -> Parsed | None:
@@ -146,8 +151,7 @@ def _doubted(text: str, plain: str, last: _Reading) -> Parsed | None:
     if doubt is None or not _ANY_NUMBER.search(plain, doubt.end()):
         return None
     stated = text[last.start : last.end][:_LONGEST_QUOTE]
-    reason = f"The reply states {stated!r} and then doubts it ({doubt.group()!r}) with another number."
-    return Parsed(span=last.parsed.span, reason=reason, code="doubt")
+    return Parsed(span=last.parsed.span, reason=Reason.of("doubt", stated=stated, doubt=doubt.group()))
 
 
 def _plain(text: str) -> str:
@@ -186,16 +190,14 @@ def _parsed(match: re.Match[str]) -> Parsed:
     span = match.start("number"), max(match.end(name) for name in groups if name not in {"gap", "clear"})
     stated = match.string[slice(*span)].strip()[:_LONGEST_QUOTE]
     if groups["high"]:
-        return Parsed(span=span, reason=f"The reply states a range, {stated!r}, not one score.", code="range")
+        return Parsed(span=span, reason=Reason.of("range", stated=stated))
     value, scale = _value(groups["number"]), _scale(groups)
     if value < 0:
-        return Parsed(span=span, reason=f"The score {stated!r} is negative.", code="negative")
+        return Parsed(span=span, reason=Reason.of("negative", stated=stated))
     if scale not in _SCALES:
-        reason = f"The score {stated!r} is out of {scale:g}; only 5, 10 and 100 are understood."
-        return Parsed(span=span, reason=reason, code="scale")
+        return Parsed(span=span, reason=Reason.of("scale", stated=stated, scale=scale))
     if value > scale:
-        reason = f"The score {stated!r} is over {scale:g}, the top of its scale."
-        return Parsed(span=span, reason=reason, code="out-of-range")
+        return Parsed(span=span, reason=Reason.of("out-of-range", stated=stated, top=scale))
     return Parsed(value if scale == TOP else value * TOP / scale, span)
 
 

@@ -104,15 +104,13 @@ def clean(typed: str, steps: Steps | None = None) -> str:
     """
     steps = steps or Steps()
     if len(typed) > MAX_CHARACTERS:
-        message = f"The query has {len(typed):,} characters; at most {MAX_CHARACTERS:,} are sent. Shorten it."
-        raise QueryError(message, code="query-long")
+        raise QueryError("query-long", characters=len(typed), limit=MAX_CHARACTERS)
     text = unquoted(plain(typed, fold_space=steps.fold_space))
     text = text.lower() if steps.lower_case else text
     if steps.drop_filler:
         text = drop_filler(text) or text
     if not any(_shows(char) for char in text):
-        message = "The query is empty. Say in a few words what the images should show."
-        raise QueryError(message, code="query-empty")
+        raise QueryError("query-empty")
     return text
 
 

@@ -17,6 +17,7 @@ from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
 from lychee_app.engines import Engine, Event, Opened, Progress
 from lychee_app.errors import LycheeError, StoreError, UsageError
 from lychee_app.query import Question
+from lychee_app.reasons import Reason
 from lychee_app.records import Heartbeat, Reply, Run, Scored, Source, Status
 from lychee_app.request import Request
 
@@ -35,7 +36,7 @@ class Log(ReplyCache, Protocol):
     def beat(self, run_id: str, heartbeat: Heartbeat) -> None: ...
 
     def finish(
-        self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: str | None = None
+        self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: Reason | None = None
     ) -> None: ...
 
 
@@ -52,7 +53,7 @@ class Unkept(RecentReplies):
     def beat(self, run_id: str, heartbeat: Heartbeat) -> None: ...
 
     def finish(
-        self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: str | None = None
+        self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: Reason | None = None
     ) -> None: ...
 
 
@@ -88,7 +89,7 @@ class Forgiving:
         self._tried(lambda log: log.beat(run_id, heartbeat))
 
     def finish(
-        self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: str | None = None
+        self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: Reason | None = None
     ) -> None:
         self._tried(lambda log: log.finish(run_id, status, seconds, peak_memory_bytes, error))
 
@@ -106,7 +107,7 @@ class Forgiving:
 def new_run(request: Request, total: int) -> Run:
     """An empty run: what is asked, before the model is open. Raises UsageError where there are no images."""
     if not total:
-        raise UsageError("There are no images to rank. Give at least one.", code="no-images")
+        raise UsageError("no-images")
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return Run(uuid.uuid4().hex, created, request, total, request.model, precision=request.precision)
 
@@ -207,11 +208,16 @@ def as_before(run: Run) -> Request:
     return replace(run.request, model=run.model, max_image_tokens=run.token_budget)
 
 
-def _fate(failure: BaseException) -> tuple[Status, str | None]:
+def defect(failure: Exception) -> Reason:
+    """What is said of an error that nobody meant to raise."""
+    return Reason.of("defect", kind=type(failure).__name__, detail=str(failure))
+
+
+def _fate(failure: BaseException) -> tuple[Status, Reason | None]:
     if isinstance(failure, LycheeError):
-        return "failed", str(failure)
+        return "failed", failure.reason
     if isinstance(failure, Exception):
-        return "failed", f"{type(failure).__name__}: {failure}"
+        return "failed", defect(failure)
     return ("stopped" if isinstance(failure, KeyboardInterrupt) else "interrupted"), None
 
 
@@ -237,7 +243,7 @@ class _Sitting:
         else:
             self._add(event)
 
-    def end(self, status: Status, error: str | None = None) -> Run:
+    def end(self, status: Status, error: Reason | None = None) -> Run:
         seconds = self._run.seconds + time.perf_counter() - self._started
         self._log.finish(self._run.id, status, seconds, self._peak_bytes, error)
         return replace(
@@ -253,16 +259,9 @@ class _Sitting:
         """Writes down which model "auto" turned out to be, and refuses to mix two models in one run."""
         run, info = self._run, event.info
         if run.checkpoint_hash and run.checkpoint_hash != info.checkpoint_hash:
-            raise UsageError(
-                f"This run was scored by another checkpoint of {run.model!r}. Start a new run instead.",
-                code="checkpoint-changed",
-            )
+            raise UsageError("checkpoint-changed", model=run.model)
         if run.checkpoint_hash and run.precision != info.precision:
-            raise UsageError(
-                f"This run was scored in {run.precision}; here the model runs in {info.precision}, whose "
-                "scores are not comparable. Start a new run instead.",
-                code="precision-changed",
-            )
+            raise UsageError("precision-changed", before=run.precision, now=info.precision)
         self._run = replace(
             run,
             model=info.name,

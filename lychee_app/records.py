@@ -11,6 +11,7 @@ from PIL import Image
 from lychee_app.errors import ModelLost
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.query import Question
+from lychee_app.reasons import Reason
 from lychee_app.request import Mode, Precision, Request
 from lychee_app.sizes import memory_gb
 
@@ -70,7 +71,7 @@ class Candidate:
     width_px: int
     height_px: int
     thumbnail: bytes = b""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Reason, ...] = ()
 
     def tokens(self, token_px: int) -> int:
         """How many image tokens of that side the model is given."""
@@ -79,16 +80,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Refused:
-    """One image that cannot be scored: `reason` is for people, `code` is stable.
-
-    `sha256` is "" where not even the bytes could be read.
-    """
+    """One image that cannot be scored. `sha256` is "" where not even the bytes could be read."""
 
     upload_index: int
     name: str
     sha256: str
-    reason: str
-    code: str
+    reason: Reason
+
+    @property
+    def code(self) -> str:
+        return self.reason.code
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,7 @@ class Reply:
     def __post_init__(self) -> None:
         logits = self.logit_yes, self.logit_no
         if not all(math.isfinite(logit) for logit in logits if logit is not None):
-            message = (
-                f"The model's numbers are not finite {logits}; nothing it says can be trusted. Start again, "
-                "and fetch the checkpoint again if it stays."
-            )
-            raise ModelLost(message, code="not-finite")
+            raise ModelLost("not-finite", numbers=", ".join(map(str, logits)))
 
     @property
     def margin(self) -> float | None:
@@ -138,7 +135,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Scored:
-    """One row of a run: an image with its score, or with the reason there is none.
+    """One row of a run: an image with its score, or with the `reason` there is none.
 
     `score` and `elements` are 0 to 10, unrounded. In judge mode `score` is 10 * p_yes; with a "not" text,
     p_yes is that of "the query and not that". In explain mode `score` is the number read at `span` of
@@ -157,8 +154,8 @@ class Scored:
     element_replies: tuple[Reply, ...] = ()
     not_reply: Reply | None = None
     span: tuple[int, int] | None = None
-    error: str | None = None
-    notes: tuple[str, ...] = ()
+    reason: Reason | None = None
+    notes: tuple[Reason, ...] = ()
     seconds: float = 0.0
     width_px: int = 0
     height_px: int = 0
@@ -192,7 +189,7 @@ class Run:
     images: tuple[Scored, ...] = ()
     seconds: float = 0.0
     peak_memory_bytes: int = 0
-    error: str | None = None
+    error: Reason | None = None
 
     @property
     def question(self) -> Question:
@@ -238,7 +235,7 @@ class Heartbeat:
     seconds_per_image: float = 0.0
     eta_seconds: float = 0.0
     memory: MemoryReading | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -250,7 +247,7 @@ class ScorerInfo:
     precision: str
     device: str
     budget: ImageBudget
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
     at_once: int = 1
     """Images it may be given at the same time, each from a thread of its own. One on a card."""
 

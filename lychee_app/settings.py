@@ -64,6 +64,5 @@ class Settings:
 def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = env.get(name, str(default))
     if not text.isdecimal() or not low <= int(text) <= high:
-        message = f"{name} is {text!r}; it must be a whole number from {low} to {high}"
-        raise UsageError(message, code="setting")
+        raise UsageError("setting", name=name, value=text, low=low, high=high)
     return int(text)

@@ -63,7 +63,7 @@ def table(run: Run) -> Table:
     view.add_column("reply", overflow="fold")
     for place in ranked(run.images):
         row = place.scored
-        reply = row.error or (row.reply.text if row.reply else "")
+        reply = str(row.reason) if row.reason else row.reply.text if row.reply else ""
         parts = [one_decimal(score) for score in row.elements] or ["–"] * len(run.question.elements)
         view.add_row(_whole(place.rank), one_decimal(row.score), *parts, Text(row.name), Text(_tame(reply)))
     return view

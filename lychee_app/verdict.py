@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from lychee_app import parse
 from lychee_app.query import Question
+from lychee_app.reasons import Reason
 from lychee_app.records import Mode, Reply, Scored, sigmoid
 
 
@@ -20,7 +21,7 @@ class Verdict:
     margin: float | None = None
     p_yes: float | None = None
     span: tuple[int, int] | None = None
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 def judged(reply: Reply, not_reply: Reply | None = None) -> Verdict:
@@ -31,7 +32,7 @@ def judged(reply: Reply, not_reply: Reply | None = None) -> Verdict:
     """
     margin = reply.margin
     if margin is None:
-        return Verdict(None, reason="the reply has no logits")
+        return Verdict(None, reason=Reason.of("no-logits"))
     if not_reply is not None and not_reply.margin is not None:
         margin = and_not(margin, not_reply.margin)
     return Verdict(10 * sigmoid(margin), margin, sigmoid(margin))
@@ -61,7 +62,7 @@ def answered(row: Scored, question: Question, mode: Mode, replies: Sequence[Repl
         element_replies=tuple(parts),
         not_reply=not_reply,
         span=given.span,
-        error=given.reason,
+        reason=given.reason,
     )
 
 

@@ -62,10 +62,10 @@ def _install(home: Path, packages: list[str]) -> None:
     npm = shutil.which("npm")
     if npm is None:
         message = "npm was not found; the demo's material comes from npm. Install Node.js."
-        raise DownloadError(message, code="npm-missing")
+        raise DownloadError("as-told", text=message)
     home.mkdir(parents=True, exist_ok=True)
     command = [npm, "install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", *packages]
     (home / "package.json").write_text('{"private": true}')
     done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise DownloadError(f"npm could not fetch {packages}: {done.stderr[-500:]}", code="npm-failed")
+        raise DownloadError("as-told", text=f"npm could not fetch {packages}: {done.stderr[-500:]}")

@@ -76,11 +76,11 @@ def _check_tools() -> None:
         message = (
             'Some of the art is SVG, and resvg_py, which draws it, is missing. pip install -e ".[recipe]"'
         )
-        raise UsageError(message, code="recipe-missing")
+        raise UsageError("as-told", text=message)
     missing = [font for font in FONTS if not Path(font).exists()]
     if missing:
         message = f"Fonts are missing: {', '.join(missing)}. apt install fonts-noto-cjk fonts-dejavu"
-        raise UsageError(message, code="fonts-missing")
+        raise UsageError("as-told", text=message)
 
 
 def _texts(folder: Path, unknown: dict[str, list[str]]) -> Iterator[str]:

@@ -41,7 +41,7 @@ def test_the_same_download_is_not_begun_twice_at_a_time(settings: Settings) -> N
 def test_a_download_that_fails_keeps_its_error(settings: Settings) -> None:
     def failing(name: str, settings: Settings, progress: Progress) -> None:
         progress(3, 12)
-        raise DownloadError("The disk is full.", code="download")
+        raise DownloadError("as-told", text="The disk is full.")
 
     catalogue = ModelCatalogue(settings, failing)
     catalogue.download("lychee")

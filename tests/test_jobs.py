@@ -11,11 +11,13 @@ from lychee_app import query, recorder
 from lychee_app.engines.local import LocalEngine, OpenScorer
 from lychee_app.errors import CheckpointError, ImageError, ModelLost, ScoringError, StoreError, UsageError
 from lychee_app.jobs import Jobs
+from lychee_app.reasons import Reason
 from lychee_app.records import Candidate, ImageBudget, Scored, Scorer, ScorerInfo, Source
 from lychee_app.request import Precision, Request
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from tests.support.fakes import FakeScorer, Gate, raising, sources
+from tests.support.rows import told
 
 RED = Request(query.ask("red"), model="fake")
 
@@ -113,7 +115,7 @@ def test_another_process_resumes_from_the_store_to_the_same_rows(store: Store) -
     undisturbed = whole.start(RED, sources(*colours))
     wait(whole, undisturbed)
 
-    broken = jobs_with(store, FakeScorer(before=raising(ModelLost("gone"), "3-red.png")))
+    broken = jobs_with(store, FakeScorer(before=raising(ModelLost(told("gone")), "3-red.png")))
     run_id = broken.start(replace(RED, instruction="fresh"), sources(*colours))
     wait(broken, run_id)
     assert store.load(run_id).status == "failed"
@@ -126,11 +128,11 @@ def test_another_process_resumes_from_the_store_to_the_same_rows(store: Store) -
 
 
 def test_a_failed_row_can_be_tried_again(store: Store) -> None:
-    scorer = FakeScorer(before=raising(ScoringError("busy"), "0-red.png"))
+    scorer = FakeScorer(before=raising(ScoringError(told("busy")), "0-red.png"))
     jobs = jobs_with(store, scorer)
     run_id = jobs.start(RED, sources("red", "green"))
     wait(jobs, run_id)
-    assert jobs.run(run_id).images[0].error == "busy"
+    assert jobs.run(run_id).images[0].reason == told("busy")
     scorer.before = lambda candidate: None
     jobs.resume(run_id, failed_too=True)
     wait(jobs, run_id)
@@ -153,14 +155,14 @@ def test_a_model_that_cannot_be_opened_is_a_failed_run_with_the_reason(
     store: Store,
 ) -> None:
     def refuse(model: str, precision: Precision) -> Scorer:
-        raise CheckpointError(f"no weights for {model}")
+        raise CheckpointError(told(f"no weights for {model}"))
 
     jobs = jobs_over(store, refuse)
     run_id = jobs.start(replace(RED, model="lychee"), sources("red"))
     wait(jobs, run_id)
     view = jobs.view(run_id)
     assert view is not None
-    assert (view.status, view.error) == ("failed", "no weights for lychee")
+    assert (view.status, view.error) == ("failed", told("no weights for lychee"))
 
 
 def test_a_lost_model_is_opened_anew_for_the_next_run(store: Store) -> None:
@@ -168,7 +170,7 @@ def test_a_lost_model_is_opened_anew_for_the_next_run(store: Store) -> None:
 
     def open_next(model: str, precision: Precision) -> Scorer:
         opened.append(model)
-        before = raising(ModelLost("gone"), "0-red.png") if len(opened) == 1 else lambda candidate: None
+        before = raising(ModelLost(told("gone")), "0-red.png") if len(opened) == 1 else lambda candidate: None
         return FakeScorer(before=before)
 
     jobs = jobs_over(store, open_next)
@@ -189,7 +191,7 @@ def test_an_error_nobody_expected_fails_the_run_and_not_the_worker(store: Store)
     wait(jobs, first)
     view = jobs.view(first)
     assert view is not None
-    assert "surprise" in (view.error or "")
+    assert view.error == Reason.of("defect", kind="ZeroDivisionError", detail="surprise")
     scorer.before = lambda candidate: None
     second = jobs.start(RED, sources("red"))
     wait(jobs, second)
@@ -211,7 +213,7 @@ def test_runs_wait_in_line_and_the_model_is_opened_once(store: Store) -> None:
 
 
 def test_resuming_with_another_checkpoint_is_refused(store: Store) -> None:
-    jobs = jobs_with(store, FakeScorer(before=raising(ModelLost("gone"), "1-green.png")))
+    jobs = jobs_with(store, FakeScorer(before=raising(ModelLost(told("gone")), "1-green.png")))
     run_id = jobs.start(RED, sources("red", "green"))
     wait(jobs, run_id)
     info = ScorerInfo("fake", "another", "float32", "cpu", ImageBudget(28))
@@ -220,12 +222,12 @@ def test_resuming_with_another_checkpoint_is_refused(store: Store) -> None:
     wait(other, run_id)
     run = store.load(run_id)
     assert run.status == "failed"
-    assert "another checkpoint" in (run.error or "")
+    assert "another checkpoint" in str(run.error)
     assert len(run.images) == 1
 
 
 def test_resuming_in_another_precision_is_refused(store: Store) -> None:
-    first = FakeScorer(before=raising(ModelLost("gone"), "1-green.png"))
+    first = FakeScorer(before=raising(ModelLost(told("gone")), "1-green.png"))
     jobs = jobs_with(store, first)
     run_id = jobs.start(RED, sources("red", "green"))
     wait(jobs, run_id)
@@ -234,7 +236,7 @@ def test_resuming_in_another_precision_is_refused(store: Store) -> None:
     wait(other, run_id)
     run = store.load(run_id)
     assert (run.status, len(run.images)) == ("failed", 1)
-    assert "bfloat16" in (run.error or "")
+    assert "bfloat16" in str(run.error)
 
 
 def test_one_image_is_explained_on_demand(store: Store) -> None:
@@ -258,7 +260,7 @@ def test_a_model_that_is_lost_while_it_explains_is_opened_anew(store: Store) -> 
 
     def open_scorer(model: str, precision: Precision) -> Scorer:
         opened.append(model)
-        return FakeScorer(before=raising(ModelLost("gone"), "0-red.png"))
+        return FakeScorer(before=raising(ModelLost(told("gone")), "0-red.png"))
 
     jobs = jobs_over(store, open_scorer)
     [source] = sources("red")
@@ -404,7 +406,7 @@ def test_rows_of_a_finished_run_are_not_held_in_memory(store: Store) -> None:
 
 def test_stop_while_failed_rows_are_tried_again_loses_none_of_them(store: Store) -> None:
     def before(candidate: Candidate) -> None:
-        raise ScoringError("busy")
+        raise ScoringError(told("busy"))
 
     jobs = jobs_with(store, FakeScorer(before=before))
     run_id = jobs.start(RED, sources("red", "green", "blue"))
@@ -416,4 +418,4 @@ def test_stop_while_failed_rows_are_tried_again_loses_none_of_them(store: Store)
     again.stop(run_id)
     gate.open()
     wait(again, run_id)
-    assert [row.error for row in again.run(run_id).images] == [None, "busy", "busy"]
+    assert [row.reason for row in again.run(run_id).images] == [None, told("busy"), told("busy")]

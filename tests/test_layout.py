@@ -44,6 +44,8 @@ ORDER = [
     "prompt",
     "sizes",
     "errors",
+    "reasons",
+    "locale",
 ]
 FILES = sorted(ROOT.rglob("*.py"))
 FAMILIES = {path.parent.name for path in ROOT.glob("model/*/__init__.py")}

@@ -13,7 +13,7 @@ from lychee_app.records import Candidate, Heartbeat, Reply, Run, Scored, Source,
 from lychee_app.request import Request
 from lychee_app.settings import Settings
 from tests.support.fakes import FakeScorer, engine_of, sources
-from tests.support.rows import key, reply
+from tests.support.rows import key, reply, told
 
 
 class Disk(Unkept):
@@ -34,7 +34,7 @@ class Disk(Unkept):
     def _use(self) -> None:
         self.room -= 1
         if self.room < 0:
-            raise StoreError("the disk is full", code="store-full")
+            raise StoreError(told("the disk is full"))
 
 
 def test_a_disk_that_works_is_what_answers() -> None:
@@ -79,7 +79,7 @@ def test_several_questions_take_one_look_at_each_image(settings: Settings) -> No
     for run in runs:
         alone = recorder.rank(run.request, [*items, broken], engine_of(FakeScorer(), settings), Unkept())
         assert run.status == "done"
-        assert [row.error for row in run.images] == [row.error for row in alone.images]
+        assert [row.reason for row in run.images] == [row.reason for row in alone.images]
         assert [(row.margin, row.elements) for row in run.images] == [
             (row.margin, row.elements) for row in alone.images
         ]

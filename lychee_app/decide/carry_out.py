@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from lychee_app.decide.files import Problem, aside_of, problem_of, put, reserve, sha256_of
+from lychee_app.decide.files import aside_of, problem_of, put, reserve, sha256_of
 from lychee_app.decide.journal import Done, Journal, new_journal
 from lychee_app.decide.plan import Action, Plan, Step
 from lychee_app.errors import UsageError
 from lychee_app.export import LeftOut
+from lychee_app.reasons import Reason
 
 
 def carry_out(plan: Plan, journal_folder: Path, on_step: Callable[[int], None] = lambda done: None) -> Done:
@@ -33,7 +34,7 @@ def carry_out(plan: Plan, journal_folder: Path, on_step: Callable[[int], None] =
             if problem is None:
                 steps.append(step)
             else:
-                left_out.append(LeftOut(step.upload_index, step.source.name, *problem))
+                left_out.append(LeftOut(step.upload_index, step.source.name, problem))
             on_step(number)
     return Done(
         path, plan.run_id, plan.action, plan.folder, tuple(steps), tuple(left_out), made_folder=made_folder
@@ -47,17 +48,16 @@ def _make(folder: Path) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        message = f"{folder} could not be made: {error.strerror or error}. Choose another folder."
-        raise UsageError(message, code="target-read-only") from error
+        raise UsageError("target-not-made", path=str(folder), detail=error.strerror or str(error)) from error
     return True
 
 
-def _take(step: Step, action: Action, journal: Journal) -> Problem | None:
+def _take(step: Step, action: Action, journal: Journal) -> Reason | None:
     """None, or why not; then the source is where it was and the target is not there."""
     try:
         sha256 = sha256_of(step.source)
         if step.sha256 and sha256 != step.sha256:
-            return "the file has changed since it was scored", "changed"
+            return Reason.of("changed-since")
         reserve(step.target)
     except OSError as error:
         return problem_of(error)

@@ -7,10 +7,9 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-CHUNK_BYTES = 1 << 20
+from lychee_app.reasons import Reason
 
-Problem = tuple[str, str]
-"""(reason for people, stable code)"""
+CHUNK_BYTES = 1 << 20
 
 
 def reserve(path: Path) -> None:
@@ -55,12 +54,12 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def problem_of(error: OSError) -> Problem:
+def problem_of(error: OSError) -> Reason:
     if isinstance(error, FileExistsError):
-        return "there is a file of that name already; nothing is overwritten", "exists"
+        return Reason.of("exists")
     if isinstance(error, FileNotFoundError):
-        return "the file is no longer there", "missing"
-    return f"the system refused: {error.strerror or error}", "refused"
+        return Reason.of("missing")
+    return Reason.of("refused", detail=error.strerror or str(error))
 
 
 def _renamed(source: Path, target: Path) -> bool:

@@ -70,10 +70,8 @@ def new_journal(folder: Path, plan: Plan, made_folder: bool) -> Iterator[tuple[P
             yield path, journal
             journal.write({"finished": True})
     except OSError as error:
-        message = (
-            f"{path} could not be written ({error.strerror or error}). Nothing more was moved. Make room."
-        )
-        raise StoreError(message, code="store-journal") from error
+        detail = error.strerror or str(error)
+        raise StoreError("journal-unwritable", path=str(path), detail=detail) from error
 
 
 def read_journal(path: Path) -> tuple[Done, dict[int, Path]]:
@@ -95,8 +93,7 @@ def read_journal(path: Path) -> tuple[Done, dict[int, Path]]:
             made_folder=head["made_folder"],
         )
     except (OSError, IndexError, KeyError, ValueError) as error:
-        message = f"{path} cannot be read, so what it moved cannot be undone from here: {error}"
-        raise StoreError(message, code="store-journal") from error
+        raise StoreError("journal-unreadable", path=str(path), detail=str(error)) from error
     return done, {line["upload_index"]: Path(line["aside"]) for line in rest}
 
 

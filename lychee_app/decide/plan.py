@@ -11,6 +11,7 @@ from lychee_app import ranking
 from lychee_app.errors import UsageError
 from lychee_app.export import LeftOut
 from lychee_app.export.names import folded, unique_name
+from lychee_app.reasons import Reason
 from lychee_app.records import Run, Scored, Source
 
 Action = Literal["copy", "move"]
@@ -69,17 +70,14 @@ def plan(
 def _usable(folder: Path) -> Path:
     """The folder, absolute. Raises UsageError."""
     if not str(folder).strip() or folder == Path():
-        raise UsageError("Say which folder the images should go to.", code="target-none")
+        raise UsageError("target-none")
     folder = Path(os.path.realpath(folder.expanduser()))
     if folder.exists() and not folder.is_dir():
-        message = f"{folder} is a file, not a folder. Give the name of a folder."
-        raise UsageError(message, code="target-file")
+        raise UsageError("target-file", path=str(folder))
     if not folder.exists() and not folder.parent.is_dir():
-        message = f"{folder.parent} does not exist. Make it first, or check the spelling."
-        raise UsageError(message, code="target-parent")
+        raise UsageError("target-parent", path=str(folder.parent))
     if not os.access(folder if folder.exists() else folder.parent, os.W_OK | os.X_OK):
-        message = f"{folder} cannot be written to. Choose another folder."
-        raise UsageError(message, code="target-read-only")
+        raise UsageError("target-read-only", path=str(folder))
     return folder
 
 
@@ -88,25 +86,23 @@ def _fit(
 ) -> Path | LeftOut:
     """The file to take, or why it is left alone."""
     if source is None or source.path is None or source.private:
-        reason = "it was uploaded, so its own file is not known. Export a ZIP instead"
-        return LeftOut(row.upload_index, row.name, reason, "uploaded")
+        return LeftOut(row.upload_index, row.name, Reason.of("uploaded"))
     path = Path(os.path.abspath(source.path))
     problem = _problem(path, folder, action, planned)
-    return LeftOut(row.upload_index, row.name, *problem) if problem else path
+    return LeftOut(row.upload_index, row.name, problem) if problem else path
 
 
-def _problem(path: Path, folder: Path, action: Action, planned: Collection[Path]) -> tuple[str, str] | None:
-    """(reason, code)"""
+def _problem(path: Path, folder: Path, action: Action, planned: Collection[Path]) -> Reason | None:
     if action == "move" and path.is_symlink():
-        return "it is a link; moving it would leave its file where it is", "link"
+        return Reason.of("link")
     if not path.exists():
-        return "the file is no longer there", "missing"
+        return Reason.of("missing")
     if not path.is_file():
-        return "it is no ordinary file", "not-a-file"
+        return Reason.of("not-a-file")
     if os.path.realpath(path.parent) == str(folder):
-        return "it is in that folder already", "same-folder"
+        return Reason.of("same-folder")
     if path in planned:
-        return "the same file is in this plan already", "twice"
+        return Reason.of("twice")
     return None
 
 
@@ -118,9 +114,5 @@ def _needed_bytes(steps: Iterable[Step], folder: Path, action: Action) -> int:
     needed = sum(file.st_size for file in files if action == "copy" or file.st_dev != disk)
     free = shutil.disk_usage(parent).free
     if needed > free:
-        message = (
-            f"The images take {needed / 1e6:.0f} MB, and {folder} has room for {free / 1e6:.0f} MB. "
-            "Make room there, or choose another disk."
-        )
-        raise UsageError(message, code="target-full")
+        raise UsageError("target-full", megabytes=needed / 1e6, path=str(folder), free=free / 1e6)
     return sum(file.st_size for file in files)

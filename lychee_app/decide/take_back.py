@@ -8,10 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lychee_app.decide.files import Problem, aside_of, is_empty, problem_of, put, reserve, sha256_of
+from lychee_app.decide.files import aside_of, is_empty, problem_of, put, reserve, sha256_of
 from lychee_app.decide.journal import Done, forget, read_journal
 from lychee_app.decide.plan import Action, Step
 from lychee_app.export import LeftOut
+from lychee_app.reasons import Reason
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def undo(journal: Path) -> Undone:
         if problem is None:
             back.append(step)
         else:
-            left_out.append(LeftOut(step.upload_index, step.source.name, *problem))
+            left_out.append(LeftOut(step.upload_index, step.source.name, problem))
     if not left_out:
         forget(journal)
     if done.made_folder:
@@ -47,30 +48,30 @@ def undo(journal: Path) -> Undone:
     return Undone(replace(done, steps=tuple(back)), tuple(back), tuple(left_out))
 
 
-def _take_back(step: Step, action: Action, aside: Path) -> Problem | None:
+def _take_back(step: Step, action: Action, aside: Path) -> Reason | None:
     """None if all is as it was before the step."""
     try:
         if step.source.exists() and not _is_reserved(step, action):
             aside.unlink(missing_ok=True)
             return _drop(step, action)
         if not step.target.exists():
-            return "the file is neither here nor there", "missing"
+            return Reason.of("nowhere")
         if action == "copy":
-            return "the original is gone, so the copy stays", "original-gone"
+            return Reason.of("original-gone")
         return _move_back(step)
     except OSError as error:
         return problem_of(error)
 
 
-def _drop(step: Step, action: Action) -> Problem | None:
+def _drop(step: Step, action: Action) -> Reason | None:
     """Removes the copy, or what a move that was cut off left beside its source."""
     if not step.target.exists():
         return None
     if not is_empty(step.target):
         if sha256_of(step.target) != step.sha256:
-            return "it has been changed since, so it stays", "changed"
+            return Reason.of("changed-stays")
         if action == "move" and sha256_of(step.source) != step.sha256:
-            return "another file has taken its old place", "exists"
+            return Reason.of("place-taken")
     step.target.unlink()
     return None
 

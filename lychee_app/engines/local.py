@@ -143,7 +143,7 @@ class _Judge:
             candidate, replies = self._with_less(candidate)
         except ScoringError as error:
             seconds = time.perf_counter() - started
-            return replace(_bare(candidate), error=str(error), seconds=seconds)
+            return replace(_bare(candidate), reason=error.reason, seconds=seconds)
         row = verdict.answered(_bare(candidate), self.request.question, self.request.mode, replies)
         return replace(row, seconds=time.perf_counter() - started)
 
@@ -230,4 +230,4 @@ def _bare(candidate: Candidate) -> Scored:
 
 
 def _refused(item: Refused) -> Scored:
-    return Scored(item.upload_index, item.name, item.sha256, error=item.reason)
+    return Scored(item.upload_index, item.name, item.sha256, reason=item.reason)

@@ -10,17 +10,21 @@ from lychee_app import ranking
 from lychee_app.export.files import written_aside
 from lychee_app.export.names import MAX_BYTES, clean_name, folded, unique_name
 from lychee_app.ranking import Ranked
+from lychee_app.reasons import Reason
 from lychee_app.records import Run, Source
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """An image that could not be put in. `code` is stable: "missing", "unreadable", "changed"."""
+    """An image that could not be put in, copied or moved."""
 
     upload_index: int
     name: str
-    reason: str
-    code: str
+    reason: Reason
+
+    @property
+    def code(self) -> str:
+        return self.reason.code
 
 
 @dataclass(frozen=True)
@@ -72,17 +76,17 @@ def member_name(place: Ranked, total: int) -> str:
 def _original(place: Ranked, source: Source | None) -> bytes | LeftOut:
     row = place.scored
 
-    def left_out(reason: str, code: str) -> LeftOut:
-        return LeftOut(row.upload_index, row.name, reason, code)
+    def left_out(reason: Reason) -> LeftOut:
+        return LeftOut(row.upload_index, row.name, reason)
 
     if source is None:
-        return left_out("it is not known where this image came from", "missing")
+        return left_out(Reason.of("origin-unknown"))
     try:
         data = source.read()
     except FileNotFoundError:
-        return left_out("the file is no longer there", "missing")
+        return left_out(Reason.of("missing"))
     except OSError as error:
-        return left_out(f"the file cannot be read: {error.strerror or error}", "unreadable")
+        return left_out(Reason.of("unreadable", detail=error.strerror or str(error)))
     if row.sha256 and hashlib.sha256(data).hexdigest() != row.sha256:
-        return left_out("the file has changed since it was scored", "changed")
+        return left_out(Reason.of("changed-since"))
     return data

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lychee_app.ranking import Ranked, ranked
+from lychee_app.reasons import Reason
 from lychee_app.records import Decision, Run, Scored
 
 TIMING = ("created", "seconds", "peak_memory_bytes")
@@ -38,7 +39,8 @@ def document(
         "precision": run.precision,
         "max_image_tokens": run.request.max_image_tokens,
         "token_budget": run.token_budget,
-        "error": run.error,
+        "error": _sentence(run.error),
+        "error_code": run.error and run.error.code,
     }
     return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}
 
@@ -75,18 +77,24 @@ def _image(place: Ranked, decisions: Mapping[int, Decision], timing: bool) -> di
         "p_yes": _number(row.p_yes),
         "elements": [_number(score) for score in row.elements],
         "raw": row.reply.text if row.reply else None,
-        "error": row.error,
+        "error": _sentence(row.reason),
         "seconds": _number(row.seconds),
         "logit_yes": _number(row.reply.logit_yes) if row.reply else None,
         "logit_no": _number(row.reply.logit_no) if row.reply else None,
         "read_from": list(row.span) if row.span else None,
-        "notes": list(row.notes),
+        "notes": [str(note) for note in row.notes],
         "width_px": row.width_px,
         "height_px": row.height_px,
         "path": row.path,
         "decision": decisions.get(row.upload_index),
+        "error_code": row.reason and row.reason.code,
     }
     return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}
+
+
+def _sentence(reason: Reason | None) -> str | None:
+    """In English: programs go by the code."""
+    return None if reason is None else str(reason)
 
 
 def _number(value: float | None) -> float | None:

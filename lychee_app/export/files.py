@@ -37,6 +37,4 @@ def written_aside(path: Path) -> Iterator[BinaryIO]:
         finally:
             aside.unlink(missing_ok=True)
     except OSError as error:
-        reason = error.strerror or str(error)
-        message = f"{path} could not be written: {reason}. Choose another place, or make room there."
-        raise StoreError(message, code="export-write") from error
+        raise StoreError("export-write", path=str(path), detail=error.strerror or str(error)) from error

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lychee_app.analysis import range_bins
-from lychee_app.export.words import WORDS, Language, Words
+from lychee_app.locale import Words
 from lychee_app.ranking import one_decimal, ranked
 from lychee_app.records import Decision, Run, Scored
 
@@ -26,17 +26,17 @@ def to_html(
     run: Run,
     decisions: Mapping[int, Decision] | None = None,
     *,
-    language: Language = "en",
+    language: str = "en",
     notes: Sequence[str] = (),
 ) -> str:
     """`notes` are findings, already worded. Headings are in `language`; names and replies as they are."""
-    words, style = WORDS[language], (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    words, style = Words(language), (TEMPLATES / "report.css").read_text(encoding="utf-8")
     places = ranked(run.images)
 
     def chips(row: Scored) -> list[tuple[str, float | None]]:
         pairs = list(zip(run.question.elements, row.elements, strict=False))
         if row.not_reply is not None and row.not_reply.p_yes is not None:
-            pairs.append((f"{words.but_not}: {row.not_reply.query}", 10 * row.not_reply.p_yes))
+            pairs.append((f"{words('report.but_not')}: {row.not_reply.query}", 10 * row.not_reply.p_yes))
         return pairs
 
     text = (
@@ -76,15 +76,15 @@ def _environment() -> Environment:
 def _facts(run: Run, scored: int, words: Words) -> list[tuple[str, str]]:
     count = f"{len(run.images)}" if scored == len(run.images) else f"{scored} / {len(run.images)}"
     return [
-        (words.query, run.question.typed if run.title else ""),
-        (words.sent, run.question.sent),
-        (words.but_not, run.question.typed_not),
+        (words("report.query"), run.question.typed if run.title else ""),
+        (words("report.sent"), run.question.sent),
+        (words("report.but_not"), run.question.typed_not),
         (
-            words.model,
+            words("report.model"),
             f"{run.model} · {run.request.mode}" + (f" · {run.precision}" if run.checkpoint_hash else ""),
         ),
-        (words.images, count),
-        (words.created, run.created),
+        (words("report.images"), count),
+        (words("report.created"), run.created),
     ]
 
 

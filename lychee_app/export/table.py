@@ -64,8 +64,14 @@ def _cells(place: Ranked, elements: int, decision: Decision | None) -> list[Cell
     row = place.scored
     parts = list(row.elements) if len(row.elements) == elements else [None] * elements
     raw = row.reply.text if row.reply else None
-    rest = [decision, row.error, raw, row.margin, row.p_yes, row.upload_index]
-    rest += [row.width_px or None, row.height_px or None, row.sha256, row.path, "; ".join(row.notes)]
+    rest = [decision, row.reason and str(row.reason), raw, row.margin, row.p_yes, row.upload_index]
+    rest += [
+        row.width_px or None,
+        row.height_px or None,
+        row.sha256,
+        row.path,
+        "; ".join(map(str, row.notes)),
+    ]
     return [place.rank, row.score, row.name, *parts, *rest]
 
 

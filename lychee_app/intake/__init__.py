@@ -20,7 +20,9 @@ from lychee_app.errors import ImageError
 from lychee_app.intake import workers
 from lychee_app.intake.decode import PIXELS_VERSION
 from lychee_app.intake.fitting import fit
+from lychee_app.intake.pipes import refused
 from lychee_app.intake.sources import find, same_name_safe
+from lychee_app.reasons import Reason
 from lychee_app.records import Candidate, ImageBudget, Refused, Source
 from lychee_app.settings import Settings
 
@@ -62,10 +64,9 @@ def reread(source: tuple[int, Source], sha256: str, budget: ImageBudget, setting
     """The file that was scored as `sha256`, decoded again. Raises ImageError, also if it is another now."""
     item = next(iter(prepare([source], budget, settings)))
     if isinstance(item, Refused):
-        raise ImageError(f"{item.name}: {item.reason}", code=item.code)
+        raise ImageError(item.reason)
     if item.sha256 != sha256:
-        message = f"{item.name}: the file has changed since it was scored. Rank the images again."
-        raise ImageError(message, code="changed")
+        raise ImageError("changed", name=item.name)
     return item
 
 
@@ -81,7 +82,7 @@ def refit(candidate: Candidate, max_tokens: int, budget: ImageBudget) -> Candida
     before = candidate.tokens(budget.token_px)
     image = candidate.image.resize(size, Image.Resampling.BICUBIC)
     after = size[0] * size[1] // budget.token_px**2
-    note = f"Memory ran out: scored with {after} image tokens instead of {before}."
+    note = Reason.of("fewer-tokens", tokens=after, instead_of=before)
     return replace(candidate, image=image, notes=(*candidate.notes, note))
 
 
@@ -91,10 +92,9 @@ def _begun(
     size_bytes = len(source.data or b"")
     if size_bytes <= MAX_FILE_BYTES:
         return pool.submit(job(index, source, budget, settings))
-    sizes = f"{size_bytes / 1e6:.0f} MB; at most {MAX_FILE_BYTES / 1e6:.0f} MB are read"
-    reason = f"The file has {sizes}. Save it smaller."
+    reason = Reason.of("file-size", megabytes=size_bytes / 1e6, limit=MAX_FILE_BYTES / 1e6)
     future: Future[Candidate | Refused] = Future()
-    future.set_result(Refused(index, same_name_safe(source.name), "", reason, "file-size"))
+    future.set_result(Refused(index, same_name_safe(source.name), "", reason))
     return future
 
 
@@ -123,8 +123,8 @@ def job(
 
 def _outcome(index: int, name: str, answer: workers.Answer) -> Candidate | Refused:
     head, body = answer.head, answer.body
-    if "code" in head:
-        return Refused(index, name, answer.sha256, head["reason"], head["code"])
+    if reason := refused(head):
+        return Refused(index, name, answer.sha256, reason)
     size, (width_px, height_px) = tuple(head["size"]), head["original"]
     pixels = body[len(body) - size[0] * size[1] * 3 :]
     return Candidate(
@@ -135,5 +135,5 @@ def _outcome(index: int, name: str, answer: workers.Answer) -> Candidate | Refus
         width_px=width_px,
         height_px=height_px,
         thumbnail=bytes(body[: head["thumbnail_bytes"]]),
-        notes=tuple(head["notes"]),
+        notes=tuple(map(Reason.read, head["notes"])),
     )

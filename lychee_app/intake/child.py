@@ -1,7 +1,7 @@
 """What runs in a decoder process: takes one file at a time, answers with pixels or a reason.
 
-Started by `workers`; ends with its parent. Knows pipes and limits of the operating system. Where those are
-missing (Windows has no address-space limit) the parent's wall clock is what is left.
+Started by `workers`; ends with its parent. Where the system cannot limit a process (Windows has no limit of
+address space) the parent's wall clock is what is left.
 """
 
 import contextlib
@@ -18,7 +18,8 @@ from PIL import Image, PpmImagePlugin  # noqa: F401 (what writes PPM)
 from lychee_app.errors import ImageError
 from lychee_app.intake import decoders
 from lychee_app.intake.decode import Decoded, decode
-from lychee_app.intake.pipes import Head, receive, send
+from lychee_app.intake.pipes import Head, receive, refusal, send
+from lychee_app.reasons import Reason
 from lychee_app.records import ImageBudget
 
 try:
@@ -73,7 +74,7 @@ def _send_pixels(decoded: Decoded, answers: BinaryIO) -> None:
     head = {
         "size": decoded.image.size,
         "original": (decoded.width_px, decoded.height_px),
-        "notes": decoded.notes,
+        "notes": [vars(note) for note in decoded.notes],
         "thumbnail_bytes": len(decoded.thumbnail),
     }
     send(answers, head, decoded.thumbnail, more_bytes=ppm_bytes)
@@ -83,8 +84,8 @@ def _send_pixels(decoded: Decoded, answers: BinaryIO) -> None:
 
 def _refusal(error: ImageError | MemoryError) -> Head:
     if isinstance(error, MemoryError):
-        return {"code": "memory", "reason": "Reading this file takes more memory than one image may."}
-    return {"code": error.code, "reason": str(error)}
+        return refusal(Reason.of("memory"))
+    return refusal(error.reason)
 
 
 def _read(path: str, max_bytes: int) -> bytes:
@@ -92,16 +93,14 @@ def _read(path: str, max_bytes: int) -> bytes:
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
-            raise ImageError("This is not a file but a folder, device or pipe.", code="unreadable")
+            raise ImageError("not-a-file")
         if status.st_size > max_bytes:
-            size, limit = status.st_size / 1e6, max_bytes / 1e6
-            message = f"The file has {size:.0f} MB; at most {limit:.0f} MB are read. Save it smaller."
-            raise ImageError(message, code="file-size")
+            raise ImageError("file-size", megabytes=status.st_size / 1e6, limit=max_bytes / 1e6)
         with open(path, "rb") as file:
             return file.read(max_bytes)
     except (OSError, ValueError) as error:
         detail = getattr(error, "strerror", None) or error
-        raise ImageError(f"The file cannot be read: {detail}.", code="unreadable") from error
+        raise ImageError("unreadable", detail=str(detail)) from error
 
 
 def _own_pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from PIL import Image, ImageCms
 
+from lychee_app.reasons import Reason
+
 WHITE = 255
 _PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
@@ -26,7 +28,7 @@ class GreyRange:
 
     black: float
     white: float
-    note: str = ""
+    note: Reason | None = None
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -47,8 +49,7 @@ def grey_range(image: Image.Image, bits: int, stretch: bool, inverted: bool) -> 
         found = _open_range(image.mode, low, high)
     elif stretch and bits == 16 and 255 < high < 4096:
         used = int(high).bit_length()
-        note = f"Only {used} of its 16 bits are used; brightness is scaled to those."
-        found = GreyRange(0, 2**used - 1, note)
+        found = GreyRange(0, 2**used - 1, Reason.of("few-bits", bits=used))
     return GreyRange(found.white, found.black, found.note) if inverted else found
 
 
@@ -57,8 +58,7 @@ def _open_range(mode: str, low: float, high: float) -> GreyRange:
         return GreyRange(0, 1)
     if low >= 0 and high <= WHITE:
         return GreyRange(0, WHITE)
-    note = f"Its values run from {low:g} to {high:g}; brightness is scaled to that range."
-    return GreyRange(low, high, note)
+    return GreyRange(low, high, Reason.of("own-range", low=low, high=high))
 
 
 def _extrema(image: Image.Image) -> tuple[float, float]:
@@ -122,14 +122,14 @@ def _scaled(image: Image.Image, grey: GreyRange) -> Image.Image:
     return Image.fromarray(np.clip(np.nan_to_num(scaled + 0.5), 0, WHITE).astype(np.uint8))
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
-    """(RGB image in sRGB, a note or ""). A profile that is broken or of another space is left out."""
+def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, Reason | None]:
+    """(RGB image in sRGB, a note or None). A profile that is broken or of another space is left out."""
     if profile:
         try:
-            return _converted(image, profile), ""
+            return _converted(image, profile), None
         except Exception:  # whatever it is that is wrong with it, the picture is there
-            return _plain(image), "Its colour profile is broken and was ignored."
-    return _plain(image), ""
+            return _plain(image), Reason.of("profile-broken")
+    return _plain(image), None
 
 
 def _plain(image: Image.Image) -> Image.Image:

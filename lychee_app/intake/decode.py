@@ -14,7 +14,8 @@ from PIL import ExifTags, Image, ImageChops
 from lychee_app.errors import ImageError
 from lychee_app.intake import colour, decoders, metadata
 from lychee_app.intake.fitting import fit
-from lychee_app.intake.sniff import HEAD_BYTES, SPOKEN, sniff
+from lychee_app.intake.sniff import HEAD_BYTES, sniff
+from lychee_app.reasons import Reason
 from lychee_app.records import ImageBudget
 
 PIXELS_VERSION = 1
@@ -47,15 +48,15 @@ class Decoded:
     width_px: int
     height_px: int
     thumbnail: bytes
-    notes: tuple[str, ...] = ()
+    notes: tuple[Reason, ...] = ()
 
 
 def decode(data: bytes, budget: ImageBudget, max_px: int, light_bytes: int | None = None) -> Decoded:
     """Decodes the first frame or page of `data`. `light_bytes`: how much memory it may take, by estimate.
 
     Raises ImageError whatever is wrong with the file, and nothing else; its codes: empty, format,
-    not-an-image, no-decoder, pixels, aspect, truncated, corrupt, memory, and heavy where the estimate is over
-    `light_bytes`.
+    camera-raw, not-an-image, no-decoder, pixels, pixels-bomb, aspect, truncated, corrupt, memory, and heavy
+    where the estimate is over `light_bytes`.
     """
     kind = sniff(data[:HEAD_BYTES])
     try:
@@ -82,7 +83,7 @@ def _decoded_or_bare(task: "_Task", data: bytes) -> Decoded:
         if bare is None:
             raise
         decoded = task.run(bare)
-        return replace(decoded, notes=(*decoded.notes, "Its metadata is broken and was ignored."))
+        return replace(decoded, notes=(*decoded.notes, Reason.of("metadata-broken")))
 
 
 @dataclass(frozen=True)
@@ -100,15 +101,20 @@ class _Task:
             with Image.open(io.BytesIO(data), formats=[self.kind]) as image:
                 return self._decoded(image)
         except Image.DecompressionBombError as error:
-            raise self._too_large("far too many pixels") from error
+            raise ImageError("pixels-bomb", limit=self.max_px / 1e6) from error
 
     def _decoded(self, image: Image.Image) -> Decoded:
         if _is_raw_preview(image):
-            message = f"This is a camera raw file. Only {SPOKEN} are taken: export it as JPEG."
-            raise ImageError(message, code="format")
+            raise ImageError("camera-raw")
         width_px, height_px = image.size
         if width_px * height_px > self.max_px:
-            raise self._too_large(f"{width_px} x {height_px} = {width_px * height_px / 1e6:.1f} megapixels")
+            raise ImageError(
+                "pixels",
+                width_px=width_px,
+                height_px=height_px,
+                megapixels=width_px * height_px / 1e6,
+                limit=self.max_px / 1e6,
+            )
         if self.kind != "JPEG":
             self._weigh(image)
         if self.kind == "PNG":
@@ -128,24 +134,17 @@ class _Task:
     def _weigh(self, image: Image.Image) -> None:
         need = _estimate_bytes(image)
         if self.light_bytes is not None and need > self.light_bytes:
-            raise ImageError(f"Decoding takes about {need / 1e6:.0f} MB.", code="heavy")
-
-    def _too_large(self, size: str) -> ImageError:
-        limit = f"at most {self.max_px / 1e6:g} megapixels are decoded"
-        return ImageError(f"The image has {size}; {limit}. Save it smaller.", code="pixels")
+            raise ImageError("heavy", megabytes=need / 1e6)
 
 
 def _broken(kind: str, error: Exception, cut_short: bool) -> ImageError:
-    """What a decoder's exception says to people."""
-    file = f"This {decoders.SPOKEN.get(kind, kind)} file"
+    """What a decoder's exception means."""
     if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
-        message = f"{file} takes more memory to decode than one image may. Save it smaller."
-        return ImageError(message, code="memory")
+        return ImageError("memory")
+    kind = decoders.SPOKEN.get(kind, kind)
     if cut_short or isinstance(error, EOFError) or _CUT_SHORT.search(str(error)):
-        message = f"{file} is cut short: its end is missing. Copy or download it again."
-        return ImageError(message, code="truncated")
-    message = f"{file} is damaged, or of a rare kind that is not decoded. Save it anew as PNG or JPEG."
-    return ImageError(message, code="corrupt")
+        return ImageError("truncated", kind=kind)
+    return ImageError("corrupt", kind=kind)
 
 
 def _is_raw_preview(image: Image.Image) -> bool:
@@ -173,8 +172,8 @@ def _swapped(size: tuple[int, int], turn: int) -> tuple[int, int]:
     return (size[1], size[0]) if turn in _QUARTER_TURNS else size
 
 
-def _resized(image: Image.Image, goal: tuple[int, int]) -> tuple[Image.Image, str]:
-    """(flat pixels of the goal's size, in the colours of the file; a note or "")."""
+def _resized(image: Image.Image, goal: tuple[int, int]) -> tuple[Image.Image, Reason | None]:
+    """(flat pixels of the goal's size, in the colours of the file; a note or None)."""
     image.load()
     grey = _grey_range(image) if colour.is_deep(image) else None
     large = image.width * image.height > BAND_PX
@@ -182,7 +181,7 @@ def _resized(image: Image.Image, goal: tuple[int, int]) -> tuple[Image.Image, st
     small = whole.resize(goal, Image.Resampling.BICUBIC)
     if image.format in {"JPEG", "MPO"} and small.mode == "CMYK" and "adobe" not in image.info:
         small = ImageChops.invert(small)  # only Adobe's are stored inverted, which Pillow takes all to be
-    return small, grey.note if grey else ""
+    return small, grey.note if grey else None
 
 
 def _grey_range(image: Image.Image) -> colour.GreyRange:
@@ -219,14 +218,15 @@ def _thumbnail(image: Image.Image, original: tuple[int, int]) -> bytes:
     return file.getvalue()
 
 
-def _more_frames(image: Image.Image) -> str:
-    """What is said of a file with more than one frame or page; "" for one."""
+def _more_frames(image: Image.Image) -> Reason | None:
+    """The note on a file with more than one frame or page."""
     try:
         several = image.format != "MPO" and getattr(image, "is_animated", False)
     except Exception:
-        return ""
-    part = "page" if image.format == "TIFF" else "frame"
-    return f"Only its first {part} is scored." if several else ""
+        return None
+    if not several:
+        return None
+    return Reason.of("first-page" if image.format == "TIFF" else "first-frame")
 
 
 _PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}

@@ -1,7 +1,4 @@
-"""Which of the accepted formats this installation decodes, and how to come by the rest.
-
-Knows Pillow's plugins and pillow-heif. Loads them when asked, not at import.
-"""
+"""Which of the accepted formats this installation decodes, and what the others need."""
 
 import importlib.util
 from functools import cache
@@ -11,11 +8,7 @@ from PIL import features
 from lychee_app.errors import ImageError
 
 SPOKEN = {"WEBP": "WebP", "HEIF": "HEIC"}
-_CURES = {
-    "HEIF": "pip install pillow-heif",
-    "WEBP": "a Pillow built with libwebp",
-    "AVIF": "a Pillow built with libavif",
-}
+_PACKAGES = {"HEIF": "pillow-heif", "WEBP": "pillow (libwebp)", "AVIF": "pillow (libavif)"}
 
 
 @cache
@@ -52,6 +45,4 @@ def need(kind: str) -> None:
     """Raises ImageError "no-decoder" if this installation cannot decode `kind`."""
     if kind in loaded():
         return
-    picture = f"This is a {SPOKEN.get(kind, kind)} picture"
-    message = f"{picture}, and what decodes it is not installed: {_CURES[kind]}."
-    raise ImageError(message, code="no-decoder")
+    raise ImageError("no-decoder", kind=SPOKEN.get(kind, kind), package=_PACKAGES[kind])

@@ -1,7 +1,4 @@
-"""The size an image is shown to the model at.
-
-Knows arithmetic. Does not know pixels, formats or colour.
-"""
+"""The size an image is shown to the model at."""
 
 import math
 
@@ -20,7 +17,7 @@ def fit(width_px: int, height_px: int, budget: ImageBudget) -> tuple[int, int]:
     """
     short_px, long_px = sorted((width_px, height_px))
     if short_px < 1 or long_px / short_px > budget.max_aspect:
-        raise ImageError(_strip(width_px, height_px, budget), code="aspect")
+        raise ImageError("aspect", width_px=width_px, height_px=height_px, limit=budget.max_aspect)
     columns, rows = _tokens(width_px, height_px, budget)
     return columns * budget.token_px, rows * budget.token_px
 
@@ -39,10 +36,3 @@ def _tokens(width_px: int, height_px: int, budget: ImageBudget) -> tuple[int, in
     columns, rows = max(1, columns), max(1, rows)
     columns = min(columns, rows * budget.max_aspect, max(1, budget.max_tokens // rows))
     return columns, min(rows, columns * budget.max_aspect, max(1, budget.max_tokens // columns))
-
-
-def _strip(width_px: int, height_px: int, budget: ImageBudget) -> str:
-    return (
-        f"The image is {width_px} x {height_px} px: one side is over {budget.max_aspect} times the other, "
-        f"more than the model takes. Crop it."
-    )

@@ -7,8 +7,20 @@ import json
 import struct
 from typing import Any, BinaryIO
 
+from lychee_app.reasons import Reason
+
 _LENGTHS = struct.Struct("<IQ")
 Head = dict[str, Any]
+
+
+def refusal(reason: Reason) -> Head:
+    """The head of an answer without pixels."""
+    return {"refused": vars(reason)}
+
+
+def refused(head: Head) -> Reason | None:
+    """Why there are no pixels; None where there are."""
+    return Reason.read(head["refused"]) if "refused" in head else None
 
 
 def send(pipe: BinaryIO, head: Head, body: bytes = b"", more_bytes: int = 0) -> None:

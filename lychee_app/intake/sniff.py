@@ -1,7 +1,4 @@
-"""What a file is, by its first bytes: the name and its suffix are not asked.
-
-Knows magic numbers. Does not decode, and does not know whether the rest of the file is whole.
-"""
+"""What a file is, by its first bytes: the name and its suffix are not asked."""
 
 import re
 
@@ -12,7 +9,8 @@ HEAD_BYTES = 1024
 ACCEPTED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 """The decoders that may be used, by Pillow's names. HEIF needs the pillow-heif package."""
 
-SPOKEN = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC"
+SPOKEN = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC"
+"""The same for people, in every language."""
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"}
@@ -33,49 +31,52 @@ _ACCEPTED_MAGIC = (
     (b"II+\x00", "TIFF"),
     (b"MM\x00+", "TIFF"),
 )
+_RAW = "camera-raw"
 _FOREIGN_MAGIC = (
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
-    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"%!PS", "an EPS or PostScript document"),
-    (b"\xc5\xd0\xd3\xc6", "an EPS document"),
-    (b"8BPS", "a Photoshop (PSD) picture"),
-    (b"\x00\x00\x01\x00", "a Windows icon"),
-    (b"qoif", "a QOI picture"),
-    (b"FUJIFILMCCD-RAW", "a camera raw file (RAF)"),
-    (b"PK\x03\x04", "a ZIP archive or an office document"),
-    (b"Rar!", "a RAR archive"),
-    (b"7z\xbc\xaf", "a 7z archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x7fELF", "a program"),
-    (b"MZ", "a program"),
-    (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the picture itself"),
+    (b"\x00\x00\x00\x0cjP  ", "jpeg-2000"),
+    (b"\xff\x4f\xff\x51", "jpeg-2000"),
+    (b"\x00\x00\x00\x0cJXL ", "jpeg-xl"),
+    (b"\xff\x0a", "jpeg-xl"),
+    (b"%!PS", "postscript"),
+    (b"\xc5\xd0\xd3\xc6", "eps"),
+    (b"8BPS", "photoshop"),
+    (b"\x00\x00\x01\x00", "icon"),
+    (b"qoif", "qoi"),
+    (b"FUJIFILMCCD-RAW", _RAW),
+    (b"PK\x03\x04", "zip"),
+    (b"Rar!", "rar"),
+    (b"7z\xbc\xaf", "7z"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\x7fELF", "program"),
+    (b"MZ", "program"),
+    (b"\x1aE\xdf\xa3", "matroska"),
+    (b"version https://git-lfs", "git-lfs"),
 )
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"}
 _TEXT = (
-    (re.compile(rb"<svg[\s>]", re.IGNORECASE), "an SVG drawing"),
-    (re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE), "a web page (HTML)"),
-    (re.compile(rb"\A\s*<\?xml", re.IGNORECASE), "an XML document"),
+    (re.compile(rb"<svg[\s>]", re.IGNORECASE), "svg"),
+    (re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE), "html"),
+    (re.compile(rb"\A\s*<\?xml", re.IGNORECASE), "xml"),
 )
+FOREIGN_KINDS = frozenset({name for _, name in (*_FOREIGN_MAGIC, *_TEXT)} | {"media", "pdf"}) - {_RAW}
+"""What a refused file may be, by names that every language has words for (NAMES in locale/)."""
 
 
 def sniff(head: bytes) -> str:
     """The accepted format that the first HEAD_BYTES say this is, one of ACCEPTED.
 
-    Raises ImageError: "empty", "format" for something else that is known, "not-an-image" for the rest.
+    Raises ImageError: "empty", "camera-raw", "format" for something else that is known, "not-an-image" for
+    the rest.
     """
     if not head:
-        message = "The file is empty (0 bytes). Copy it again from where it came from."
-        raise ImageError(message, code="empty")
+        raise ImageError("empty")
     if accepted := _accepted(head):
         return accepted
-    if foreign := _foreign(head):
-        message = f"This is {foreign}. Only {SPOKEN} are taken: save it as one of these."
-        raise ImageError(message, code="format")
-    message = f"This is not an image: its first bytes are of no known format. Only {SPOKEN} are taken."
-    raise ImageError(message, code="not-an-image")
+    if (foreign := _foreign(head)) == _RAW:
+        raise ImageError("camera-raw")
+    if foreign:
+        raise ImageError("format", kind=foreign, formats=SPOKEN)
+    raise ImageError("not-an-image", formats=SPOKEN)
 
 
 def _accepted(head: bytes) -> str | None:
@@ -108,13 +109,14 @@ def _brands(head: bytes) -> set[bytes]:
 
 
 def _foreign(head: bytes) -> str | None:
+    """What else it is: one of FOREIGN_KINDS, or a camera's raw file."""
     for magic, name in _FOREIGN_MAGIC:
         if head.startswith(magic):
             return name
     if head[8:10] == b"CR" and head.startswith(b"II*\x00"):
-        return "a camera raw file (CR2)"
+        return _RAW
     if head[4:8] == b"ftyp":
-        return "a camera raw file (CR3)" if head[8:12] == b"crx " else "a video or another media file"
+        return _RAW if head[8:12] == b"crx " else "media"
     if b"%PDF-" in head:
-        return "a PDF document"
+        return "pdf"
     return next((name for pattern, name in _TEXT if pattern.search(head)), None)

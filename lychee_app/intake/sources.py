@@ -1,6 +1,6 @@
 """Which files are meant: images, folders and globs -> sources, and names fit to be shown.
 
-Knows paths and names. Opens a file only to look at its first bytes where the suffix says nothing.
+A file is opened only to look at its first bytes, where the suffix says nothing.
 """
 
 import glob
@@ -56,7 +56,7 @@ def _meant(given: str | Path) -> Iterator[Source]:
     try:
         path = path if path.exists() else path.expanduser()
         if not str(given):
-            raise UsageError("A path is empty. Give an image, a folder or a glob.", code="path")
+            raise UsageError("path-empty")
         if path.is_dir():
             yield from _in_folder(path)
         elif path.exists():
@@ -64,20 +64,17 @@ def _meant(given: str | Path) -> Iterator[Source]:
         elif glob.has_magic(str(path)):
             yield from _globbed(path)
         else:
-            message = f"There is no {path}. Check the spelling; a path is an image, a folder or a glob."
-            raise UsageError(message, code="path")
+            raise UsageError("path-missing", path=str(path))
     except (OSError, RuntimeError) as error:
         detail = getattr(error, "strerror", None) or error
         place = getattr(error, "filename", None) or path
-        message = f"{place} cannot be read: {str(detail).rstrip('.')}. Leave it out, or allow it to be read."
-        raise UsageError(message, code="path") from error
+        raise UsageError("path-unreadable", path=str(place), detail=str(detail).rstrip(".")) from error
 
 
 def _in_folder(folder: Path) -> Iterator[Source]:
     found = in_natural_order(_walk(folder))
     if not found:
-        message = f"The folder {folder} and those below it hold no image. Looked for: {SPOKEN}."
-        raise UsageError(message, code="no-images")
+        raise UsageError("folder-without-images", path=str(folder), formats=SPOKEN)
     for path in found:
         yield Source(path.relative_to(folder).as_posix(), path=path)
 
@@ -88,8 +85,7 @@ def _globbed(pattern: Path) -> Iterator[Source]:
     nested = [_walk(hit) if hit.is_dir() else [hit] for hit in hits]
     found = {path for paths in nested for path in paths if path.is_file() and _is_image(path)}
     if not found:
-        message = f"No image matches {pattern}. Looked for: {SPOKEN}."
-        raise UsageError(message, code="no-images")
+        raise UsageError("glob-without-images", pattern=str(pattern), formats=SPOKEN)
     for path in in_natural_order(found):
         yield Source(path.relative_to(start).as_posix(), path=path)
 

@@ -1,7 +1,7 @@
 """Decoder processes: started once, kept, limited in time and memory, replaced when they die.
 
 A decoder is a fresh Python that imports Pillow and nothing heavier; it inherits no state, needs no `__main__`
-guard, and works under a thread of any application. Knows processes and pipes. Does not know what an image is.
+guard, and works under a thread of any application.
 
 Each process has one thread here that feeds it, so a slow file holds up nobody else. Images that take much
 memory by estimate are decoded one at a time over all runs of this process; the others are small. That is the
@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Generic, TypeVar, cast
 
 from lychee_app.errors import LycheeError
-from lychee_app.intake.pipes import Head, receive, receive_into, send
+from lychee_app.intake.pipes import Head, receive, receive_into, refusal, refused, send
+from lychee_app.reasons import Reason
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ _START = "import sys; sys.path.append(sys.argv[1]); from lychee_app.intake.child
 
 @dataclass(frozen=True)
 class Answer:
-    """`head` has "code" and "reason" where there are no pixels in `body`. `sha256` is "" if unread.
+    """`pipes.refused(head)` says why there are no pixels in `body`. `sha256` is "" if unread.
 
     `body` is the decoder's own buffer: what is wanted of it is taken before the next job.
     """
@@ -121,7 +122,7 @@ class Pool:
         light = replace(job, head=job.head | {"light_bytes": job.memory_bytes // LIGHT_SHARE})
         answer, left = _timed(decoder, light)
         for code in ("heavy", "crash"):
-            if answer.head.get("code") == code:
+            if (reason := refused(answer.head)) and reason.code == code:
                 with self._heavy:
                     answer, left = _timed(decoder, replace(job, seconds=left))
         return job.take(answer)
@@ -153,7 +154,8 @@ class _Decoder:
             self._discard()
         if answer.head:
             return answer
-        return replace(answer, head=_timeout(job) if ending.fired else _crash())
+        timeout = Reason.of("timeout", seconds=job.head["seconds"])
+        return replace(answer, head=refusal(timeout if ending.fired else Reason.of("crash")))
 
     def _exchange(self, process: subprocess.Popen[bytes], job: Job[Any]) -> Answer:
         """The answer; one without a head if the process died or talked nonsense."""
@@ -177,7 +179,7 @@ class _Decoder:
         if self.process is not None and self.process.poll() is not None:
             self._discard()
         if self._stopped:
-            raise LycheeError("The decoders are closed: the program is ending.", code="decoder")
+            raise LycheeError("decoders-closed")
         if self.process is None:
             self.process = start()
         return self.process
@@ -237,14 +239,14 @@ def start() -> subprocess.Popen[bytes]:
             start_new_session=True,  # Ctrl-C in the terminal is for the parent to answer
         )
     except OSError as error:
-        raise LycheeError(f"No decoder process could be started: {error}.", code="decoder") from error
+        raise LycheeError("decoder-not-started", detail=str(error)) from error
     try:
         with _Ending(process, START_SECONDS):
             receive(_out(process))
     except (EOFError, ValueError) as error:
         _end(process)
-        message = f"The decoder process {sys.executable} ended as it started (status {process.returncode})."
-        raise LycheeError(message, code="decoder") from error
+        status = process.returncode
+        raise LycheeError("decoder-ended", program=sys.executable, status=status) from error
     _widen(process)
     return process
 
@@ -274,14 +276,3 @@ def _in(process: subprocess.Popen[bytes]) -> BinaryIO:
 
 def _out(process: subprocess.Popen[bytes]) -> BinaryIO:
     return cast(BinaryIO, process.stdout)
-
-
-def _timeout(job: Job[Any]) -> dict[str, Any]:
-    limit = f"{job.head['seconds']:g} s"
-    reason = f"Decoding took longer than {limit} and was ended. Save the image anew as PNG or JPEG."
-    return {"code": "timeout", "reason": reason}
-
-
-def _crash() -> dict[str, Any]:
-    reason = "The decoder crashed on this file and was ended. Save the image anew as PNG or JPEG."
-    return {"code": "crash", "reason": reason}

@@ -19,6 +19,7 @@ from typing import Literal
 from lychee_app.errors import CheckpointError, LycheeError
 from lychee_app.model import families, memory, weights
 from lychee_app.model.families import Release
+from lychee_app.reasons import Reason
 from lychee_app.settings import Settings
 
 DEMO_FOLDER = Path(__file__).parents[1] / "demo" / "checkpoint"
@@ -36,8 +37,8 @@ class CheckpointStatus:
     disk_bytes: int
     needs_bytes: int
     runs: bool
-    how: str
-    problem: str = ""
+    how: Reason
+    problem: Reason | None = None
 
 
 def locate(name: str | Path, settings: Settings, cache: Path | None = None) -> Path:
@@ -54,8 +55,7 @@ def locate(name: str | Path, settings: Settings, cache: Path | None = None) -> P
     own = own_folder(repo, settings)
     found = own if os.path.isfile(own / "config.json") else _hub_folder(repo, cache)
     if found is None:
-        message = f"{repo} is not on this machine. Run `lychee download {name}` once; then it runs offline."
-        raise CheckpointError(message, code="not-downloaded")
+        raise CheckpointError("not-downloaded", repository=repo, name=name)
     return found
 
 
@@ -80,11 +80,7 @@ def repository(name: str) -> str:
     """The hub's name for a checkpoint. Raises CheckpointError when it cannot be one."""
     repo = _aliases().get(name, name)
     if not _HUB_NAME.fullmatch(repo) or not _is_repo_id(repo):
-        message = (
-            f"No checkpoint is called {name!r}. Use demo, lychee, a hub name such as "
-            f"{_releases()[0].repository}, or a folder."
-        )
-        raise CheckpointError(message, code="unknown-name")
+        raise CheckpointError("unknown-name", name=name, example=_releases()[0].repository)
     return repo
 
 
@@ -119,26 +115,27 @@ def _status(name: str, settings: Settings, machine: memory.Machine, cache: Path 
     sizes = {
         each: release.weight_bytes for release in _releases() for each in (release.alias, release.repository)
     }
-    size, problem, state = sizes.get(name, 0), "", "ready"
+    size, problem, state = sizes.get(name, 0), None, "ready"
     try:
         size = weights.inspect(locate(name, settings, cache)).weight_bytes
     except LycheeError as error:
-        state, problem = ("missing" if error.code == "not-downloaded" else "broken"), str(error)
+        state, problem = ("missing" if error.code == "not-downloaded" else "broken"), error.reason
     runs, needs, how = fit(size, machine)
     return CheckpointStatus(name, state, size, needs, runs, how, problem)
 
 
-def fit(weight_bytes: int, machine: memory.Machine) -> tuple[bool, int, str]:
+def fit(weight_bytes: int, machine: memory.Machine) -> tuple[bool, int, Reason]:
     """Whether BF16 weights of this size run on this machine, the memory they want, and how."""
     on_card, on_cpu = weight_bytes + _ROOM_BYTES, 2 * weight_bytes + _ROOM_BYTES
     if machine.card_bytes >= on_card:
-        return True, on_card, f"on {machine.card}"
+        return True, on_card, Reason.of("runs-on-card", card=machine.card)
     if machine.card_bytes:
         fits = machine.card_bytes + machine.ram_bytes >= on_card
-        return fits, on_card, f"partly on {machine.card}; the rest is copied from RAM for every pass: slow"
+        return fits, on_card, Reason.of("runs-partly", card=machine.card)
     if machine.ram_bytes >= on_cpu:
-        return True, on_cpu, "on the processor" + (": minutes per image" if weight_bytes > 4 << 30 else "")
-    return False, on_cpu, "needs a card or more RAM"
+        slow = weight_bytes > 4 << 30
+        return True, on_cpu, Reason.of("runs-on-processor-slowly" if slow else "runs-on-processor")
+    return False, on_cpu, Reason.of("runs-nowhere")
 
 
 def resolved(name: str | Path, settings: Settings, cache: Path | None = None) -> str | Path:
@@ -157,8 +154,7 @@ def automatic(settings: Settings, machine: memory.Machine | None = None, cache: 
 
 def _demo() -> Path:
     if not DEMO_FOLDER.is_dir():
-        message = "The embedded demo checkpoint is not part of this installation. Install the package again."
-        raise CheckpointError(message, code="demo-missing")
+        raise CheckpointError("demo-missing")
     return DEMO_FOLDER
 
 

@@ -25,6 +25,7 @@ from typing import Any
 
 from lychee_app.errors import CheckpointError, DownloadError
 from lychee_app.model import checkpoints, weights
+from lychee_app.reasons import Reason
 from lychee_app.settings import Settings
 from lychee_app.sizes import disk_gb
 
@@ -72,10 +73,7 @@ def download(
         return there.folder
     repo = checkpoints.repository(name)
     if settings.hub_offline:
-        message = (
-            f"{repo} is not here, and HF_HUB_OFFLINE forbids fetching it. Unset HF_HUB_OFFLINE and try again."
-        )
-        raise DownloadError(message, code="offline")
+        raise DownloadError("offline", repository=repo)
     folder = checkpoints.own_folder(repo, settings)
     try:
         _fetch(repo, folder, settings, progress)
@@ -134,10 +132,7 @@ def _alone(repo: str, folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        message = (
-            f"{repo} is being downloaded already, by another Lychee on this machine. Wait until it is done."
-        )
-        raise DownloadError(message, code="download-busy") from error
+        raise DownloadError("download-busy", repository=repo) from error
     try:
         yield
     finally:
@@ -151,8 +146,7 @@ def _listing(repo: str, settings: Settings) -> tuple[str, list[_Remote]]:
     info = HfApi(endpoint=settings.hub_endpoint).model_info(repo, files_metadata=True, timeout=30)
     files = [_remote(entry) for entry in info.siblings or [] if _wanted(entry.rfilename)]
     if not any(file.name.endswith(".safetensors") for file in files):
-        message = f"{repo} holds no safetensors weights; no other format is read. Choose another repository."
-        raise DownloadError(message, code="no-safetensors")
+        raise DownloadError("no-safetensors", repository=repo)
     return info.sha or "main", files
 
 
@@ -184,8 +178,7 @@ def _one(source: _Source, file: _Remote, folder: Path, progress: Callable[[int],
         )
     if part.stat().st_size != file.size_bytes or not _is_sound(part, file):
         part.unlink()
-        message = f"{file.name} of {source.repo} arrived damaged and was thrown away. Run the download again."
-        raise DownloadError(message, code="checksum")
+        raise DownloadError("checksum", file=file.name, repository=source.repo)
     part.replace(folder / file.name)
 
 
@@ -232,11 +225,8 @@ def _manifest(folder: Path) -> dict[str, str]:
 def _room(folder: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed_bytes > free:
-        message = (
-            f"The download needs {disk_gb(needed_bytes)} GB more; {disk_gb(free)} GB are free in {folder}. "
-            "Make room, or set LYCHEE_HOME to a folder on another disk."
-        )
-        raise DownloadError(message, code="disk-full")
+        needed_gb, free_gb = disk_gb(needed_bytes), disk_gb(free)
+        raise DownloadError("disk-full", needed_gb=needed_gb, free_gb=free_gb, folder=str(folder))
 
 
 def _is_sound(part: Path, file: _Remote) -> bool:
@@ -261,16 +251,11 @@ def _translated(repo: str, folder: Path) -> Iterator[None]:
     except CheckpointError:
         raise
     except errors.GatedRepoError as error:
-        message = (
-            f"{repo} wants its conditions accepted first: open its page on the hub, then `hf auth login`."
-        )
-        raise DownloadError(message, code="gated") from error
+        raise DownloadError("gated", repository=repo) from error
     except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
-        message = f"The hub has no repository {repo}, or it is private. Check the name, or `hf auth login`."
-        raise DownloadError(message, code="no-repository") from error
+        raise DownloadError("no-repository", repository=repo) from error
     except errors.HfHubHTTPError as error:
-        message = f"The hub refused {repo}: {error}. What is here stays; try again later."
-        raise DownloadError(message, code="hub-error") from error
+        raise DownloadError("hub-error", repository=repo, detail=str(error)) from error
     except OSError as error:
         raise _file_error(error, repo, folder) from error
     except Exception as error:  # the hub's HTTP client has errors of its own, by version
@@ -280,16 +265,11 @@ def _translated(repo: str, folder: Path) -> Iterator[None]:
 def _file_error(error: OSError, repo: str, folder: Path) -> DownloadError:
     if isinstance(error, ConnectionError | TimeoutError) or error.errno is None:
         return _no_network(error, repo)
-    message = f"{folder} cannot be written: {error}. Make room, or set LYCHEE_HOME to another folder."
-    return DownloadError(message, code="disk-full")
+    return DownloadError("models-unwritable", folder=str(folder), detail=str(error))
 
 
 def _no_network(error: Exception, repo: str) -> DownloadError:
-    message = (
-        f"The connection for {repo} failed: {error}. What is here stays; run the same command again to go "
-        "on. HF_ENDPOINT can name a mirror."
-    )
-    return DownloadError(message, code="no-network")
+    return DownloadError("no-network", repository=repo, detail=str(error))
 
 
 def _modelscope() -> Mirror | None:
@@ -312,4 +292,5 @@ def _from_mirror(mirror: Mirror, repo: str, folder: Path, first: DownloadError) 
     except DownloadError:
         raise
     except Exception as error:  # a mirror may raise anything
-        raise DownloadError(f"{first} The mirror failed too: {error}", code="no-network") from error
+        values = {**first.reason.values, "mirror": str(error)}
+        raise DownloadError(Reason("no-network-nor-mirror", values)) from error

@@ -106,12 +106,11 @@ class Family(Protocol):
         ...
 
 
-def family_of(model_type: object, holder: object = "The checkpoint") -> Family:
+def family_of(model_type: object, holder: object = "config.json") -> Family:
     """Raises CheckpointError, naming the families that work. `holder`: what to call that which is of it."""
     if not isinstance(model_type, str) or model_type not in _FOLDERS:
-        working = ", ".join(f"{each.label} (such as {each.releases[0].repository})" for each in families())
-        message = f"{holder} holds a {model_type!r} model, which does not run here. Choose one of: {working}."
-        raise CheckpointError(message, code="architecture")
+        working = ", ".join(f"{each.label} ({each.releases[0].repository})" for each in families())
+        raise CheckpointError("architecture", holder=str(holder), kind=str(model_type), families=working)
     return _family(_FOLDERS[model_type])
 
 

@@ -13,8 +13,8 @@ _LOST = ("CUDA error", "CUDNN_STATUS", "CUBLAS_STATUS", "device-side assert", "i
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Turns what a pass raises into OutOfMemory, ModelLost or ScoringError; `what` names the pass.
+def translated(name: str, tokens: int) -> Iterator[None]:
+    """Turns what a pass about image `name` raises into OutOfMemory, ModelLost or ScoringError.
 
     The frames of the failed pass are cleared first, so that no tensor of theirs outlives it in the traceback.
     """
@@ -24,18 +24,16 @@ def translated(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         traceback.clear_frames(error.__traceback__)
-        raise translation(error, what) from error
+        raise translation(error, name, tokens) from error
 
 
-def translation(error: Exception, what: str) -> LycheeError:
+def translation(error: Exception, name: str, tokens: int) -> LycheeError:
     text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or _says(error, _NO_MEMORY):
-        message = f"Not enough memory for {what}. Lower the image token budget. ({text})"
-        return OutOfMemory(message, code="out-of-memory")
+        return OutOfMemory("out-of-memory", name=name, tokens=tokens, detail=text)
     if _is_lost(error):
-        message = f"The card was lost during {what}; what is scored is kept. Start again to go on. ({text})"
-        return ModelLost(message, code="device-lost")
-    return ScoringError(f"The model failed on {what}: {text}", code="model-failed")
+        return ModelLost("device-lost", name=name, tokens=tokens, detail=text)
+    return ScoringError("model-failed", name=name, tokens=tokens, detail=text)
 
 
 def _is_lost(error: Exception) -> bool:

@@ -38,10 +38,7 @@ class PixelLayout:
         for name in FILES:
             if (folder / name).is_file():
                 return self._parse(folder / name)
-        message = (
-            f"{folder} has no {FILES[0]}, so it is not known how its images are prepared. Fetch it again."
-        )
-        raise CheckpointError(message, code="preprocessor-missing")
+        raise CheckpointError("preprocessor-missing", folder=str(folder), file=FILES[0])
 
     def _parse(self, file: Path) -> "PixelLayout":
         try:
@@ -52,8 +49,7 @@ class PixelLayout:
                 fields |= {"min_px": self.min_px, "max_px": self.max_px}
             return _sensible(replace(self, **fields))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            message = f"{file} cannot be read as an image processor's settings: {error}. Fetch it again."
-            raise CheckpointError(message, code="preprocessor-broken") from error
+            raise CheckpointError("preprocessor-broken", file=str(file), detail=str(error)) from error
 
 
 def budget(layout: PixelLayout) -> ImageBudget:

@@ -19,14 +19,11 @@ from lychee_app.model.fast import capable
 from lychee_app.model.memory import largest_card
 from lychee_app.model.placement import Placement, cost, placement_for
 from lychee_app.model.weights import Checkpoint
+from lychee_app.reasons import Reason
 from lychee_app.records import Precision
 
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 _LARGE_BYTES = 4 << 30
-_SLOW_NOTE = (
-    "A model of this size takes minutes per image on a processor. A CUDA card, or the demo, is faster."
-)
-_MPS_NOTE = "Apple's MPS is used in float32. This was never tested: compare with open_scorer(device='cpu')."
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Loaded:
     model: Any
     device: str
     precision: str
-    warnings: tuple[str, ...]
+    warnings: tuple[Reason, ...]
 
 
 def choose_device(device: str | None) -> str:
@@ -49,7 +46,7 @@ def choose_device(device: str | None) -> str:
     cards = [str(number) for number in range(torch.cuda.device_count())]
     there = {"cpu": not index, "mps": mps and not index, "cuda": (index or "0") in cards}
     if not there.get(kind, False):
-        raise CheckpointError(f"This machine has no device {device!r}. Use cpu.", code="no-device")
+        raise CheckpointError("no-device", device=device)
     return f"cuda:{index or 0}" if kind == "cuda" else kind
 
 
@@ -99,11 +96,11 @@ def load_lean(checkpoint: Checkpoint, device: str, precision: Precision) -> Load
     return Loaded(model, device, name, _notes(checkpoint, device))
 
 
-def _notes(checkpoint: Checkpoint, device: str) -> tuple[str, ...]:
+def _notes(checkpoint: Checkpoint, device: str) -> tuple[Reason, ...]:
     if device == "mps":
-        return (_MPS_NOTE,)
+        return (Reason.of("mps-untested"),)
     large = device == "cpu" and checkpoint.weight_bytes > _LARGE_BYTES
-    return (_SLOW_NOTE,) if large else ()
+    return (Reason.of("slow-processor"),) if large else ()
 
 
 def lm_head_rows(model: Any, ids: list[int]) -> Tensor:
@@ -132,11 +129,9 @@ def _read(checkpoint: Checkpoint, dtype: torch.dtype, placement: Placement) -> A
                 **placement.arguments(),
             )
     except torch.OutOfMemoryError as error:
-        message = f"There is not enough memory to load {checkpoint.folder}. Close other programs. ({error})"
-        raise CheckpointError(message, code="load-memory") from error
+        raise CheckpointError("load-memory", folder=str(checkpoint.folder), detail=str(error)) from error
     except Exception as error:  # the loader raises whatever its parts raise
-        message = f"{checkpoint.folder} cannot be loaded: {error}. Fetch the checkpoint again."
-        raise CheckpointError(message, code="load-failed") from error
+        raise CheckpointError("load-failed", folder=str(checkpoint.folder), detail=str(error)) from error
     model, report = loaded
     _whole(report, checkpoint)
     return model.eval()
@@ -146,11 +141,8 @@ def _whole(report: dict[str, Any], checkpoint: Checkpoint) -> None:
     """A tensor that is missing would be made up at random: refuse."""
     wrong = sorted([*report.get("missing_keys", ()), *report.get("mismatched_keys", ())], key=_name)
     if wrong:
-        message = (
-            f"{checkpoint.folder} lacks {len(wrong)} tensors of the model or has them in another shape, "
-            f"such as {_name(wrong[0])}. Fetch the checkpoint again."
-        )
-        raise CheckpointError(message, code="tensors-missing")
+        folder, example = str(checkpoint.folder), _name(wrong[0])
+        raise CheckpointError("tensors-missing", folder=folder, n=len(wrong), example=example)
 
 
 def _name(key: Any) -> str:
@@ -176,8 +168,7 @@ def _quiet() -> Iterator[None]:
 def _dtype(device: str, precision: Precision) -> tuple[torch.dtype, str]:
     """BF16 on CUDA, float32 elsewhere, unless it is said. Raises UsageError for what is not there yet."""
     if precision in {"int8", "int4"}:
-        message = f"{precision} weights do not run here. Use auto, bfloat16 or float32."
-        raise UsageError(message, code="precision")
+        raise UsageError("precision", precision=precision)
     if precision == "auto":
         precision = "bfloat16" if device.startswith("cuda") else "float32"
     return (torch.bfloat16 if precision == "bfloat16" else torch.float32), precision
@@ -205,7 +196,7 @@ def allowed(free: int, total: int, share: float, held: int) -> int:
     return max(0, min(free, int(total * share) - held))
 
 
-def _spill_warning(model: Any) -> str:
+def _spill_warning(model: Any) -> Reason:
     """Counts what accelerate put where: parameters that are not resident are on "meta"."""
     devices = {name: str(each) for name, each in getattr(model, "hf_device_map", {}).items()}
     sizes = {"cpu": 0, "disk": 0}

@@ -32,11 +32,9 @@ def grid_of(image: Image.Image, layout: PixelLayout) -> Grid:
     """(rows, columns) in patches."""
     side = layout.token_px
     if image.mode != "RGB" or image.width % side or image.height % side or not image.width * image.height:
-        message = (
-            f"The image is {image.mode} {image.width} x {image.height}; the model takes RGB "
-            f"with sides that are multiples of {side}. Prepare it with lychee_app.intake."
+        raise ScoringError(
+            "grid", mode=image.mode, width_px=image.width, height_px=image.height, multiple=side
         )
-        raise ScoringError(message, code="grid")
     return image.height // layout.patch_px, image.width // layout.patch_px
 
 

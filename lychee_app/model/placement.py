@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lychee_app.reasons import Reason
 from lychee_app.sizes import disk_gb, memory_gb
 
 ROOM_BYTES = 2 << 30
@@ -47,14 +48,14 @@ def placement_for(
     return Placement(None)
 
 
-def cost(ram_bytes: int, disk_bytes: int) -> str:
-    """What a spill costs, in words. Its speeds (PCIe 12 GB/s, disk 1 GB/s) are rules of thumb."""
+def cost(ram_bytes: int, disk_bytes: int) -> Reason:
+    """What a spill costs. Its speeds (PCIe 12 GB/s, disk 1 GB/s) are rules of thumb."""
     if not ram_bytes + disk_bytes:
-        return "The card has no room for the model: it runs on the processor, slowly. Close other programs."
+        return Reason.of("card-full")
     seconds = ram_bytes / 12e9 + disk_bytes / 1e9
-    parts = [f"{memory_gb(ram_bytes)} GB in RAM"] if ram_bytes else []
-    parts += [f"{disk_gb(disk_bytes)} GB in files"] if disk_bytes else []
-    return (
-        f"The model does not fit: {' and '.join(parts)} must be copied for every pass, "
-        f"roughly {seconds:.1f} s more each. Close other programs or choose a smaller model."
-    )
+    ram, disk = memory_gb(ram_bytes), disk_gb(disk_bytes)
+    if not disk_bytes:
+        return Reason.of("spilled-to-ram", ram_gb=ram, seconds=seconds)
+    if not ram_bytes:
+        return Reason.of("spilled-to-disk", disk_gb=disk, seconds=seconds)
+    return Reason.of("spilled-to-both", ram_gb=ram, disk_gb=disk, seconds=seconds)

@@ -121,7 +121,7 @@ class LocalScorer:
         """One of the images in work. Torch's errors become ours; out of memory, what can be is given back."""
         with self._in_work, limited(self._parts.threads):
             try:
-                with translated(f"{candidate.name} ({tokens} image tokens)"):
+                with translated(candidate.name, tokens):
                     yield
             except OutOfMemory:
                 self._parts.forward.forget()

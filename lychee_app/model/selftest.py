@@ -61,21 +61,16 @@ def _asked(scorer: Scorer, image: Image.Image, match: str, mismatch: str) -> Sel
     except OutOfMemory:
         raise
     except (ModelLost, ScoringError) as error:
-        raise CheckpointError(f"{_AGAIN} ({error})", code="self-test") from error
+        raise CheckpointError("self-test-error", detail=str(error)) from error
     yes, no = (reply.margin for reply in replies)
     if yes is None or no is None:
-        raise CheckpointError(f"{_AGAIN} (it gave no logits)", code="self-test")
+        raise CheckpointError("self-test-no-logits")
     result = SelfTest(match, mismatch, yes, no, sum(reply.seconds for reply in replies))
     if not result.passed:
-        found = f'"{match}" got {yes:.2f}, "{mismatch}" got {no:.2f} for one and the same picture'
-        raise CheckpointError(f"{_AGAIN} ({found})", code="self-test")
+        raise CheckpointError(
+            "self-test", match=match, match_margin=yes, mismatch=mismatch, mismatch_margin=no
+        )
     return result
-
-
-_AGAIN = (
-    "This checkpoint fails its self-test: it does not tell a match from a mismatch. Fetch it again, "
-    "or choose one that is fine-tuned to answer yes or no, such as lychee."
-)
 
 
 def probe_of(folder: Path) -> Probe:
@@ -89,7 +84,7 @@ def probe_of(folder: Path) -> Probe:
         match, mismatch = str(values["match"]), str(values["mismatch"])
         return Probe(_picture(folder, values["image"]), match, mismatch, other)
     except Exception as error:  # a decoder of images raises whatever it likes
-        raise CheckpointError(f"{file} cannot be used: {error}. Fetch it again.", code="self-test") from error
+        raise CheckpointError("self-test-unusable", file=str(file), detail=str(error)) from error
 
 
 def _picture(folder: Path, name: str) -> Image.Image:

@@ -85,8 +85,7 @@ class Codec:
     def _text_ids(self, text: str) -> list[int]:
         ids = self._plain.encode(text, add_special_tokens=False).ids
         if not self._special.isdisjoint(ids):
-            message = f"The tokenizer made a special token of plain text: {text!r}. Nothing was sent."
-            raise ScoringError(message, code="special-token")
+            raise ScoringError("special-token", text=text)
         return ids
 
     def _cut(self, rendered: str, folder: Path) -> tuple[_Piece, ...]:
@@ -96,11 +95,7 @@ class Codec:
         parts = re.split(f"({longest_first})", rendered) if ids else [rendered]
         pieces = tuple(_Piece(part, ids.get(part)) for part in parts if part)
         if sum(piece.id == self._image_id for piece in pieces) != 1 or _QUERY not in rendered:
-            message = (
-                f"The chat template of {folder} does not place one image and one query "
-                "(it may be the text-only template). Fetch the checkpoint again."
-            )
-            raise CheckpointError(message, code="template-broken")
+            raise CheckpointError("template-without-image", folder=str(folder))
         return pieces
 
     def _names(self) -> dict[str, int]:
@@ -109,8 +104,7 @@ class Codec:
     def _answer(self, word: str) -> int:
         ids = self._plain.encode(word, add_special_tokens=False).ids
         if len(ids) != 1:
-            message = f'This tokenizer writes "{word}" as {len(ids)} tokens {ids}; judging needs one.'
-            raise CheckpointError(message, code="answer-tokens")
+            raise CheckpointError("answer-tokens", word=word, count=len(ids), ids=str(ids))
         return ids[0]
 
 
@@ -122,8 +116,7 @@ def _tokenizers(folder: Path) -> tuple[Tokenizer, Tokenizer, frozenset[int]]:
         full = Tokenizer.from_str(json.dumps(definition))
         plain = Tokenizer.from_str(json.dumps({**definition, "added_tokens": []}))
     except Exception as error:  # the tokenizers library raises bare Exception for a broken definition
-        message = f"{file} is missing or no tokenizer ({error}). Fetch the checkpoint again."
-        raise CheckpointError(message, code="tokenizer-broken") from error
+        raise CheckpointError("tokenizer-broken", file=str(file), detail=str(error)) from error
     return full, plain, frozenset(full.get_added_tokens_decoder())
 
 
@@ -137,27 +130,23 @@ def chat_template(folder: Path) -> str:
         template = text if name.endswith(".jinja") else _json(text, file).get("chat_template")
         if isinstance(template, str):
             return template
-    message = f"{folder} has no chat template; without it scores are random. Fetch the checkpoint again."
-    raise CheckpointError(message, code="template-missing")
+    raise CheckpointError("template-missing", folder=str(folder))
 
 
 def _text(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{file} cannot be read ({error}). Fetch the checkpoint again."
-        raise CheckpointError(message, code="template-broken") from error
+        raise CheckpointError("template-unreadable", file=str(file), detail=str(error)) from error
 
 
 def _json(text: str, file: Path) -> dict[str, Any]:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        message = f"{file} is no JSON ({error}). Fetch the checkpoint again."
-        raise CheckpointError(message, code="template-broken") from error
+        raise CheckpointError("template-unreadable", file=str(file), detail=str(error)) from error
     if not isinstance(values, dict):
-        message = f"{file} holds no settings but {type(values).__name__}. Fetch the checkpoint again."
-        raise CheckpointError(message, code="template-broken")
+        raise CheckpointError("template-unreadable", file=str(file), detail=type(values).__name__)
     return values
 
 
@@ -169,8 +158,7 @@ def _render(template: str, messages: list[prompt.Message], folder: Path) -> str:
     try:
         return environment.from_string(template).render(messages=messages, add_generation_prompt=True)
     except Exception as error:  # a template is a program: it can raise anything
-        message = f"The chat template of {folder} cannot be rendered ({error}). Fetch the checkpoint again."
-        raise CheckpointError(message, code="template-broken") from error
+        raise CheckpointError("template-broken", folder=str(folder), detail=str(error)) from error
 
 
 def _put(text: str, values: Mapping[str, str]) -> str:

@@ -60,18 +60,18 @@ class Checkpoint:
 def inspect(folder: Path) -> Checkpoint:
     """Raises CheckpointError, saying what is missing or wrong and what to do."""
     if not os.path.isdir(folder):
-        raise _error(f"{folder} is not a folder.", "Name a folder that holds a checkpoint.", "folder")
+        raise CheckpointError("checkpoint-no-folder", folder=str(folder))
     try:
         return _inspected(folder)
     except OSError as error:
-        what = f"{error.filename or folder} cannot be read: {error.strerror or error}."
-        raise _error(what, "Make the folder readable, or choose another one.", "unreadable") from error
+        path, detail = str(error.filename or folder), error.strerror or str(error)
+        raise CheckpointError("checkpoint-unreadable", path=path, detail=detail) from error
 
 
 def _inspected(folder: Path) -> Checkpoint:
     config = config_of(folder)
     if not (folder / "tokenizer.json").is_file():
-        raise _error(f"{folder} has no tokenizer.json.", _AGAIN, "tokenizer-missing")
+        raise CheckpointError("tokenizer-missing", folder=str(folder))
     shards = _shards(folder)
     tensors = [entry for shard in shards for entry in _entries(shard)]
     stored = [entry["data_offsets"][1] - entry["data_offsets"][0] for entry in tensors]
@@ -105,18 +105,11 @@ def stop_ids(checkpoint: Checkpoint) -> frozenset[int]:
     try:
         found = json.loads(file.read_text("utf-8")).get("eos_token_id") if file.is_file() else None
     except (OSError, ValueError, AttributeError) as error:
-        raise _error(f"{file} cannot be read ({error}).", _AGAIN, "config-broken") from error
+        raise CheckpointError("config-broken", file=str(file), detail=str(error)) from error
     if found is None:
         config = checkpoint.config
         found = config.get("eos_token_id", (config.get("text_config") or {}).get("eos_token_id", []))
     return frozenset(found if isinstance(found, list) else [found])
-
-
-_AGAIN = "It may be half downloaded: run `lychee download` with its name, or copy the folder again."
-
-
-def _error(what: str, next_step: str, code: str) -> CheckpointError:
-    return CheckpointError(f"{what} {next_step}", code=code)
 
 
 def config_of(folder: Path) -> Mapping[str, Any]:
@@ -124,14 +117,13 @@ def config_of(folder: Path) -> Mapping[str, Any]:
     file = folder / "config.json"
     if not file.is_file():
         if any(folder.glob("*.gguf")):
-            what = f"{folder} holds GGUF files, which are llama.cpp's."
-            raise _error(what, f"Take the safetensors release, such as {_examples()}.", "gguf")
-        raise _error(f"{folder} has no config.json.", _AGAIN, "config-missing")
+            raise CheckpointError("gguf", folder=str(folder), examples=_examples())
+        raise CheckpointError("config-missing", folder=str(folder))
     try:
         config = json.loads(file.read_text("utf-8"))
         kind = config.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
-        raise _error(f"{file} cannot be read ({error}).", _AGAIN, "config-broken") from error
+        raise CheckpointError("config-broken", file=str(file), detail=str(error)) from error
     _refuse_kin(folder, config)
     family_of(kind, folder)
     return config
@@ -142,25 +134,23 @@ def _refuse_kin(folder: Path, config: Mapping[str, Any]) -> None:
     kind, quantised = str(config.get("model_type")), config.get("quantization_config")
     heads = config.get("architectures")
     head = str(heads[0]) if isinstance(heads, list) and heads else "ForConditionalGeneration"
-    step = f"Choose one that answers yes or no, such as {_examples()}."
+    place, examples = str(folder), _examples()
     if quantised is not None:
         method = quantised.get("quant_method") if isinstance(quantised, Mapping) else quantised
-        what = f"{folder} holds weights that are quantised already ({method}), which are not read."
-        raise _error(what, f"Take the release in BF16, such as {_examples()}.", "quantised")
+        raise CheckpointError("quantised", folder=place, method=str(method), examples=examples)
     if not head.endswith(("ForConditionalGeneration", "ForCausalLM")):
-        raise _error(f"{folder} ends in a head of its own ({head}).", step, "scoring-head")
+        raise CheckpointError("scoring-head", folder=place, head=head, examples=examples)
     if is_known(kind):
         return
     if kind.endswith("_moe"):
-        raise _error(f"{folder} is a mixture of experts ({kind}), which does not run here.", step, "experts")
+        raise CheckpointError("experts", folder=place, kind=kind, examples=examples)
     if head.endswith("ForCausalLM") and "vision_config" not in config:
-        what = f"{folder} holds a model of text alone ({kind}), which sees no image."
-        raise _error(what, step, "text-only")
+        raise CheckpointError("text-only", folder=place, kind=kind, examples=examples)
 
 
 def _examples() -> str:
     """The first release of each family, the newest family first."""
-    return " or ".join(family.releases[0].repository for family in reversed(families()))
+    return ", ".join(family.releases[0].repository for family in reversed(families()))
 
 
 def pixels_of(folder: Path) -> PixelLayout:
@@ -176,14 +166,15 @@ def _shards(folder: Path) -> tuple[Shard, ...]:
     else:
         suffixes = {".bin", ".pt", ".pth", ".gguf"}
         others = sorted(file.name for file in folder.iterdir() if file.suffix in suffixes)
-        found = f", only {', '.join(others[:3])}, which is not read" if others else ""
-        raise _error(f"{folder} has no safetensors weights{found}.", _AGAIN, "weights-missing")
+        if others:
+            raise CheckpointError("weights-of-other-kind", folder=str(folder), files=", ".join(others[:3]))
+        raise CheckpointError("weights-missing", folder=str(folder))
     shards = tuple(_shard(folder / name) for name in sorted(wanted))
     for shard in shards:
         missing = wanted[shard.file.name] - shard.names
         if missing:
-            what = f"{shard.file} lacks {len(missing)} tensors of the index, such as {min(missing)}."
-            raise _error(what, _AGAIN, "weights-missing")
+            file, example = str(shard.file), min(missing)
+            raise CheckpointError("shard-incomplete", file=file, n=len(missing), example=example)
     return shards
 
 
@@ -193,15 +184,15 @@ def _index(file: Path) -> dict[str, frozenset[str]]:
         shard_of = json.loads(file.read_text("utf-8"))["weight_map"]
         names = {name: Path(name).name == name for name in shard_of.values()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _error(f"{file} cannot be read ({error}).", _AGAIN, "index-broken") from error
+        raise CheckpointError("index-broken", file=str(file), detail=str(error)) from error
     if not names or not all(names.values()):
-        raise _error(f"{file} names no shards, or shards outside its folder.", _AGAIN, "index-broken")
+        raise CheckpointError("index-without-shards", file=str(file))
     return {name: frozenset(key for key, shard in shard_of.items() if shard == name) for name in names}
 
 
 def _shard(file: Path) -> Shard:
     if not file.is_file():
-        raise _error(f"The shard {file.name} is missing in {file.parent}.", _AGAIN, "shard-missing")
+        raise CheckpointError("shard-missing", name=file.name, folder=str(file.parent))
     size = file.stat().st_size
     try:
         with file.open("rb") as stream:
@@ -210,10 +201,9 @@ def _shard(file: Path) -> Shard:
         tensors = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
         end = 8 + length + max(_end(entry) for entry in tensors.values())
     except (OSError, struct.error, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        what = f"{file} is no readable safetensors file ({size:,} bytes)."
-        raise _error(what, _AGAIN, "shard-broken") from error
+        raise CheckpointError("shard-broken", file=str(file), size_bytes=size) from error
     if end != size:
-        raise _error(f"{file} has {size:,} bytes; its header speaks of {end:,}.", _AGAIN, "shard-truncated")
+        raise CheckpointError("shard-truncated", file=str(file), size_bytes=size, stated_bytes=end)
     return Shard(file, size, header, frozenset(tensors))
 
 

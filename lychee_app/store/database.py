@@ -27,32 +27,14 @@ PRAGMAS = (
     "PRAGMA journal_size_limit = 16777216",
 )
 
-_MEANINGS: dict[int, tuple[str, str]] = {
-    sqlite3.SQLITE_FULL: ("store-full", "the disk is full. Free some space; what was written before is kept"),
-    sqlite3.SQLITE_IOERR: (
-        "store-io",
-        "the disk refused to read or write. It may be full, over a quota, or gone; what was written before "
-        "is kept",
-    ),
-    sqlite3.SQLITE_READONLY: (
-        "store-read-only",
-        "it cannot be written to. Make the folder writable, or set LYCHEE_HOME to another one",
-    ),
-    sqlite3.SQLITE_CANTOPEN: (
-        "store-read-only",
-        "it cannot be opened. Make the folder writable, or set LYCHEE_HOME to another one",
-    ),
-    sqlite3.SQLITE_CORRUPT: ("store-corrupt", ""),
-    sqlite3.SQLITE_NOTADB: ("store-corrupt", ""),
-    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: (
-        "store-no-run",
-        "the run is not in the history any more. It may have been deleted in another window",
-    ),
-    sqlite3.SQLITE_BUSY: (
-        "store-locked",
-        "another program has held it for too long. Close other Lychee windows and database viewers, then "
-        "try again",
-    ),
+_CODES = {
+    sqlite3.SQLITE_FULL: "store-full",
+    sqlite3.SQLITE_IOERR: "store-io",
+    sqlite3.SQLITE_READONLY: "store-read-only",
+    sqlite3.SQLITE_CANTOPEN: "store-read-only",
+    sqlite3.SQLITE_CORRUPT: "store-corrupt",
+    sqlite3.SQLITE_NOTADB: "store-corrupt",
+    sqlite3.SQLITE_BUSY: "store-locked",
 }
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -121,7 +103,7 @@ class Database:
     def _take(self) -> sqlite3.Connection:
         with self._lock:
             if self._closed:
-                raise StoreError(f"{self.path} has been closed.", code="store-closed")
+                raise StoreError("store-closed", path=str(self.path))
             if self._idle:
                 return self._idle.pop()
         connection = sqlite3.connect(
@@ -164,35 +146,23 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise _store_error(path, error) from error
     except (Damaged, UnicodeDecodeError) as error:
-        raise _corrupt(path, error) from error
+        raise StoreError("store-corrupt", path=str(path), detail=str(error)) from error
     except OSError as error:
         raise file_error(path, error) from error
 
 
 def file_error(path: Path, error: OSError) -> StoreError:
     """What an OSError about a file of the data folder means; `path` where it does not say which."""
-    if error.errno in _FULL:
-        code, advice = _MEANINGS[sqlite3.SQLITE_FULL]
-    else:
-        code, advice = _MEANINGS[sqlite3.SQLITE_READONLY]
-    return StoreError(f"{error.filename or path}: {advice} ({error.strerror or error}).", code=code)
-
-
-def _corrupt(path: Path, detail: object) -> StoreError:
-    message = (
-        f"{path} is damaged ({detail}). Move it away, and the -wal and -shm files beside it, and "
-        "start again: the history starts empty, your images are untouched."
-    )
-    return StoreError(message, code="store-corrupt")
+    code = "store-full" if error.errno in _FULL else "store-read-only"
+    return StoreError(code, path=str(error.filename or path), detail=str(error.strerror or error))
 
 
 def _store_error(path: Path, error: sqlite3.Error) -> StoreError:
     full_code = getattr(error, "sqlite_errorcode", None) or 0
-    unknown = ("store-error", "the database refused. This is a defect: please report it")
-    code, advice = _MEANINGS.get(full_code) or _MEANINGS.get(full_code & 0xFF) or unknown
-    if code == "store-corrupt":
-        return _corrupt(path, error)
-    return StoreError(f"{path}: {advice} ({error}).", code=code)
+    if full_code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+        return StoreError("store-no-run")
+    code = _CODES.get(full_code) or _CODES.get(full_code & 0xFF) or "store-error"
+    return StoreError(code, path=str(path), detail=str(error))
 
 
 def _make_private(path: Path) -> None:

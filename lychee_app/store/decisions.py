@@ -3,10 +3,10 @@
 import sqlite3
 from collections.abc import Mapping
 
+from lychee_app.errors import StoreError
 from lychee_app.records import Cutoff, Decision
 from lychee_app.store.database import Database
 from lychee_app.store.rows import read_cutoff, write_cutoff
-from lychee_app.store.runs import no_run
 
 
 class Decisions:
@@ -51,14 +51,14 @@ class Decisions:
         with self._database.reading() as db:
             row = db.execute("SELECT cutoff FROM runs WHERE id = ?", (run_id,)).fetchone()
             if row is None:
-                raise no_run(run_id)
+                raise StoreError("store-no-run")
             return read_cutoff(row[0])
 
     def set_cutoff(self, run_id: str, cutoff: Cutoff | None) -> None:
         with self._database.writing() as db:
             done = db.execute("UPDATE runs SET cutoff = ? WHERE id = ?", (write_cutoff(cutoff), run_id))
             if not done.rowcount:
-                raise no_run(run_id)
+                raise StoreError("store-no-run")
 
 
 def _last_step(db: sqlite3.Connection, run_id: str) -> int:

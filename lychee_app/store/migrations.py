@@ -118,9 +118,5 @@ def _version(connection: sqlite3.Connection, path: object) -> int:
     row = connection.execute("SELECT version FROM schema_version").fetchone()
     version = row[0] if row else 0
     if version > VERSION:
-        message = (
-            f"{path} was written by a newer Lychee (schema {version}; this one knows up to {VERSION}). "
-            "Update Lychee, or set LYCHEE_HOME to another folder."
-        )
-        raise StoreError(message, code="store-newer")
+        raise StoreError("store-newer", path=str(path), schema=version, known=VERSION)
     return version

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lychee_app.query import Question
+from lychee_app.reasons import Reason
 from lychee_app.records import (
     Cutoff,
     Heartbeat,
@@ -69,8 +70,8 @@ class View:
     eta_seconds: float = 0.0
     idle_seconds: float = 0.0
     memory: MemoryReading | None = None
-    warnings: tuple[str, ...] = ()
-    error: str | None = None
+    warnings: tuple[Reason, ...] = ()
+    error: Reason | None = None
     here: bool = True
 
 
@@ -87,7 +88,8 @@ def unpack_scored(data: bytes, thumbnail: bytes | None, shared: dict[str, str]) 
         row["not_reply"] = row["not_reply"] and _reply(row["not_reply"], shared)
         row["element_replies"] = tuple(_reply(reply, shared) for reply in row["element_replies"])
         row["elements"] = tuple(row["elements"])
-        row["notes"] = tuple(row["notes"])
+        row["notes"] = tuple(map(Reason.read, row["notes"]))
+        row["reason"] = _reason(row.get("reason", row.get("error")))
         row["span"] = row["span"] and tuple(row["span"])
         return _build(Scored, row | {"thumbnail": thumbnail or b""})
 
@@ -109,7 +111,8 @@ def write_run(run: Run) -> str:
 def read_run(text: str, **changes: Any) -> Run:
     with _damage_told():
         row = json.loads(text)
-        return replace(_build(Run, row | {"request": _request(row["request"])}), **changes)
+        row |= {"request": _request(row["request"]), "error": _reason(row.get("error"))}
+        return replace(_build(Run, row), **changes)
 
 
 def write_heartbeat(heartbeat: Heartbeat) -> str:
@@ -120,7 +123,9 @@ def read_heartbeat(text: str) -> Heartbeat:
     with _damage_told():
         row = json.loads(text)
         memory = row["memory"] and _build(MemoryReading, row["memory"])
-        return _build(Heartbeat, row | {"memory": memory, "warnings": tuple(row["warnings"])})
+        return _build(
+            Heartbeat, row | {"memory": memory, "warnings": tuple(map(Reason.read, row["warnings"]))}
+        )
 
 
 def write_source(source: Source) -> str:
@@ -142,6 +147,11 @@ def write_cutoff(cutoff: Cutoff | None) -> str | None:
 def read_cutoff(text: str | None) -> Cutoff | None:
     with _damage_told():
         return None if text is None else _build(Cutoff, json.loads(text))
+
+
+def _reason(stored: str | Mapping[str, Any] | None) -> Reason | None:
+    """A string, under its name of then ("error"), is what was written before reasons were data."""
+    return None if stored is None else Reason.read(stored)
 
 
 def _request(row: dict[str, Any]) -> Request:
@@ -170,4 +180,4 @@ def _damage_told() -> Iterator[None]:
     try:
         yield
     except (zlib.error, ValueError, TypeError, KeyError) as error:
-        raise Damaged(f"a row does not read: {error}") from error
+        raise Damaged(str(error)) from error

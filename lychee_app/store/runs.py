@@ -212,7 +212,7 @@ class Runs:
         query = "SELECT record, status, total, owner FROM runs WHERE id = ?"
         found = db.execute(query, (run_id,)).fetchone()
         if found is None:
-            raise no_run(run_id)
+            raise StoreError("store-no-run")
         record, status, total, owner = found
         if status == "running" and not self._is_alive(owner):
             status = "interrupted"
@@ -225,8 +225,7 @@ class Runs:
         query = "SELECT owner FROM runs WHERE id = ? AND status = 'running'"
         found = db.execute(query, (run_id,)).fetchone()
         if found and found[0] != self._owner.token and self._is_alive(found[0]):
-            message = "Another Lychee on this machine is scoring this run. Wait for it, or stop it there."
-            raise StoreError(message, code="store-claimed")
+            raise StoreError("store-claimed")
 
 
 def _placed(scored: Scored, source: str | None) -> Scored:
@@ -277,8 +276,3 @@ def _uploads(db: sqlite3.Connection, run_id: str) -> list[str]:
 
 def _distinct(db: sqlite3.Connection, query: str, run_id: str) -> list[str]:
     return [value for (value,) in db.execute(query, (run_id,)).fetchall() if value]
-
-
-def no_run(run_id: str) -> StoreError:
-    message = f"There is no run {run_id!r} in the history. It may have been deleted in another window."
-    return StoreError(message, code="store-no-run")

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 
 from lychee_app.cache import CacheKey
+from lychee_app.reasons import Reason
 from lychee_app.records import Cutoff, Decision, Heartbeat, Phase, Reply, Run, Scored, Source, Status
 from lychee_app.sizes import DISK_GB
 from lychee_app.store.database import BUSY_SECONDS, Database
@@ -106,7 +107,7 @@ class Store:
             self._runs.change(run_id, status=status)
 
     def finish(
-        self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: str | None = None
+        self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: Reason | None = None
     ) -> None:
         """Ends a run. `seconds` are those of the whole run, all resumes included; see Run for the other."""
         self._runs.change(

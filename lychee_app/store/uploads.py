@@ -76,8 +76,7 @@ class Uploads:
         """Raises StoreError if one of these uploads was removed since it was kept."""
         for sha256 in names:
             if not self._is_kept(db, sha256):
-                message = "An uploaded image was removed meanwhile, with another run. Add the images again."
-                raise StoreError(message, code="store-upload-gone")
+                raise StoreError("store-upload-gone")
 
     def drop_unused(self, db: sqlite3.Connection, names: Iterable[str]) -> None:
         """Inside a writing transaction: removes those uploads that no run refers to."""
@@ -111,12 +110,8 @@ class Uploads:
     def _check_cap(self, db: sqlite3.Connection, more_bytes: int) -> None:
         used = _used(db)
         if used + more_bytes > self._cap_bytes:
-            message = (
-                f"Uploads may take {disk_gb(self._cap_bytes)} GB in all; {disk_gb(used)} GB are taken and "
-                f"this one has {more_bytes / 1e6:.1f} MB. Delete runs you no longer need, raise "
-                "LYCHEE_UPLOAD_CAP_GB, or rank a folder of this machine: its images are not copied."
-            )
-            raise StoreError(message, code="store-cap")
+            cap_gb, used_gb = disk_gb(self._cap_bytes), disk_gb(used)
+            raise StoreError("store-cap", cap_gb=cap_gb, used_gb=used_gb, megabytes=more_bytes / 1e6)
 
     def _write_aside(self, sha256: str, data: bytes) -> Path:
         aside = self.folder / f"{sha256}.{os.urandom(6).hex()}.part"

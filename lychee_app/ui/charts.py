@@ -210,7 +210,7 @@ def _cell(context: PageContext, standing: Standing, row: Scored, with_thumbnail:
         "name": row.name,
         "score": row.score,
         "text": one_decimal(row.score),
-        "note": context.t("rank.of", rank=place.rank) if place.rank else context.t.reason(row.error or ""),
+        "note": context.t("rank.of", rank=place.rank) if place.rank else context.t.reason(row.reason),
     }
     if with_thumbnail and (url := media_url(row.thumbnail)):
         cell["thumb"] = url

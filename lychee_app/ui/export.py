@@ -236,7 +236,7 @@ def _take_back(context: PageContext, done: Done) -> None:
         state.tell(error)
     else:
         state.forget_orders()
-        kept = [f"{one.name}: {one.reason}" for one in undone.left_out]
+        kept = [f"{one.name}: {context.t.reason(one.reason)}" for one in undone.left_out]
         text = context.t("files.undone", n=len(undone.steps))
         state.tell("\n".join([text, *kept]), "warn" if kept else "good")
     st.rerun()

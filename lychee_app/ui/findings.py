@@ -4,10 +4,10 @@ import streamlit as st
 
 from lychee_app import analysis
 from lychee_app.analysis import Finding
+from lychee_app.locale import Words
 from lychee_app.ui import state
 from lychee_app.ui.markup import escaped
 from lychee_app.ui.state import PageContext
-from lychee_app.ui.words import Words
 
 TONE = {
     "flat": "warn",

@@ -226,7 +226,7 @@ def _chip(text: str, score: float | None, heat: str = "") -> str:
 
 
 def _troubles(context: PageContext, row: Scored) -> str:
-    reason = f'<div class="ly-reason">{escaped(context.t.reason(row.error))}</div>' if row.error else ""
+    reason = f'<div class="ly-reason">{escaped(context.t.reason(row.reason))}</div>' if row.reason else ""
     notes = "".join(f'<div class="ly-note">{escaped(context.t.reason(note))}</div>' for note in row.notes)
     return reason + notes
 

@@ -9,13 +9,13 @@ import streamlit as st
 from lychee_app import analysis
 from lychee_app.analysis import Pair
 from lychee_app.errors import LycheeError
+from lychee_app.locale import Words
 from lychee_app.ranking import Ranked, one_decimal
 from lychee_app.records import Run
 from lychee_app.store import RunSummary
 from lychee_app.ui import state
 from lychee_app.ui.markup import escaped, faint, notice, signed, strip, thumbnail_tag
 from lychee_app.ui.state import PageContext
-from lychee_app.ui.words import Words
 
 PAGE = 12
 THUMBNAILS = 5

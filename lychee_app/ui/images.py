@@ -166,5 +166,4 @@ def _write_gallery(folder: Path) -> None:
     try:
         demo.write_gallery(folder, replace=True)
     except OSError as error:
-        message = f"{folder} cannot be written: {error.strerror or error}. Make room or set LYCHEE_HOME."
-        raise LycheeError(message, code="gallery") from error
+        raise LycheeError("demo-gallery", path=str(folder), detail=error.strerror or str(error)) from error

@@ -65,14 +65,14 @@ def _card(context: PageContext, name: str, status: CheckpointStatus | None) -> N
         lines = [
             t(f"model.state.{status.state}"),
             t("model.needs", gb=memory_gb(status.needs_bytes), disk=disk_gb(status.disk_bytes)),
-            t.how(status.how),
+            t.reason(status.how),
         ]
     text = (" " if name == "auto" else " · ").join(line for line in lines if line)
     if name == "demo" or (name == "auto" and context.services.catalogue.automatic == "demo"):
         text += "\n" + t("model.demo.text")
     faint(text)
     if status and status.state == "broken":
-        notice(status.problem, "bad")
+        notice(t.reason(status.problem), "bad")
     if status and status.state != "ready" and name != "demo":
         _download(context, name)
     return None

@@ -29,7 +29,7 @@ def expander(context: PageContext, standing: Standing, row: Scored, where: str) 
 def draw(context: PageContext, standing: Standing, row: Scored, where: str) -> None:
     reply, t = row.reply, context.t
     if reply is None:
-        notice(t.reason(row.error or "") or t("output.none"), "calm")
+        notice(t.reason(row.reason) or t("output.none"), "calm")
         return _seen(context, standing, row, where)
     st.html(f'<pre class="ly-reply">{marked(reply.text, row.span)}</pre>')
     if reply.mode == "explain":

@@ -50,7 +50,7 @@ def live(context: PageContext, view: View) -> None:
             width="stretch",
         )
     for warning in view.warnings:
-        notice(warning, "calm")
+        notice(context.t.reason(warning), "calm")
 
 
 def _bar(context: PageContext, view: View) -> str:

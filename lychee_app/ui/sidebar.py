@@ -6,6 +6,7 @@ import streamlit as st
 
 from lychee_app import query
 from lychee_app.errors import LycheeError, QueryError
+from lychee_app.locale import Words, languages
 from lychee_app.negation import either, negation
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.query import Question, Steps
@@ -18,18 +19,7 @@ from lychee_app.ui.markup import escaped, notice
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
 
-EXAMPLES = {
-    "zh": {
-        "cafe": "复古绿皮沙发 + 黄铜吊灯 + 手冲咖啡",
-        "cat": "一只black cat，趴在木质窗台上，阳光洒下",
-        "desk": "wooden desk, warm lamp, open notebook",
-    },
-    "en": {
-        "cafe": "vintage green sofa + brass lamp + pour-over coffee",
-        "cat": "a black cat on a wooden window sill, in sunlight",
-        "desk": "wooden desk, warm lamp, open notebook",
-    },
-}
+EXAMPLES = ("cafe", "cat", "desk")
 
 
 @dataclass(frozen=True)
@@ -67,10 +57,10 @@ def _brand(context: PageContext) -> None:
         )
         st.segmented_control(
             context.t("language"),
-            ["zh", "en"],
+            list(languages()),
             default=context.t.language,
             required=True,
-            format_func={"zh": "中文", "en": "EN"}.__getitem__,
+            format_func=languages().__getitem__,
             key="language",
             on_change=_speak,
             label_visibility="collapsed",
@@ -108,11 +98,11 @@ def _query(context: PageContext, steps: Steps) -> Question | None:
     _offer_but_not(context, typed)
     st.pills(
         t("examples"),
-        list(EXAMPLES[t.language]),
+        EXAMPLES,
         format_func=lambda name: t(f"example.{name}"),
         key="example",
         on_change=_use_example,
-        args=(t.language,),
+        args=(t,),
         label_visibility="collapsed",
     )
     typed_not = st.text_input(t("but_not"), key="but_not", placeholder=t("but_not.placeholder"))
@@ -144,9 +134,9 @@ def _move(kept: str, unwanted: str) -> None:
     st.session_state["but_not"] = either(st.session_state["but_not"].strip(), unwanted)
 
 
-def _use_example(language: str) -> None:
+def _use_example(t: Words) -> None:
     if name := st.session_state.get("example"):
-        st.session_state["query"] = EXAMPLES[language][name]
+        st.session_state["query"] = t(f"example.{name}.query")
         st.session_state["but_not"] = ""
         st.session_state["example"] = None
 

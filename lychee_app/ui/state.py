@@ -12,11 +12,11 @@ from streamlit.errors import StreamlitAPIException
 
 from lychee_app import analysis
 from lychee_app.errors import LycheeError, StoreError
+from lychee_app.locale import Words, language_of
 from lychee_app.ranking import Ranked, best_axis, ranked
 from lychee_app.records import Axis, Cutoff, Decision, Run, Scored, Source, Status
 from lychee_app.services import Services
 from lychee_app.store import View
-from lychee_app.ui.words import Words, language_of
 
 Section = Literal["results", "decide", "history"]
 

@@ -43,7 +43,7 @@ def _content(context: PageContext, standing: Standing) -> None:
     row = place.scored
     stage = f'<div class="ly-stage">{picture(context, standing, row.upload_index)}</div>'
     st.html(stage + _heading(context, standing, place))
-    rank = context.t("rank.of", rank=place.rank) if place.rank else context.t.reason(row.error or "")
+    rank = context.t("rank.of", rank=place.rank) if place.rank else context.t.reason(row.reason)
     size = f" · {row.width_px} × {row.height_px} px" if row.width_px else ""
     st.html(
         f'<div class="ly-row"><span class="ly-name">{escaped(row.name)}<br>{escaped(rank + size)}</span>'

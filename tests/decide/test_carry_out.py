@@ -63,7 +63,7 @@ def test_a_file_that_changed_or_went_since_it_was_scored_is_left_alone(
     (photos / "a.jpg").write_bytes(b"edited")
     (photos / "b.jpg").unlink()
     done = carry_out(made, journal)
-    assert sorted(left.code for left in done.left_out) == ["changed", "missing"]
+    assert sorted(left.code for left in done.left_out) == ["changed-since", "missing"]
     assert tree(target) == {}
     assert tree(photos) == {"a.jpg": b"edited"}
 
@@ -141,6 +141,6 @@ def test_without_a_journal_nothing_is_touched(photos: Path, target: Path, tmp_pa
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError) as caught:
         carry_out(plan(run, [0], sources, target, "move"), tmp_path / "file")
-    assert caught.value.code == "store-journal"
+    assert caught.value.code == "journal-unwritable"
     assert tree(photos) == {"a.jpg": b"photo a"}
     assert not target.exists() or tree(target) == {}

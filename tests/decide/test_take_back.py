@@ -12,7 +12,7 @@ def test_a_copy_that_was_edited_stays(photos: Path, target: Path, journal: Path)
     done = carry_out(plan(run, [0, 1], sources, target, "copy"), journal)
     (target / "a.jpg").write_bytes(b"retouched")
     undone = undo(done.journal)
-    assert [(left.upload_index, left.code) for left in undone.left_out] == [(0, "changed")]
+    assert [(left.upload_index, left.code) for left in undone.left_out] == [(0, "changed-stays")]
     assert tree(target) == {"a.jpg": b"retouched"}
 
 
@@ -30,7 +30,7 @@ def test_a_new_file_in_the_old_place_is_not_overwritten_and_the_moved_one_stays(
     run, sources = shots(photos, a=1.0)
     done = carry_out(plan(run, [0], sources, target, "move"), journal)
     (photos / "a.jpg").write_bytes(b"another")
-    assert [left.code for left in undo(done.journal).left_out] == ["exists"]
+    assert [left.code for left in undo(done.journal).left_out] == ["place-taken"]
     assert tree(photos) == {"a.jpg": b"another"}
     assert tree(target) == {"a.jpg": b"photo a"}
     assert [kept.journal for kept in journals(journal)] == [done.journal]
@@ -51,7 +51,7 @@ def test_a_moved_file_that_was_taken_elsewhere_is_told(photos: Path, target: Pat
     run, sources = shots(photos, a=1.0)
     done = carry_out(plan(run, [0], sources, target, "move"), journal)
     (target / "a.jpg").unlink()
-    assert [left.code for left in undo(done.journal).left_out] == ["missing"]
+    assert [left.code for left in undo(done.journal).left_out] == ["nowhere"]
     forget(done.journal)
     assert journals(journal) == []
 

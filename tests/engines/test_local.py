@@ -17,6 +17,7 @@ from lychee_app.records import Candidate, ImageBudget, Reply, Run, ScorerInfo, S
 from lychee_app.request import Request
 from lychee_app.settings import Settings
 from tests.support.fakes import FakeScorer, engine_of, picture, raising, sources
+from tests.support.rows import told
 
 
 def rank(
@@ -78,7 +79,7 @@ def test_a_bad_file_costs_one_row(settings: Settings) -> None:
     items = [*sources("red"), Source("notes.jpg", b"<html>"), *sources("red")]
     run = rank(query.ask("red"), items, FakeScorer(), settings)
     assert [row.score is None for row in run.images] == [False, True, False]
-    assert run.images[1].error
+    assert run.images[1].reason
 
 
 def test_equal_images_share_one_computation_and_keep_their_rows(settings: Settings) -> None:
@@ -116,9 +117,9 @@ def test_the_lower_of_the_two_token_budgets_holds(settings: Settings) -> None:
 
 
 def test_a_model_error_on_one_image_costs_one_row(settings: Settings) -> None:
-    scorer = FakeScorer(before=raising(ScoringError("no luck"), "1-red.png"))
+    scorer = FakeScorer(before=raising(ScoringError(told("no luck")), "1-red.png"))
     run = rank(query.ask("red"), sources("red", "red", "red"), scorer, settings)
-    assert [row.error for row in run.images] == [None, "no luck", None]
+    assert [row.reason for row in run.images] == [None, told("no luck"), None]
 
 
 def test_out_of_memory_tries_half_then_a_quarter_of_the_tokens_and_says_so(settings: Settings) -> None:
@@ -127,7 +128,7 @@ def test_out_of_memory_tries_half_then_a_quarter_of_the_tokens_and_says_so(setti
     def before(candidate: Candidate) -> None:
         sizes.append(candidate.tokens(28))
         if candidate.tokens(28) > 16:
-            raise OutOfMemory("too large")
+            raise OutOfMemory(told("too large"))
 
     info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(28, max_tokens=64))
     scorer = FakeScorer(before=before, info=info)
@@ -140,14 +141,14 @@ def test_out_of_memory_tries_half_then_a_quarter_of_the_tokens_and_says_so(setti
 
 
 def test_out_of_memory_to_the_end_is_a_row_with_a_reason(settings: Settings) -> None:
-    scorer = FakeScorer(before=raising(OutOfMemory("card full"), "0-red.png"))
+    scorer = FakeScorer(before=raising(OutOfMemory(told("card full")), "0-red.png"))
     run = rank(query.ask("red"), sources("red", "red"), scorer, settings)
-    assert run.images[0].error == "card full"
+    assert run.images[0].reason == told("card full")
     assert run.images[1].score is not None
 
 
 def test_a_lost_model_ends_the_run_loudly_after_what_is_done(settings: Settings) -> None:
-    scorer = FakeScorer(before=raising(ModelLost("context gone"), "1-red.png"))
+    scorer = FakeScorer(before=raising(ModelLost(told("context gone")), "1-red.png"))
     items = list(enumerate(sources("red", "red", "red")))
     steps = steps_of(items, scorer, settings)
     assert next(steps).scored.score is not None
@@ -169,7 +170,7 @@ def test_explain_without_a_number_is_a_row_with_a_reason(settings: Settings) -> 
     scorer = FakeScorer(text="Hard to say.")
     run = rank(query.ask("red"), sources("red"), scorer, settings, mode="explain")
     assert run.images[0].score is None
-    assert run.images[0].error
+    assert run.images[0].reason
     assert run.images[0].reply is not None
 
 
@@ -208,14 +209,14 @@ def test_a_number_that_is_not_finite_ends_the_run_and_is_not_remembered(
 def test_the_row_that_ran_out_of_memory_says_how_many_tokens_were_left(settings: Settings) -> None:
     def before(candidate: Candidate) -> None:
         if candidate.tokens(28) > 32:
-            raise OutOfMemory("too large")
+            raise OutOfMemory(told("too large"))
 
     info = ScorerInfo("fake", "f", "float32", "cpu", ImageBudget(28, max_tokens=64))
     scorer = FakeScorer(before=before, info=info)
     run = rank(query.ask("red"), [Source("a", picture("red", (224, 224)))], scorer, settings)
     (note,) = run.images[0].notes
-    assert "Memory ran out" in note
-    assert "instead of 64" in note
+    assert "Memory ran out" in str(note)
+    assert "instead of 64" in str(note)
 
 
 def test_what_is_said_of_an_image_made_smaller_for_want_of_memory_is_not_kept(settings: Settings) -> None:
@@ -225,7 +226,7 @@ def test_what_is_said_of_an_image_made_smaller_for_want_of_memory_is_not_kept(se
 
     def before(candidate: Candidate) -> None:
         if candidate.tokens(28) > 32:
-            raise OutOfMemory("too large")
+            raise OutOfMemory(told("too large"))
 
     starved = FakeScorer(before=before, info=info)
     assert rank(query.ask("red"), [source], starved, settings, cache=cache).images[0].notes
@@ -286,7 +287,7 @@ def test_a_scorer_that_takes_two_images_gets_two_and_rows_keep_their_order(setti
     scorer = two_at_once(lambda candidate: together.wait(10) and None)
     run = rank(query.ask("red"), sources(*["red", "green"] * 4), scorer, settings)
     assert [row.upload_index for row in run.images] == list(range(8))
-    assert all(row.error is None for row in run.images)
+    assert all(row.reason is None for row in run.images)
 
 
 def test_twins_are_judged_once_even_where_two_images_are_in_work(settings: Settings) -> None:
@@ -310,7 +311,7 @@ def test_what_is_not_begun_when_a_run_is_left_is_not_begun_after(settings: Setti
 
 
 def test_a_model_lost_in_one_thread_ends_the_run_after_the_rows_before_it(settings: Settings) -> None:
-    scorer = two_at_once(raising(ModelLost("context gone"), "2-red.png"))
+    scorer = two_at_once(raising(ModelLost(told("context gone")), "2-red.png"))
     steps = steps_of(list(enumerate(sources(*["red"] * 6))), scorer, settings)
     assert [next(steps).scored.upload_index for _ in range(2)] == [0, 1]
     with pytest.raises(ModelLost, match="context gone"):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from lychee_app.export import to_html
-from lychee_app.export.words import WORDS
+from lychee_app.locale import Words
 from lychee_app.records import Run
 from tests.support.rows import HOSTILE_NAMES, failed, names, reply, row, run_of
 
@@ -98,11 +98,11 @@ def test_the_policy_allows_this_style_sheet_and_pictures_inside_the_file_only() 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_headings_are_in_the_language_asked_for(language) -> None:
     html = to_html(hostile("a.jpg"), language=language)
-    words, other = WORDS[language], WORDS["zh" if language == "en" else "en"]
+    words, other = Words(language), Words("zh" if language == "en" else "en")
     assert f'<html lang="{words.tag}">' in html
-    for word in (words.distribution, words.heat, words.ranking, words.raw, words.no_score):
-        assert word in html
-    assert other.distribution not in html
+    for key in ("distribution", "heat", "ranking", "raw", "no_score"):
+        assert words(f"report.{key}") in html
+    assert other("report.distribution") not in html
 
 
 def test_both_themes_are_in_the_file() -> None:

@@ -18,7 +18,7 @@ from lychee_app.export import best, document, names_text, to_csv, to_json, write
 from lychee_app.export.files import written_aside
 from lychee_app.export.table import BOM, harmless
 from lychee_app.records import Run
-from tests.support.rows import explained, failed, finite, names, reply, row, run_of
+from tests.support.rows import explained, failed, finite, names, reply, row, run_of, told
 
 FORMULAS = (
     "=1+1",
@@ -127,7 +127,9 @@ def test_a_spreadsheet_gets_one_line_per_image_and_numbers_as_numbers() -> None:
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_text_that_a_spreadsheet_would_run_is_made_harmless(text: str) -> None:
-    run = run_of([row(0, 1.0, name=text, error=text, path=text, notes=(text,), reply=reply(text=text))])
+    run = run_of(
+        [row(0, 1.0, name=text, reason=told(text), path=text, notes=(told(text),), reply=reply(text=text))]
+    )
     (line,) = table(run)
     for column in ("name", "error", "path", "notes", "raw"):
         assert line[column].startswith("'")

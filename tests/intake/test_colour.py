@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from lychee_app.intake.decode import BAND_PX, decode
+from lychee_app.reasons import Reason
 from lychee_app.records import ImageBudget
 from tests.intake.test_decode import decoded, difference
 from tests.support import pictures
@@ -60,7 +61,7 @@ def test_twelve_bit_tiff_spans_twelve_bits() -> None:
 def test_twelve_bit_data_in_a_sixteen_bit_tiff_is_seen_and_said() -> None:
     result = decoded(pictures.encoded(Image.fromarray(grey_ramp(4095)), "TIFF"))
     assert np.asarray(result.image).max() > 250
-    assert result.notes == ("Only 12 of its 16 bits are used; brightness is scaled to those.",)
+    assert result.notes == (Reason.of("few-bits", bits=12),)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.0, 255.0), (-5.0, 1200.0)])
@@ -83,7 +84,7 @@ def test_signed_and_32_bit_tiff_span_their_own_range() -> None:
     values = np.tile(np.linspace(-3000, 90_000, 112), (56, 1)).astype(np.int32)
     result = decoded(pictures.encoded(Image.fromarray(values), "TIFF"))
     assert np.asarray(result.image).max() > 250
-    assert result.notes[0].startswith("Its values run from -3000 to 90000")
+    assert result.notes == (Reason.of("own-range", low=-3000.0, high=90000.0),)
 
 
 def test_sixteen_bit_rgb_keeps_its_colour() -> None:
@@ -201,7 +202,7 @@ def test_a_profile_for_other_colours_than_the_pixels_is_ignored_and_said() -> No
     image = pictures.scene().convert("L")
     result = decoded(pictures.encoded(image, "PNG", icc_profile=pictures.swapped_profile()))
     assert difference(result, image) == 0
-    assert result.notes == ("Its colour profile is broken and was ignored.",)
+    assert result.notes == (Reason.of("profile-broken"),)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "I;16", "CMYK"])

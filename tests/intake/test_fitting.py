@@ -10,6 +10,7 @@ from PIL import Image
 
 from lychee_app import intake
 from lychee_app.errors import ImageError
+from lychee_app.reasons import Reason
 from lychee_app.records import Candidate, ImageBudget
 from lychee_app.settings import Settings
 from tests.intake.conftest import BUDGET, prepared
@@ -73,7 +74,8 @@ def test_refit_shows_the_same_image_smaller_and_says_so(settings: Settings) -> N
     half = intake.refit(candidate, candidate.tokens(28) // 2, BUDGET)
     assert half.tokens(28) <= candidate.tokens(28) // 2
     assert half.sha256 == candidate.sha256
-    assert f"{half.tokens(28)} image tokens instead of {candidate.tokens(28)}" in half.notes[-1]
+    fewer = Reason.of("fewer-tokens", tokens=half.tokens(28), instead_of=candidate.tokens(28))
+    assert half.notes[-1] == fewer
     shown = np.asarray(candidate.image.resize(half.image.size), dtype=float)
     assert np.abs(np.asarray(half.image, dtype=float) - shown).mean() < 1
 

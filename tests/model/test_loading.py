@@ -31,7 +31,7 @@ def test_a_missing_tensor_is_refused_not_made_up(
     lost: str, fast: bool, tiny: Path, tmp_path: Path, settings: Settings
 ) -> None:
     folder = tiny_checkpoint.changed(tiny, tmp_path, lambda tensors: tensors.pop(lost))
-    with pytest.raises(CheckpointError, match="lacks 1 tensors"):
+    with pytest.raises(CheckpointError, match="lacks 1 tensor "):
         open_scorer(folder, settings=settings, device="cpu", fast=fast, self_test=False)
 
 
@@ -101,7 +101,7 @@ def test_a_model_spilled_to_disk_scores_the_same(tiny: Path, tmp_path: Path, mod
     placement = Placement({**parts, **layers, **rest}, None, tmp_path / "offload", spills=True)
     spilled = loading.load(weights.inspect(tiny), "cpu", "float32", tmp_path, placement)
     assert any(parameter.device.type == "meta" for parameter in spilled.model.parameters())
-    assert "must be copied for every pass" in spilled.warnings[0]
+    assert "must be copied for every pass" in str(spilled.warnings[0])
     image = candidate(140, 112)
     whole, parted = plain_scorer(model, tiny), plain_scorer(spilled.model, tiny)
     found, expected = parted.judge(image, QUERIES), whole.judge(image, QUERIES)
@@ -148,13 +148,13 @@ def test_a_processor_loads_without_accelerate_unless_ram_is_short() -> None:
 
 @pytest.mark.parametrize(("ram", "disk", "said"), [(6 * GB, 0, "6.0 GB in RAM"), (0, 3e9, "3.0 GB in files")])
 def test_the_cost_of_a_spill_is_said(ram: float, disk: float, said: str) -> None:
-    text = cost(int(ram), int(disk))
+    text = str(cost(int(ram), int(disk)))
     assert said in text
     assert "0.0 GB" not in text
 
 
 def test_a_card_too_full_for_anything_is_said_and_not_used() -> None:
-    assert "runs on the processor" in cost(0, 0)
+    assert "runs on the processor" in str(cost(0, 0))
     full = SimpleNamespace(hf_device_map={"model": "cpu", "lm_head": "disk"})
     assert input_device(full, "cuda:0") == "cpu"
     assert input_device(SimpleNamespace(hf_device_map={"model": 0, "lm_head": "cpu"}), "cuda:0") == "cuda:0"

@@ -15,6 +15,7 @@ from lychee_app.model.scorer import open_scorer
 from lychee_app.records import Candidate, ImageBudget, MemoryReading, Reply, ScorerInfo
 from lychee_app.settings import Settings
 from tests.support import pictures
+from tests.support.rows import told
 
 
 class Told:
@@ -38,7 +39,7 @@ class Told:
 
     def _reply(self, query: str) -> Reply:
         if math.isnan(self.margins[query]):
-            raise ModelLost("numbers are not finite")
+            raise ModelLost(told("numbers are not finite"))
         return Reply(query, "judge", "", self.margins[query], 0.0, 1, 2, (), "", 0, 0, 0.1)
 
     def explain(self, candidate: Candidate, query: str, max_tokens: int = 160) -> Reply:
@@ -74,7 +75,7 @@ def test_what_prefers_one_query_whatever_it_sees_is_refused() -> None:
 
 
 def test_a_pass_that_fails_is_a_broken_checkpoint_but_too_little_memory_is_not() -> None:
-    for failure, expected in ((ScoringError("bad"), CheckpointError), (OutOfMemory("full"), OutOfMemory)):
+    for failure, expected in ((ScoringError("none"), CheckpointError), (OutOfMemory("memory"), OutOfMemory)):
         scorer = Told(a_red_circle=2.0, a_blue_square=-1.0)
         scorer.failure = failure
         with pytest.raises(expected):

@@ -208,4 +208,4 @@ def test_a_template_file_that_is_no_template_file_is_named(data: bytes, tiny: Pa
     (folder / "chat_template.json").write_bytes(data)
     with pytest.raises(CheckpointError, match=r"chat_template\.json") as caught:
         Codec(folder, image_id(folder))
-    assert caught.value.code == "template-broken"
+    assert caught.value.code == "template-unreadable"

@@ -95,18 +95,18 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "no architecture": (edit("config.json", lambda v: v.pop("model_type")), "architecture", "None"),
     "no tokenizer": (remove("tokenizer.json"), "tokenizer-missing", "tokenizer.json"),
     "no index": (remove(INDEX), "weights-missing", "no safetensors"),
-    "only a pickle": (only_a_pickle, "weights-missing", "pytorch_model.bin"),
+    "only a pickle": (only_a_pickle, "weights-of-other-kind", "pytorch_model.bin"),
     "index no JSON": (overwrite(INDEX, b"{"), "index-broken", "index.json"),
-    "index empty": (overwrite(INDEX, b'{"weight_map": {}}'), "index-broken", "no shards"),
+    "index empty": (overwrite(INDEX, b'{"weight_map": {}}'), "index-without-shards", "no shards"),
     "index outside": (
         overwrite(INDEX, b'{"weight_map": {"a": "../b.safetensors"}}'),
-        "index-broken",
+        "index-without-shards",
         "outside",
     ),
     "index numbers": (overwrite(INDEX, b'{"weight_map": {"a": 3}}'), "index-broken", "index.json"),
     "index too much": (
         edit(INDEX, lambda v: v["weight_map"].update(extra=SHARD)),
-        "weights-missing",
+        "shard-incomplete",
         "extra",
     ),
     "no shard": (remove(SHARD), "shard-missing", SHARD),
@@ -150,7 +150,7 @@ def test_a_broken_folder_is_refused_with_what_is_wrong_and_what_to_do(fault: str
     assert named in str(caught.value)
     assert any(
         step in str(caught.value)
-        for step in ("lychee download", "Choose one of: Qwen2.5-VL (such as vec-ai/lychee-rerank-mm)")
+        for step in ("lychee download", "Choose one of: Qwen2.5-VL (vec-ai/lychee-rerank-mm)")
     )
 
 

@@ -1,5 +1,9 @@
+import contextlib
 import hashlib
+import json
+import sqlite3
 import threading
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +14,10 @@ from hypothesis import strategies as st
 
 from lychee_app.cache import CacheKey
 from lychee_app.errors import StoreError
+from lychee_app.reasons import Reason
 from lychee_app.records import Cutoff, Reply, Run, Scored, Source
 from lychee_app.store import Store
-from tests.support.rows import failed, finite, key, names, reply, row, run_of
+from tests.support.rows import failed, finite, key, names, reply, row, run_of, told
 
 # --- a run and its rows
 
@@ -30,7 +35,9 @@ def test_a_run_comes_back_as_it_was_written(store: Store) -> None:
 @given(names(), st.floats(), finite(), names())
 def test_any_number_and_any_text_comes_back_bit_for_bit(store: Store, name, score, logit, text) -> None:
     said = Reply(text, "judge", text, logit, -logit, 1, 0, (1, 2), text, 9, 4, 0.1)
-    image = Scored(0, name, "ab", score=score, margin=logit, p_yes=-0.0, reply=said, path=name, error=text)
+    image = Scored(
+        0, name, "ab", score=score, margin=logit, p_yes=-0.0, reply=said, path=name, reason=told(text)
+    )
     run = run_of(
         [], id=hashlib.sha256(repr(image).encode("utf-8", "backslashreplace")).hexdigest(), query=text
     )
@@ -53,6 +60,29 @@ def test_rows_come_back_in_upload_order_whenever_they_were_added(store: Store) -
     assert [image.upload_index for image in store.load("run-1").images] == [0, 1, 2]
 
 
+OLD_ROW = (
+    '{"upload_index":0,"name":"strip.png","sha256":"ab","score":null,"margin":null,"p_yes":null,"elements":[],'
+    '"reply":null,"element_replies":[],"not_reply":null,"span":null,"error":"The file is empty (0 bytes).",'
+    '"notes":["Only its first frame is scored."],"seconds":0.0,"width_px":0,"height_px":0,"seen_width_px":0,'
+    '"seen_height_px":0,"path":null}'
+)
+"""As it was written when reasons were sentences."""
+
+
+def test_a_row_from_when_reasons_were_sentences_is_shown_as_it_was(store: Store, home: Path) -> None:
+    begin(store, run_of([failed(0)]))
+    store.finish("run-1", "failed", 3.0, 7, told("lost"))
+    with contextlib.closing(sqlite3.connect(home / "lychee.sqlite3")) as db, db:
+        db.execute("UPDATE images SET record = ?", (zlib.compress(OLD_ROW.encode()),))
+        (record,) = db.execute("SELECT record FROM runs").fetchone()
+        old = json.dumps(json.loads(record) | {"error": "The model was lost."})
+        db.execute("UPDATE runs SET record = ?", (old,))
+    run = store.load("run-1")
+    assert run.error == told("The model was lost.")
+    assert run.images[0].reason == told("The file is empty (0 bytes).")
+    assert run.images[0].notes == (told("Only its first frame is scored."),)
+
+
 def test_what_is_known_once_the_model_is_open_is_written_down(store: Store) -> None:
     store.create(run_of([], model="auto", checkpoint_hash="", precision="auto"))
     store.settle(run_of([], model="lychee", checkpoint_hash="d" * 64, precision="bfloat16", token_budget=99))
@@ -63,8 +93,9 @@ def test_what_is_known_once_the_model_is_open_is_written_down(store: Store) -> N
 
 def test_a_failed_run_that_is_resumed_has_failed_no_longer(store: Store) -> None:
     begin(store, run_of([row(0, 1.0)], total=2))
-    store.finish("run-1", "failed", 3.0, 7, "the model was lost")
-    assert store.load("run-1").error == "the model was lost"
+    lost = Reason.of("device-lost", name="0.jpg", tokens=64, detail="unplugged")
+    store.finish("run-1", "failed", 3.0, 7, lost)
+    assert store.load("run-1").error == lost
     store.set_status("run-1", "running")
     run = store.load("run-1")
     assert (run.status, run.error, run.seconds, len(run.images)) == ("running", None, 3.0, 1)
@@ -330,8 +361,8 @@ def everything(index: int) -> Scored:
         element_replies=(reply("sofa"), reply("lamp")),
         not_reply=reply("dog", margin=-3.0),
         span=(3, 7),
-        error="half read",
-        notes=("scored with a quarter of its tokens",),
+        reason=Reason.of("doubt", stated="9/10", doubt="wait"),
+        notes=(Reason.of("fewer-tokens", tokens=16, instead_of=64),),
         seconds=0.25,
         width_px=4000,
         height_px=3000,

@@ -19,6 +19,7 @@ from lychee_app.request import Request
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from tests.support.fakes import COLOURS, FakeScorer, engine_of, picture
+from tests.support.rows import told
 
 IMAGES = 90
 JUDGE_SECONDS = 0.002
@@ -33,7 +34,7 @@ class Touchy(FakeScorer):
     def judge(self, candidate: Candidate, queries: Sequence[str], instruction: str = "") -> list[Reply]:
         time.sleep(JUDGE_SECONDS)
         if candidate.tokens(28) > 12:
-            raise OutOfMemory("too large")
+            raise OutOfMemory(told("too large"))
         replies = super().judge(candidate, queries, instruction)
         return [replace(reply, logit_yes=(reply.logit_yes or 0) + 1e-9 * len(queries)) for reply in replies]
 

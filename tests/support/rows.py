@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lychee_app.cache import CacheKey
 from lychee_app.query import Question
+from lychee_app.reasons import Reason
 from lychee_app.records import Reply, Run, Scored, sigmoid
 from lychee_app.request import Request
 
@@ -70,8 +71,13 @@ def row(index: int, margin: float | None = None, *, score: float | None = None, 
     return replace(base, **more)
 
 
+def told(text: str) -> Reason:
+    """A reason whose sentence is this text, in every language."""
+    return Reason.of("as-told", text=text)
+
+
 def failed(index: int, reason: str = "it is no image") -> Scored:
-    return Scored(index, f"{index}.jpg", "", error=reason)
+    return Scored(index, f"{index}.jpg", "", reason=told(reason))
 
 
 def explained(scores: Sequence[float | None]) -> list[Scored]:

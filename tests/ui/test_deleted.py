@@ -10,7 +10,7 @@ from tests.support.page import html, visit, visit_run
 from tests.support.rows import row
 
 GONE = "This run is not here; it may have been deleted."
-NO_RUN = "the run is not in the history any more"
+NO_RUN = "This run is not in the history any more"
 MARGINS = (3.0, 2.9, -3.0, -3.1)
 
 

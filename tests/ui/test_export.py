@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lychee_app import intake, query, recorder
+from lychee_app.locale import Words
 from lychee_app.ranking import ranked
 from lychee_app.records import Run
 from lychee_app.request import Request
@@ -17,7 +18,6 @@ from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.ui import export
 from lychee_app.ui.state import Order, PageContext, Standing
-from lychee_app.ui.words import Language, Words
 from tests.support.fakes import FakeScorer, engine_of
 from tests.support.page import files, html, visit
 
@@ -40,7 +40,7 @@ def scored(folder: Path, settings: Settings) -> Run:
     )
 
 
-def archive(folder: Path, run: Run, settings: Settings, language: Language) -> zipfile.ZipFile:
+def archive(folder: Path, run: Run, settings: Settings, language: str) -> zipfile.ZipFile:
     """All images of the run picked."""
     places = tuple(ranked(run.images))
     by_index = {place.scored.upload_index: place for place in places}
@@ -53,12 +53,12 @@ def archive(folder: Path, run: Run, settings: Settings, language: Language) -> z
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        ("en", "1 pick is missing from this ZIP:\n1-blue.png: the file has changed since it was scored\n"),
+        ("en", "1 pick is missing from this ZIP:\n1-blue.png: The file has changed since it was scored.\n"),
         ("zh", "这个 ZIP 缺少 1 张选中图片：\n1-blue.png: 文件在打分之后被改动过。"),
     ],
 )
 def test_a_pick_that_is_left_out_is_listed_in_the_archive(
-    folder: Path, settings: Settings, language: Language, said: str
+    folder: Path, settings: Settings, language: str, said: str
 ) -> None:
     run = scored(folder, settings)
     (folder / "1-blue.png").write_bytes((folder / "0-red.png").read_bytes())
@@ -85,7 +85,7 @@ def test_an_archive_with_all_picks_holds_nothing_else(folder: Path, settings: Se
     ],
 )
 def test_a_pick_whose_file_is_gone_is_told_before_the_download(
-    folder: Path, settings: Settings, language: Language, said: str
+    folder: Path, settings: Settings, language: str, said: str
 ) -> None:
     run = scored(folder, settings)
     with Store.open(settings.data_folder) as store:

@@ -5,10 +5,10 @@ import sqlite3
 
 from streamlit.testing.v1 import AppTest
 
+from lychee_app.locale import Words
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.store.store import FILE_NAME
-from lychee_app.ui.words import Words
 from tests.support.page import files, finished, html, rank, upload
 
 

@@ -5,15 +5,16 @@ import hashlib
 import pytest
 
 from lychee_app.errors import ImageError
+from lychee_app.locale import Words
 from lychee_app.ranking import Ranked
+from lychee_app.reasons import Reason
 from lychee_app.records import Reply, Scored, Source
 from lychee_app.services import Services, opened
 from lychee_app.settings import Settings
 from lychee_app.ui import findings, gallery, markup, output, viewer
 from lychee_app.ui.state import Order, PageContext, Standing
-from lychee_app.ui.words import Words
 from tests.support.fakes import picture
-from tests.support.rows import run_of
+from tests.support.rows import run_of, told
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
@@ -43,7 +44,7 @@ def standing(scored: Scored, elements: tuple[str, ...]) -> Standing:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_card_shows_any_name_as_text(context: PageContext, name: str) -> None:
-    scored = hostile_row(name, error=name, notes=(name,))
+    scored = hostile_row(name, reason=told(name), notes=(told(name),))
     made = gallery.markup(context, standing(scored, (name,)), Ranked(1, scored))
     assert markup.escaped(name) in made
     assert name not in made or not set(name) & set("<>&\"'")
@@ -79,9 +80,7 @@ def test_a_change_has_a_true_minus_and_none_no_sign(change: float, text: str) ->
 
 
 def test_an_image_without_a_thumbnail_is_said_to_have_no_preview(context: PageContext) -> None:
-    scored = hostile_row(
-        "strip.png", error="The image is 6000 x 20 px: one side is over 200 times the other."
-    )
+    scored = hostile_row("strip.png", reason=Reason.of("aspect", width_px=6000, height_px=20, limit=200))
     at = standing(scored, ())
     for made in (gallery.markup(context, at, Ranked(None, scored)), viewer.picture(context, at, 0)):
         assert ">No preview<" in made

@@ -20,7 +20,7 @@ from lychee_app.store import Store, rows
 from lychee_app.ui import output
 from tests.support.fakes import FakeScorer, engine_of, picture
 from tests.support.page import html, rank, visit_run
-from tests.support.rows import row
+from tests.support.rows import row, told
 
 DEMO = ImageBudget(28, max_tokens=49, min_tokens=16)
 SIZES = [(64, 64), (30, 200), (120, 90), (700, 500), (1600, 1200)]
@@ -36,7 +36,7 @@ class Watched(FakeScorer):
 
     def _watch(self, candidate: Candidate) -> None:
         if candidate.tokens(28) > self.room:
-            raise OutOfMemory("no room", code="out-of-memory")
+            raise OutOfMemory(told("no room"))
         self.pixels.append(np.asarray(candidate.image))
 
 

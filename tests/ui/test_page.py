@@ -364,7 +364,7 @@ def test_a_move_that_fails_half_way_leaves_no_dead_path(
 
     def full(plan: decide.Plan, journal_folder: Path) -> decide.Done:
         whole(plan, journal_folder)
-        raise StoreError("The disk is full.", code="store-journal")
+        raise StoreError("as-told", text="The disk is full.")
 
     monkeypatch.setattr(decide, "carry_out", full)
     at.button(key="carry-do").click().run()

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from lychee_app.jobs import Jobs
+from lychee_app.locale import Words
 from lychee_app.query import ask
 from lychee_app.records import MemoryReading, Phase
 from lychee_app.request import Request
@@ -13,7 +14,6 @@ from lychee_app.settings import Settings
 from lychee_app.store import Store, View
 from lychee_app.ui import run_bar
 from lychee_app.ui.state import PageContext
-from lychee_app.ui.words import Language, Words
 from tests.support.fakes import FakeScorer, Gate, engine_of, sources
 
 QUIET = "no sign of life"
@@ -47,7 +47,7 @@ def test_the_line_says_how_far_how_fast_how_long_and_how_full(context: PageConte
     ],
 )
 def test_a_run_that_stands_still_says_since_when(
-    context: PageContext, language: Language, seconds: float, said: str
+    context: PageContext, language: str, seconds: float, said: str
 ) -> None:
     context = PageContext(context.services, Words(language), "r")
     assert run_bar.stats(context, view(idle_seconds=seconds))[-1] == said
