@@ -11,7 +11,8 @@ What makes it fast, each compared with `PlainForward` in the tests:
   recorded, and so is a step of generation.
 
 What no pass can share: the query stands before the image, so an image's tokens must be read again for every
-query. Four queries cost at least 3.1 times one at 1,260 image tokens; only the vision tower is shared.
+query; only the vision tower is shared. By arithmetic four queries cost 3.1 times one with a 7B at 1,260 image
+tokens, and 2.2 times with the 2B of Qwen3-VL at 1,280.
 """
 
 import threading
