@@ -1,7 +1,7 @@
 """A process that scores one run by the real flow, for a test that kills it:
 `python -m tests.support.killed_job DIR`.
 
-Intake, pipeline, jobs and store are the real ones; the model is a stand-in that takes a moment. It prints a
+Intake, engine, jobs and store are the real ones; the model is a stand-in that takes a moment. It prints a
 line when a first image is scored, and another when all are.
 """
 
