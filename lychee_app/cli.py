@@ -22,11 +22,12 @@ from typing import get_args
 from lychee_app import __version__, streams
 from lychee_app.engines import Event, Progress
 from lychee_app.errors import LycheeError, ModelLost, QueryError, UsageError
+from lychee_app.locale import Words, language_of
 from lychee_app.query import Question
 from lychee_app.recorder import Forgiving, Log, Unkept
 from lychee_app.records import Mode, Run, Source
 from lychee_app.request import Precision, Request
-from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, Settings
+from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, Settings, locale_of_terminal
 
 _OF_THIS_MACHINE = {
     "path-missing",
@@ -38,32 +39,29 @@ _OF_THIS_MACHINE = {
 }
 """Codes of valid arguments with a missing target: not wrong usage."""
 
-_DEMO_CHOSEN = (
-    "lychee: the demo model is used. It knows drawn objects, not photographs; for those: lychee download"
-)
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     streams.open_closed()
     streams.write_any_character()
     arguments = build_parser().parse_args(_queries_as_such(sys.argv[1:] if argv is None else argv))
+    t = Words(language_of(locale_of_terminal()))
     try:
         with streams.a_second_interrupt_ends_at_once():
-            status = arguments.run(arguments)
+            status = arguments.run(arguments, t)
             sys.stdout.flush()
             return status
     except LycheeError as error:
-        return _complain(error)
+        return _complain(error, t)
     except BrokenPipeError:
         return _nobody_reads()
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        print("lychee: the output could not be written: its disk is full. Make room there.", file=sys.stderr)
+        _tell(t("terminal.output_full"))
         return _nobody_reads()
     except KeyboardInterrupt:
-        print("lychee: stopped", file=sys.stderr)
+        _tell(t("terminal.stopped"))
         return 130
 
 
@@ -144,7 +142,7 @@ def _add_doctor(commands) -> None:
     parser.set_defaults(run=_doctor)
 
 
-def _rank(arguments: argparse.Namespace) -> int:
+def _rank(arguments: argparse.Namespace, t: Words) -> int:
     from lychee_app import export, intake, recorder, terminal
     from lychee_app.engines.local import LocalEngine
 
@@ -158,16 +156,16 @@ def _rank(arguments: argparse.Namespace) -> int:
             max_image_tokens=arguments.image_tokens,
             precision=arguments.precision,
         )
-        for question in _questions(arguments)
+        for question in _questions(arguments, t)
     ]
     for request in requests:
-        _hint(request.question)
+        _hint(request.question, t)
     sources = intake.find(arguments.paths)
     _spare_the_images(sources, arguments.json, arguments.csv)
     engine = LocalEngine(settings)
     engine.check(requests[0])
-    with _log(settings, arguments.fresh) as log, terminal.progress_line(len(sources)) as show:
-        tell = _teller(requests[0], show)
+    with _log(settings, arguments.fresh, t) as log, terminal.progress_line(len(sources), t) as show:
+        tell = _teller(requests[0], show, t)
         if arguments.queries is None:
             runs = [recorder.rank(requests[0], sources, engine, log, tell)]
         else:
@@ -180,12 +178,12 @@ def _rank(arguments: argparse.Namespace) -> int:
         _write(arguments.csv, export.to_csv(shown[0]))
     if "-" not in (arguments.json, arguments.csv):
         for run, listed in zip(runs, shown, strict=True):
-            _print(terminal.table(listed))
-            _print(terminal.summary(run, len(listed.images)))
-    return _status(runs[0])
+            _print(terminal.table(listed, t))
+            _print(terminal.summary(run, len(listed.images), t))
+    return _status(runs[0], t)
 
 
-def _questions(arguments: argparse.Namespace) -> list[Question]:
+def _questions(arguments: argparse.Namespace, t: Words) -> list[Question]:
     """The one question of the command line, or those of its file: blank lines and # comments are none."""
     from lychee_app import query
 
@@ -209,16 +207,14 @@ def _questions(arguments: argparse.Namespace) -> list[Question]:
             try:
                 questions.append(query.ask(line.strip(), arguments.typed_not, parts=parts))
             except QueryError as error:
-                detail = str(error)
-                raise UsageError(
-                    "queries-line", path=arguments.queries, line=number, detail=detail
-                ) from error
+                path, detail = arguments.queries, t.error(error)
+                raise UsageError("queries-line", path=path, line=number, detail=detail) from error
     if not questions:
         raise UsageError("queries-none", path=arguments.queries)
     return questions
 
 
-def _hint(question: Question) -> None:
+def _hint(question: Question, t: Words) -> None:
     """Says what would count against an image where the query only says that it is not wanted."""
     from lychee_app.negation import negation
 
@@ -226,20 +222,19 @@ def _hint(question: Question) -> None:
         return
     kept, unwanted = map(shlex.quote, found)
     if found[0]:
-        hint = f"Did you mean: lychee rank {kept} ... --not {unwanted}"
+        _tell(t("terminal.unwanted", kept=kept, unwanted=unwanted))
     else:
-        hint = f"Say what the images should show, with --not {unwanted}; or rank {unwanted}: last is best."
-    print(f'lychee: models hardly read a "no". {hint}', file=sys.stderr)
+        _tell(t("terminal.unwanted.only", unwanted=unwanted))
 
 
-def _teller(request: Request, show: Callable[[Progress], None]) -> Callable[[Event], None]:
+def _teller(request: Request, show: Callable[[Progress], None], t: Words) -> Callable[[Event], None]:
     def tell(event: Event) -> None:
         if isinstance(event, Progress):
             return show(event)
         for warning in event.info.warnings:
-            print(f"lychee: {warning}", file=sys.stderr)
+            _tell(t.reason(warning))
         if request.model == "auto" and event.info.name == "demo":
-            print(_DEMO_CHOSEN, file=sys.stderr)
+            _tell(t("terminal.demo_chosen"))
         return None
 
     return tell
@@ -282,42 +277,41 @@ def _spare_the_images(sources: Sequence[Source], *goals: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _log(settings: Settings, fresh: bool) -> Iterator[Log]:
+def _log(settings: Settings, fresh: bool, t: Words) -> Iterator[Log]:
     """Where the run and its replies are kept: a run that is cut off goes on there, here or on the page."""
     with contextlib.ExitStack() as until_done:
-        kept = None if fresh else _kept(settings, until_done)
+        kept = None if fresh else _kept(settings, until_done, t)
         try:
             yield kept or Unkept()
         except (KeyboardInterrupt, ModelLost):
             if kept and kept.works:
-                print("lychee: what is scored is kept; the same command goes on from there.", file=sys.stderr)
+                _tell(t("terminal.kept"))
             raise
 
 
-def _kept(settings: Settings, until_done: contextlib.ExitStack) -> Forgiving | None:
+def _kept(settings: Settings, until_done: contextlib.ExitStack, t: Words) -> Forgiving | None:
     """None where the data folder cannot be used."""
     from lychee_app.errors import StoreError
     from lychee_app.store import Store
 
+    def not_kept(error: StoreError) -> None:
+        _tell(t("terminal.not_kept", reason=t.error(error)))
+
     try:
-        return Forgiving(until_done.enter_context(Store.open(settings.data_folder)), _not_kept)
+        return Forgiving(until_done.enter_context(Store.open(settings.data_folder)), not_kept)
     except StoreError as error:
-        return _not_kept(error)
+        return not_kept(error)
 
 
-def _not_kept(error: LycheeError) -> None:
-    print(f"lychee: this run and its replies are not kept from here on. {error}", file=sys.stderr)
-
-
-def _status(run: Run) -> int:
+def _status(run: Run, t: Words) -> int:
     if any(row.score is not None for row in run.images):
         return 0
-    reasons = "; ".join(f"{row.name}: {row.reason}" for row in run.images[:3])
-    print(f"lychee: no image could be scored. {reasons}", file=sys.stderr)
+    reasons = "; ".join(f"{row.name}: {t.reason(row.reason)}" for row in run.images[:3])
+    _tell(t("terminal.none_scored", reasons=reasons))
     return 1
 
 
-def _demo(arguments: argparse.Namespace) -> int:
+def _demo(arguments: argparse.Namespace, t: Words) -> int:
     from lychee_app import demo
 
     if arguments.words and arguments.folder is not None:
@@ -332,12 +326,12 @@ def _demo(arguments: argparse.Namespace) -> int:
     except OSError as error:
         path, detail = str(arguments.folder), error.strerror or str(error)
         raise LycheeError("gallery", path=path, detail=detail) from error
-    folder = shlex.quote(str(arguments.folder))
-    print(f'Wrote {arguments.folder}. Try: lychee rank "{demo.GALLERY_QUERY}" {folder}')
+    command = f'lychee rank "{demo.GALLERY_QUERY}" {shlex.quote(str(arguments.folder))}'
+    print(t("terminal.gallery", folder=arguments.folder, command=command))
     return 0
 
 
-def _app(arguments: argparse.Namespace) -> int:
+def _app(arguments: argparse.Namespace, t: Words) -> int:
     from lychee_app import launch
 
     _check_port(arguments.port)
@@ -357,20 +351,20 @@ def _check_port(port: int) -> None:
     raise LycheeError("port", port=port, other=other)
 
 
-def _download(arguments: argparse.Namespace) -> int:
+def _download(arguments: argparse.Namespace, t: Words) -> int:
     from lychee_app.model.download import download
     from lychee_app.terminal import download_line
 
     with download_line() as show:
         folder = download(arguments.model, Settings.from_environment(), show)
-    print(f"{arguments.model} is here: {folder}")
+    print(t("terminal.downloaded", model=arguments.model, folder=folder))
     return 0
 
 
-def _doctor(arguments: argparse.Namespace) -> int:
+def _doctor(arguments: argparse.Namespace, t: Words) -> int:
     from lychee_app import doctor
 
-    for line in doctor.examine(_settings(arguments)):
+    for line in doctor.examine(_settings(arguments), t):
         print(line)
     return 0
 
@@ -430,6 +424,10 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _complain(error: LycheeError) -> int:
-    print(f"lychee: {error}", file=sys.stderr)
+def _tell(text: str) -> None:
+    print(f"lychee: {text}", file=sys.stderr)
+
+
+def _complain(error: LycheeError, t: Words) -> int:
+    _tell(t.error(error))
     return 2 if isinstance(error, UsageError) and error.code not in _OF_THIS_MACHINE else 1

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from lychee_app import __version__
+from lychee_app.locale import Words
 from lychee_app.model import checkpoints, memory
 from lychee_app.settings import Settings
 from lychee_app.sizes import disk_gb, memory_gb
@@ -15,39 +16,44 @@ from lychee_app.sizes import disk_gb, memory_gb
 LIBRARIES = ("torch", "transformers", "accelerate", "streamlit", "pillow", "pillow-heif")
 
 
-def examine(settings: Settings) -> Iterator[str]:
+def examine(settings: Settings, t: Words) -> Iterator[str]:
     """The report, line by line. Raises CheckpointError when the chosen model fails its self-test."""
-    yield f"lychee {__version__}, Python {platform.python_version()} on {platform.platform()}"
-    yield "libraries: " + ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
-    yield from _machine()
-    yield _data_folder(settings.data_folder)
-    yield from _models(settings)
-    yield from _self_test(settings)
+    python, system = platform.python_version(), platform.platform()
+    yield t("doctor.version", version=__version__, python=python, platform=system)
+    libraries = ", ".join(f"{name} {_version(name) or t('doctor.not_installed')}" for name in LIBRARIES)
+    yield t("doctor.libraries", libraries=libraries)
+    yield from _machine(t)
+    yield _data_folder(settings.data_folder, t)
+    yield from _models(settings, t)
+    yield from _self_test(settings, t)
 
 
-def _machine() -> Iterator[str]:
+def _machine(t: Words) -> Iterator[str]:
     machine = memory.machine()
-    yield f"RAM: {memory_gb(machine.ram_bytes)} GB"
-    yield f"card: {machine.card}, {memory_gb(machine.card_bytes)} GB" if machine.card else "card: none"
+    yield t("doctor.ram", gb=memory_gb(machine.ram_bytes))
+    if machine.card:
+        yield t("doctor.card", card=machine.card, gb=memory_gb(machine.card_bytes))
+    else:
+        yield t("doctor.no_card")
 
 
-def _data_folder(folder: Path) -> str:
+def _data_folder(folder: Path, t: Words) -> str:
     there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = f"{disk_gb(shutil.disk_usage(there).free)} GB free"
     closed = not there.is_dir() or not os.access(there, os.W_OK)
-    warning = "; it cannot be written to: nothing will be kept" if closed else ""
-    return f"data folder: {folder} ({free}{warning})"
+    free = disk_gb(shutil.disk_usage(there).free)
+    return t("doctor.folder_closed" if closed else "doctor.folder", folder=folder, gb=free)
 
 
-def _models(settings: Settings) -> Iterator[str]:
+def _models(settings: Settings, t: Words) -> Iterator[str]:
     for status in checkpoints.available(settings):
-        runs = status.how if status.runs else f"cannot run here: {status.how}"
-        yield f"model {status.name}: {status.state}, {disk_gb(status.disk_bytes)} GB; {runs}"
+        how, state = t.reason(status.how), t(f"doctor.state.{status.state}")
+        how = how if status.runs else t("doctor.cannot_run", how=how)
+        yield t("doctor.model", name=status.name, state=state, gb=disk_gb(status.disk_bytes), how=how)
         if status.state == "broken":
-            yield f"  {status.problem}"
+            yield f"  {t.reason(status.problem)}"
 
 
-def _self_test(settings: Settings) -> Iterator[str]:
+def _self_test(settings: Settings, t: Words) -> Iterator[str]:
     from lychee_app.model.scorer import open_scorer
     from lychee_app.model.selftest import check, probe_of
 
@@ -55,14 +61,15 @@ def _self_test(settings: Settings) -> Iterator[str]:
     scorer = open_scorer(settings.model, settings=settings)
     found = check(scorer, probe_of(folder))
     info = scorer.info
-    yield f"self-test of {info.name} ({info.precision} on {info.device}): passed in {found.seconds:.2f} s"
-    yield f'  "{found.match}": margin {found.match_margin:+.2f}'
-    yield f'  "{found.mismatch}": margin {found.mismatch_margin:+.2f}'
-    yield from (f"  note: {warning}" for warning in info.warnings)
+    seconds = f"{found.seconds:.2f}"
+    yield t("doctor.passed", name=info.name, precision=info.precision, device=info.device, seconds=seconds)
+    yield t("doctor.margin", query=found.match, margin=f"{found.match_margin:+.2f}")
+    yield t("doctor.margin", query=found.mismatch, margin=f"{found.mismatch_margin:+.2f}")
+    yield from (t("doctor.note", note=t.reason(warning)) for warning in info.warnings)
 
 
-def _version(name: str) -> str:
+def _version(name: str) -> str | None:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return None

@@ -7,6 +7,7 @@
 | LYCHEE_IMAGE_TOKENS | default image token budget |
 | LYCHEE_UPLOAD_CAP_GB | how much disk uploads may take in all |
 | LYCHEE_KERNELS | 0: no Triton kernels on a CUDA card, torch's own operations instead |
+| LC_ALL, LC_MESSAGES, LANG | the language of the terminal's messages, where there is a file for it |
 | HF_HUB_OFFLINE, HF_ENDPOINT, HF_HOME | as the hub library defines them |
 """
 
@@ -59,6 +60,12 @@ class Settings:
             hub_offline=env.get("HF_HUB_OFFLINE", "").lower() in _YES,
             hub_endpoint=env.get("HF_ENDPOINT") or None,
         )
+
+
+def locale_of_terminal(environment: Mapping[str, str] | None = None) -> str:
+    """Such as "zh_CN.UTF-8"; "" where none is named. The order of the variables is that of POSIX."""
+    env = os.environ if environment is None else environment
+    return next((env[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if env.get(name)), "")
 
 
 def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

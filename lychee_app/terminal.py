@@ -17,21 +17,21 @@ from rich.table import Table
 from rich.text import Text
 
 from lychee_app.engines import Progress as Step
+from lychee_app.locale import Words
 from lychee_app.ranking import one_decimal, ranked
 from lychee_app.records import Run
 
 
 @contextmanager
-def progress_line(total: int) -> Iterator[Callable[[Step], None]]:
+def progress_line(total: int, t: Words) -> Iterator[Callable[[Step], None]]:
     """A line on stderr that follows a run: 12/32, seconds per image, time left, memory."""
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
     with _line(*columns) as progress:
-        task = progress.add_task("", total=total, note="loading the model")
+        task = progress.add_task("", total=total, note=t("terminal.loading"))
 
         def show(step: Step) -> None:
-            note = (
-                f"{step.seconds_per_image:.2f} s/image · ETA {step.eta_seconds:.0f} s · {step.memory.label}"
-            )
+            seconds, eta = f"{step.seconds_per_image:.2f}", f"{step.eta_seconds:.0f}"
+            note = t("terminal.progress", seconds=seconds, eta=eta, memory=step.memory.label)
             progress.update(task, completed=step.done, note=note)
 
         yield show
@@ -52,28 +52,29 @@ def _line(*columns: ProgressColumn) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def table(run: Run) -> Table:
+def table(run: Run, t: Words) -> Table:
     """The ranking; images without a score come last with their reason. Names and replies are plain text."""
     view = Table()
-    view.add_column("rank", justify="right")
-    view.add_column("score", justify="right")
+    view.add_column(t("terminal.rank"), justify="right")
+    view.add_column(t("terminal.score"), justify="right")
     for element in run.question.elements:
         view.add_column(Text(element), justify="right")
-    view.add_column("image", overflow="fold")
-    view.add_column("reply", overflow="fold")
+    view.add_column(t("terminal.image"), overflow="fold")
+    view.add_column(t("terminal.reply"), overflow="fold")
     for place in ranked(run.images):
         row = place.scored
-        reply = str(row.reason) if row.reason else row.reply.text if row.reply else ""
+        reply = t.reason(row.reason) if row.reason else row.reply.text if row.reply else ""
         parts = [one_decimal(score) for score in row.elements] or ["–"] * len(run.question.elements)
         view.add_row(_whole(place.rank), one_decimal(row.score), *parts, Text(row.name), Text(_tame(reply)))
     return view
 
 
-def summary(run: Run, listed: int) -> Text:
+def summary(run: Run, listed: int, t: Words) -> Text:
     """What was asked of what, and how long it took. listed: how many images of the run the table shows."""
     of, unscored = len(run.images), sum(row.score is None for row in run.images)
-    count = f"{of} image" + "s" * (of != 1) + (f", {unscored} without a score" if unscored else "")
-    count = f"best {listed} of {count}" if listed < of else count
+    count = t("terminal.images", n=of)
+    count = t("terminal.unscored", count=count, unscored=unscored) if unscored else count
+    count = t("terminal.best", listed=listed, count=count) if listed < of else count
     return Text(
         "  ·  ".join((run.question.sent, f"{run.model}, {run.request.mode}", count, f"{run.seconds:.1f} s"))
     )

@@ -23,6 +23,7 @@ hypothesis.settings.load_profile("lychee")
 def _no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("LYCHEE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")  # the terminal speaks English
 
 
 @pytest.fixture

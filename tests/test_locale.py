@@ -196,6 +196,18 @@ def test_no_sentence_sits_in_an_error_or_a_reason(path: Path) -> None:
             assert not any(SENTENCE.search(text) for text in texts), ast.unparse(call)
 
 
+@pytest.mark.parametrize("name", ["cli.py", "terminal.py", "doctor.py"])
+def test_no_sentence_is_printed_that_is_not_in_the_tables(name: str) -> None:
+    for node in ast.walk(tree_of(ROOT / name)):
+        shown = [node.value] if isinstance(node, ast.Yield) and node.value else []
+        if isinstance(node, ast.Call) and name_of(node.func) in {"print", "_tell", "add_column", "Text"}:
+            shown = node.args
+        for value in shown:
+            for part in ast.walk(value):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    assert not re.search("[A-Za-z]{2,} [A-Za-z]{2,}", part.value), ast.unparse(node)
+
+
 def test_every_sentence_is_used() -> None:
     made = set().union(
         *(texts_in(call.args[0], path) for path in FILES for call in reasons_made(path)),

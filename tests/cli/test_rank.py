@@ -154,7 +154,7 @@ def test_a_device_may_be_the_goal(lychee: Lychee, scenes: Path) -> None:
         (["rank", "red", "{nowhere}"], 1, "There is no"),
         (["rank", "red", "{empty}"], 1, "hold no image"),
         (["rank", "red", "{empty}/*.png"], 1, "No image matches"),
-        (["rank", "red", "{text}"], 1, "no image could be scored"),
+        (["rank", "red", "{text}"], 1, "No image could be scored"),
         (["rank", "red", "{scenes}", "--model", "nope"], 1, "No checkpoint is called 'nope'"),
         (["rank", "red", "{scenes}", "--model", "someone/something"], 1, "lychee download someone/something"),
         (["rank", "red", "{scenes}", "--model", "lychee"], 1, "lychee download lychee"),
@@ -268,7 +268,7 @@ def test_a_file_of_queries_gives_a_document_each_as_if_each_were_asked_alone(
         "rank", "--queries", file, scenes, "--elements", "--not", "tree", "--fresh", "--json", "-"
     )
     assert status == 0
-    assert complaints.count("models hardly read") == 2
+    assert complaints.count("Models hardly read") == 2
     told = json.loads(out)
     assert [each["query"] for each in told] == ["green sofa + brass lamp", "没有树", "-dog"]
     for each in told:
