@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import lychee_app
-from lychee_app import errors
+from lychee_app import errors, locale
 from lychee_app.analysis.findings import Kind
 from lychee_app.intake.sniff import FOREIGN_KINDS
 from lychee_app.locale import Words, language_of, languages
@@ -268,7 +268,7 @@ def test_a_locale_names_the_language_and_what_has_no_file_is_english() -> None:
 
 
 def test_a_language_calls_itself_by_its_own_name() -> None:
-    assert {"en": "English", "zh": "中文"}.items() <= languages().items()
+    assert {"en": "EN", "zh": "中文"}.items() <= languages().items()
 
 
 def test_one_thing_is_not_spoken_of_as_many() -> None:
@@ -298,3 +298,17 @@ def test_values_are_text_and_never_a_format() -> None:
         assert "{0.x} %s {name!r}" in Words(language).reason(
             Reason.of("path-missing", path="{0.x} %s {name!r}")
         )
+
+
+def test_a_third_language_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    english = (ROOT / "locale" / "en.py").read_text(encoding="utf-8")
+    named = english.replace('NAME = "EN"', 'NAME = "Latina"').replace('TAG = "en"', 'TAG = "la"')
+    (tmp_path / "la.py").write_text(named.replace('"Query"', '"Quaestio"'), encoding="utf-8")
+    monkeypatch.setattr(locale, "__path__", [*locale.__path__, str(tmp_path)])
+    languages.cache_clear()
+    try:
+        assert languages() == {"en": "EN", "zh": "中文", "la": "Latina"}
+        assert language_of("la_VA.UTF-8") == "la"
+        assert (Words("la")("query"), Words("la").tag) == ("Quaestio", "la")
+    finally:
+        languages.cache_clear()

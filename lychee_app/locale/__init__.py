@@ -1,6 +1,7 @@
 """What a person reads, in every language: one file each, found by being in this folder.
 
-A language's file is data: NAME (its own name for itself), TAG (BCP 47), `plural`, and three tables.
+A language's file is data: NAME (what it calls itself, short enough for a switch), TAG (BCP 47), `plural`, and
+three tables.
 
     TEXT      what the page, the reports and the terminal say, by key
     REASONS   why something is not as it should be, and what is worth knowing, by code (see reasons.py)
@@ -42,7 +43,7 @@ class Explained(Protocol):
 
 @cache
 def languages() -> dict[str, str]:
-    """Code -> what the language calls itself: {"en": "English", ...}."""
+    """Code -> what the language calls itself: {"en": "EN", "zh": ...}."""
     return {found.name: _file(found.name).NAME for found in pkgutil.iter_modules(__path__)}
 
 

@@ -1,6 +1,6 @@
 """English. What the tables are stands in the package's docstring."""
 
-NAME = "English"
+NAME = "EN"
 TAG = "en"
 
 

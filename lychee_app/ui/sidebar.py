@@ -49,7 +49,7 @@ def draw(context: PageContext, standing: Standing | None) -> None:
 
 def _brand(context: PageContext) -> None:
     with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=True
     ):
         st.html(
             f'<div class="ly-brand">{markup.logo()}<span>{escaped(context.t("brand"))}</span></div>',

@@ -15,7 +15,7 @@ def test_another_language_changes_no_model_and_ranking_goes_on(
 ) -> None:
     tab = open_tab(server)
     expect(_model(tab, "en")).to_have_value("Automatic")
-    for label, language, shown in (("中文", "zh", "自动选择"), ("English", "en", "Automatic")):
+    for label, language, shown in (("中文", "zh", "自动选择"), ("EN", "en", "Automatic")):
         tab.get_by_role("radio", name=label).or_(tab.get_by_role("button", name=label)).first.click()
         expect(_model(tab, language)).to_have_value(shown)
     upload_and_rank(tab, pictures[:4], "red")
@@ -37,7 +37,7 @@ def test_another_language_keeps_the_gallery_as_it_was_ordered(
         at_rest(tab)
     for label, language, order, size in (
         ("中文", "zh", "按文件名", "每页 24 张"),
-        ("English", "en", "By name", "24 per page"),
+        ("EN", "en", "By name", "24 per page"),
     ):
         tab.get_by_role("radio", name=label).or_(tab.get_by_role("button", name=label)).first.click()
         for box, shown in ((f"sort-{language}", order), (f"page_size-{language}", size)):
