@@ -17,6 +17,7 @@ BENCHES = {
     "graph": "the published path and ours side by side",
     "throughput": "files to ranking, per stage",
     "memory": "used memory over many images",
+    "precision": "what 8 and 4 bits cost and save",
     "load": "a full-size checkpoint through the loading path",
     "intake": "hostile files: tried, survived, lost",
     "page": "how fast the page answers with 1,000 images",

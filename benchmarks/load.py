@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "graph": arguments.graph,
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "image_tokens": _image(arguments.tokens, 0).tokens(28),
+        "image_tokens": noise_image(arguments.tokens, 0).tokens(28),
         "namings": {naming: _one(arguments, naming) for naming in namings},
     }
 
@@ -105,7 +105,7 @@ def _measured(arguments: argparse.Namespace, folder: Path, scratch: Path) -> dic
     )
     loaded = time.perf_counter() - started
     queries = [f"a {number} red cats on a green sofa" for number in range(arguments.queries)]
-    seconds = [_timed(scorer, _image(arguments.tokens, n), queries) for n in range(arguments.images + 2)]
+    seconds = [_timed(scorer, noise_image(arguments.tokens, n), queries) for n in range(arguments.images + 2)]
     explained = _explained(scorer, arguments) if arguments.explain else {}
     reading = scorer.memory()
     return {
@@ -129,11 +129,11 @@ def _timed(scorer: LocalScorer, candidate: Candidate, queries: list[str]) -> flo
 
 
 def _explained(scorer: LocalScorer, arguments: argparse.Namespace) -> dict[str, Any]:
-    reply = scorer.explain(_image(arguments.tokens, 0), "red cats on a green sofa", arguments.explain)
+    reply = scorer.explain(noise_image(arguments.tokens, 0), "red cats on a green sofa", arguments.explain)
     return {"explain_seconds": reply.seconds, "explain_tokens": len(reply.generated_ids)}
 
 
-def _image(tokens: int, number: int) -> Candidate:
+def noise_image(tokens: int, number: int) -> Candidate:
     """Noise, about 4 : 3, of nearly `tokens` image tokens."""
     rows = max(1, round((tokens * 3 / 4) ** 0.5))
     width, height = max(1, tokens // rows) * 28, rows * 28

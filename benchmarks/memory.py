@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     if not torch.cuda.is_available():
         raise UsageError("as-told", text="--limit-gb limits a CUDA card, and this machine has none.")
     if len(arguments.limit_gb) == 1:
-        _limit(arguments.limit_gb[0])
+        limit_card(arguments.limit_gb[0])
         return {"limit_gb": arguments.limit_gb[0], **_held_or_not(arguments)}
     return {"bench": "memory", "limits": [_apart(limit, arguments) for limit in arguments.limit_gb]}
 
@@ -124,7 +124,7 @@ def _reading(images: int, seconds: float, errors: Sequence[str]) -> dict[str, An
     }
 
 
-def _limit(gigabytes: float) -> None:
+def limit_card(gigabytes: float) -> None:
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(min(1.0, gigabytes * 1e9 / total))
 

@@ -524,6 +524,10 @@ REASONS: dict[str, str | dict[str, str]] = {
     "template-broken": "The chat template of {folder} cannot be rendered ({detail}). Fetch the checkpoint again.",
     "template-without-image": "The chat template of {folder} does not place one image and one query (it may be the text-only template). Fetch the checkpoint again.",
     "load-memory": "There is not enough memory to load {folder}. Close other programs. ({detail})",
+    "passes-memory": "There is not enough memory left to prepare the model. Close other programs. ({detail})",
+    "too-large-int8": "{folder} does not fit in int8: it takes {needed_gb} GB, and {free_gb} are free. Use int4, close other programs, or choose a smaller model.",
+    "too-large-int4": "{folder} does not fit in int4: it takes {needed_gb} GB, and {free_gb} are free. Close other programs, or choose a smaller model.",
+    "precision-not-here": "{precision} weights run only in the fast passes, on a CUDA card or the processor. Use float32 here, or another device.",
     "load-failed": "{folder} cannot be loaded: {detail}. Fetch the checkpoint again.",
     "self-test": "This checkpoint fails its self-test: it does not tell a match from a mismatch. "
     + _SELF_TEST
@@ -539,6 +543,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "runs-nowhere": "needs a graphics card or more RAM",
     "mps-untested": "Apple's MPS is used in float32. This was never tested: compare with open_scorer(device='cpu').",
     "slow-processor": "A model of this size takes minutes per image on a processor. A CUDA card, or the demo, is faster.",
+    "quantised-not-kept": "The quantised weights ({size_gb} GB) could not be kept in {folder}: {detail}. Every start makes them again.",
     "card-full": "The graphics card has no room for the model: it runs on the processor, slowly. Close other programs.",
     "spilled-to-ram": "The model does not fit: {ram_gb} GB in RAM must be copied for every pass, roughly {seconds:.1f} s more each. Close other programs or choose a smaller model.",
     "spilled-to-disk": "The model does not fit: {disk_gb} GB in files must be copied for every pass, roughly {seconds:.1f} s more each. Close other programs or choose a smaller model.",

@@ -475,6 +475,10 @@ REASONS: dict[str, str | dict[str, str]] = {
     "template-broken": "{folder} 的对话模板无法使用（{detail}）。请重新下载模型。",
     "template-without-image": "{folder} 的对话模板没有恰好放入一张图片和一个查询词（可能是纯文字模板）。请重新下载模型。",
     "load-memory": "内存或显存不够载入 {folder}。请关闭其他程序。（{detail}）",
+    "passes-memory": "剩余内存或显存不够准备模型。请关闭其他程序。（{detail}）",
+    "too-large-int8": "{folder} 用 int8 也放不下：需要 {needed_gb} GB，可用 {free_gb} GB。请用 int4、关闭其他程序，或换一个小些的模型。",
+    "too-large-int4": "{folder} 用 int4 也放不下：需要 {needed_gb} GB，可用 {free_gb} GB。请关闭其他程序，或换一个小些的模型。",
+    "precision-not-here": "{precision} 权重只能在 CUDA 显卡或处理器上用快速方式运行。这里请用 float32，或换一个设备。",
     "load-failed": "无法载入 {folder}：{detail}。请重新下载模型。",
     "self-test": "这个模型没有通过自检：分不清相符与不相符。"
     + _SELF_TEST
@@ -490,6 +494,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "runs-nowhere": "需要显卡或更多内存",
     "mps-untested": "正以 float32 使用 Apple MPS。这从未测试过，请与 open_scorer(device='cpu') 的结果对照。",
     "slow-processor": "这么大的模型在处理器上每张图要几分钟。用 CUDA 显卡或演示模型会快得多。",
+    "quantised-not-kept": "量化后的权重（{size_gb} GB）无法保存在 {folder}：{detail}。每次启动都要重新制作。",
     "card-full": "显卡放不下这个模型，改在处理器上运行，很慢。请关闭其他程序。",
     "spilled-to-ram": "显存放不下整个模型：{ram_gb} GB 放在内存里，每次计算都要拷贝，大约多 {seconds:.1f} 秒。请关闭其他程序，或换一个小些的模型。",
     "spilled-to-disk": "内存放不下整个模型：{disk_gb} GB 在磁盘，每次计算都要拷贝，大约多 {seconds:.1f} 秒。请关闭其他程序，或换一个小些的模型。",

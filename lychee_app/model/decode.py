@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from lychee_app.model.projections import Product
 from lychee_app.model.text import TextModel
 
 
@@ -49,8 +50,7 @@ class Decoder(Protocol):
 class PlainDecoder:
     """Decodes by single launches, whatever the operations are made with."""
 
-    def __init__(self, text: TextModel, lm_head: Tensor) -> None:
-        """lm_head: (vocabulary, hidden)."""
+    def __init__(self, text: TextModel, lm_head: Product) -> None:
         self._text = text
         self._lm_head = lm_head
 
@@ -76,7 +76,7 @@ class PlainDecoder:
             yield token
 
     def _likeliest(self, hidden: Tensor) -> Tensor:
-        return (hidden @ self._lm_head.t()).argmax(-1)
+        return self._lm_head(hidden).argmax(-1)
 
 
 Coming = tuple[Tensor, torch.Event | None]

@@ -14,7 +14,7 @@ from lychee_app.model.decode import Prefilled, read
 from lychee_app.model.decode_triton import SLOT_BLOCK, add_product, attend_one, product
 from lychee_app.model.elementwise import Rotary
 from lychee_app.model.graphs import Capture, Recordings
-from lychee_app.model.projections import Projection
+from lychee_app.model.projections import Product
 from lychee_app.model.text import TextModel
 
 _ROUNDED = 4 * SLOT_BLOCK
@@ -24,10 +24,8 @@ _ROUNDED = 4 * SLOT_BLOCK
 class FusedDecoder:
     """See `decode.Decoder`. One prompt at a time: the next one's cache may be the same."""
 
-    def __init__(self, text: TextModel, lm_head: Tensor, capture: Capture | None = None) -> None:
-        """lm_head: (vocabulary, hidden)."""
-        self._text = text
-        self._lm_head = Projection(lm_head)
+    def __init__(self, text: TextModel, lm_head: Product, capture: Capture | None = None) -> None:
+        self._text, self._lm_head = text, lm_head
         self._recordings = Recordings(capture, most=1)
         self._kv_cache: Tensor | None = None
         self._rotary: Rotary | None = None
@@ -50,7 +48,7 @@ class FusedDecoder:
 
     def _tokens(self, prompt: Prefilled, count: int) -> Iterator[Tensor]:
         """Each (1,) on the device; the step to the next one starts when that is asked for."""
-        token = (prompt.hidden @ self._lm_head.weight.t()).argmax(-1)
+        token = product(prompt.hidden, self._lm_head).argmax(-1)
         rotary, kv_cache = self._rotated(prompt), prompt.kv_cache
         slots = (torch.arange(count) + prompt.slot).to(token.device)
         addresses = tuple(each.data_ptr() for each in (kv_cache, rotary.cos, rotary.sin))

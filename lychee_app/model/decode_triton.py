@@ -4,8 +4,8 @@
 """Triton kernels for one step of generation, which must read every weight once and can do little else.
 
 A product with one vector takes the norm before it and the SwiGLU or the sum after it along, so that nothing
-but weights crosses the memory. Attention of one query over the past is split over slots, then joined.
-Import it only where Triton is installed.
+but weights crosses the memory; quantised ones cross it packed (quantised.py). Attention of one query over the
+past is split over slots, then joined. Import it only where Triton is installed.
 """
 
 import torch
@@ -14,20 +14,20 @@ import triton.language as tl
 from torch import Tensor
 
 from lychee_app.model.elementwise import Norm
-from lychee_app.model.projections import Projection
+from lychee_app.model.projections import Product, Projection
 
 SLOT_BLOCK = 64
 
 
-def product(x: Tensor, projection: Projection, norm: Norm | None = None, *, swiglu: bool = False) -> Tensor:
+def product(x: Tensor, projection: Product, norm: Norm | None = None, *, swiglu: bool = False) -> Tensor:
     """x: (1, in) -> (1, out), of `norm(x)` if there is one; with `swiglu`, (1, out / 2)."""
-    rows = len(projection.weight) // (2 if swiglu else 1)
-    out = x.new_empty(1, rows)
+    stored = projection.weight if isinstance(projection, Projection) else projection.matrix
+    out = x.new_empty(1, len(stored) // (2 if swiglu else 1))
     _product(x, projection, norm, out, swiglu=swiglu, add=False)
     return out
 
 
-def add_product(x: Tensor, projection: Projection, total: Tensor) -> None:
+def add_product(x: Tensor, projection: Product, total: Tensor) -> None:
     """total (1, out) += projection(x)."""
     _product(x, projection, None, total, swiglu=False, add=True)
 
@@ -76,27 +76,37 @@ def attend_one(query: Tensor, kv_cache: Tensor, slot: Tensor) -> Tensor:
 
 
 def _product(
-    x: Tensor, projection: Projection, norm: Norm | None, out: Tensor, *, swiglu: bool, add: bool
+    x: Tensor, projection: Product, norm: Norm | None, out: Tensor, *, swiglu: bool, add: bool
 ) -> None:
-    weight = projection.weight
-    width, rows = weight.shape[1], out.shape[1]
+    if isinstance(projection, Projection):
+        weight = scale = projection.weight
+        bits, width = 16, weight.shape[1]
+    else:
+        weight, scale = projection.matrix.values, projection.matrix.scale
+        bits, width = projection.matrix.bits, projection.matrix.width
+    rows = out.shape[1]
     block = 8 if rows >= 8192 and not swiglu else 4
     product_kernel[(triton.cdiv(rows, block),)](
         x,
         weight,
+        scale,
         weight if projection.bias is None else projection.bias,
         weight if norm is None else norm.weight,
         out,
         rows,
         weight.stride(0),
+        scale.stride(0),
         0.0 if norm is None else norm.epsilon,
         NORM=norm is not None,
         BIAS=projection.bias is not None,
         SWIGLU=swiglu,
         ADD=add,
+        BITS=bits,
+        GROUP=width // scale.shape[1],
         WIDTH=width,
+        STORED=weight.shape[1],
         ROWS=block,
-        BLOCK=min(1024, triton.next_power_of_2(width)),
+        BLOCK=min(1024, triton.next_power_of_2(weight.shape[1])),
         num_warps=4,
     )
 
@@ -105,58 +115,148 @@ def _product(
 def product_kernel(
     x,
     weight,
+    scale,
     bias,
     norm,
     out,
     rows,
     stride,
+    scale_stride,
     epsilon,
     NORM: tl.constexpr,
     BIAS: tl.constexpr,
     SWIGLU: tl.constexpr,
     ADD: tl.constexpr,
+    BITS: tl.constexpr,
+    GROUP: tl.constexpr,
     WIDTH: tl.constexpr,
+    STORED: tl.constexpr,
     ROWS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """ROWS outputs. With SWIGLU, the rows of the second half of `weight` are the other factor."""
+    """ROWS outputs. With SWIGLU, the rows of the second half of `weight` are the other factor. STORED: the
+    columns of `weight`, half of WIDTH in 4 bits."""
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     inside = row < rows
     at = tl.arange(0, BLOCK)
-    scale = 1.0
+    inverse = 1.0
     if NORM:
         squares = tl.zeros([BLOCK], tl.float32)
         for start in range(0, WIDTH, BLOCK):
             value = tl.load(x + start + at, mask=start + at < WIDTH, other=0).to(tl.float32)
             squares += value * value
-        scale = tl.rsqrt(tl.sum(squares, axis=0) / WIDTH + epsilon)
-    first = tl.zeros([ROWS, BLOCK], tl.float32)
-    second = tl.zeros([ROWS, BLOCK], tl.float32)
-    for start in range(0, WIDTH, BLOCK):
-        here = start + at < WIDTH
-        value = tl.load(x + start + at, mask=here, other=0).to(tl.float32)
-        if NORM:
-            value = (value * scale).to(x.dtype.element_ty).to(tl.float32)
-            value = value * tl.load(norm + start + at, mask=here, other=0).to(tl.float32)
-            value = value.to(x.dtype.element_ty).to(tl.float32)
-        address = weight + row[:, None] * stride + (start + at)[None, :]
-        mask = inside[:, None] & here[None, :]
-        factor = tl.load(address, mask=mask, other=0, eviction_policy="evict_first").to(tl.float32)
-        first += factor * value[None, :]
+        inverse = tl.rsqrt(tl.sum(squares, axis=0) / WIDTH + epsilon)
+    sums: tl.constexpr = BLOCK // GROUP if BITS == 4 else BLOCK
+    first = tl.zeros([ROWS, sums], tl.float32)
+    second = tl.zeros([ROWS, sums], tl.float32)
+    for start in range(0, STORED, BLOCK):
+        column = start + at
+        here = column < STORED
+        value = factor(x, norm, column, here, inverse, NORM)
+        upper = value
+        if BITS == 4:
+            upper = factor(x, norm, column + STORED, here, inverse, NORM)
+        first += multiplied(
+            weight,
+            scale,
+            row,
+            start,
+            inside,
+            here,
+            value,
+            upper,
+            stride,
+            scale_stride,
+            STORED,
+            BITS,
+            GROUP,
+            ROWS,
+            BLOCK,
+        )
         if SWIGLU:
-            address += rows.to(tl.int64) * stride
-            factor = tl.load(address, mask=mask, other=0, eviction_policy="evict_first").to(tl.float32)
-            second += factor * value[None, :]
+            other = row + rows
+            second += multiplied(
+                weight,
+                scale,
+                other,
+                start,
+                inside,
+                here,
+                value,
+                upper,
+                stride,
+                scale_stride,
+                STORED,
+                BITS,
+                GROUP,
+                ROWS,
+                BLOCK,
+            )
     total = tl.sum(first, axis=1)
+    if BITS == 8:
+        total *= tl.load(scale + row, mask=inside, other=0)
     if BIAS:
         total += tl.load(bias + row, mask=inside, other=0).to(tl.float32)
     if SWIGLU:
+        up = tl.sum(second, axis=1)
+        if BITS == 8:
+            up *= tl.load(scale + row + rows, mask=inside, other=0)
         gate = total.to(out.dtype.element_ty).to(tl.float32)
-        up = tl.sum(second, axis=1).to(out.dtype.element_ty).to(tl.float32)
+        up = up.to(out.dtype.element_ty).to(tl.float32)
         total = (gate * tl.sigmoid(gate)).to(out.dtype.element_ty).to(tl.float32) * up
     if ADD:
         total += tl.load(out + row, mask=inside, other=0).to(tl.float32)
     tl.store(out + row, total.to(out.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def factor(x, norm, column, here, inverse, NORM: tl.constexpr):
+    """Numbers of the vector, after its norm where there is one."""
+    value = tl.load(x + column, mask=here, other=0).to(tl.float32)
+    if NORM:
+        value = (value * inverse).to(x.dtype.element_ty).to(tl.float32)
+        value = value * tl.load(norm + column, mask=here, other=0).to(tl.float32)
+        value = value.to(x.dtype.element_ty).to(tl.float32)
+    return value
+
+
+@triton.jit
+def multiplied(
+    weight,
+    scale,
+    row,
+    start,
+    inside,
+    here,
+    value,
+    upper,
+    stride,
+    scale_stride,
+    STORED: tl.constexpr,
+    BITS: tl.constexpr,
+    GROUP: tl.constexpr,
+    ROWS: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    """Weights times numbers: (ROWS, BLOCK), or in 4 bits their sums over each group, (ROWS, BLOCK / GROUP).
+
+    In 4 bits a byte is two weights, and `upper` the numbers of the second.
+    """
+    place = weight + row[:, None] * stride + start + tl.arange(0, BLOCK)[None, :]
+    number = tl.load(place, mask=inside[:, None] & here[None, :], other=0, eviction_policy="evict_first")
+    if BITS == 4:
+        group = start // GROUP + tl.arange(0, BLOCK // GROUP)
+        scales = scale + row[:, None] * scale_stride + group[None, :]
+        there = inside[:, None] & (group < STORED // GROUP)[None, :]
+        low = tl.load(scales, mask=there, other=0).to(tl.float32)
+        high = tl.load(scales + STORED // GROUP, mask=there, other=0).to(tl.float32)
+        lower = ((number & 15).to(tl.float32) - 8) * value[None, :]
+        higher = ((number >> 4).to(tl.float32) - 8) * upper[None, :]
+        lower = tl.sum(tl.reshape(lower, (ROWS, BLOCK // GROUP, GROUP)), axis=2) * low
+        found = lower + tl.sum(tl.reshape(higher, (ROWS, BLOCK // GROUP, GROUP)), axis=2) * high
+    else:
+        found = number.to(tl.float32) * value[None, :]
+    return found
 
 
 @triton.jit

@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lychee_app.model import families
+from lychee_app.model import families, projections
 from lychee_app.model.decode import Decoder, PlainDecoder, Prefilled
 from lychee_app.model.elementwise import ElementwiseOps, TorchOps
 from lychee_app.model.families import family_of
@@ -35,6 +35,8 @@ from lychee_app.model.graphs import Capture, Recordings, capture_for
 from lychee_app.model.parity_check import passes_agree, triton_ops
 from lychee_app.model.plain import PlainForward
 from lychee_app.model.positions import Grid, image_start, rope_positions
+from lychee_app.model.projections import Product
+from lychee_app.model.quantised import QuantisedLinear, QuantisedTable
 from lychee_app.model.text import TextModel, TextPlan
 
 PACKED_TOKENS = 5400
@@ -46,6 +48,7 @@ RECORDED_WORK = 800 * 16_600_000_000
 BF16. A larger pass keeps the card busy for longer than launching takes."""
 
 Ids = tuple[int, ...]
+_QUANTISED = (QuantisedLinear, QuantisedTable)
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,9 @@ class FastForward:
         """`model`: one that is `capable`. Its matrices are joined in place; it goes on working."""
         self._image_id: int = model.config.image_token_id
         self._merge: int = model.config.vision_config.spatial_merge_size
-        lm_head = model.lm_head.weight.detach()
-        weight_bytes = sum(each.numel() * each.element_size() for each in model.parameters())
-        self._recorded_tokens = min(PACKED_TOKENS, RECORDED_WORK // weight_bytes)
-        self._device, self._dtype = lm_head.device, lm_head.dtype
+        kept = model.model.language_model.norm.weight
+        self._device, self._dtype = kept.device, kept.dtype
+        self._recorded_tokens = min(PACKED_TOKENS, RECORDED_WORK // _unpacked_bytes(model))
         on_card = self._device.type == "cuda"
         self._here = torch.cuda.device(self._device) if on_card else nullcontext()  # Triton asks which card
         ops = triton_ops(self._device, self._dtype, _head_widths(model.config)) if kernels else None
@@ -76,6 +78,7 @@ class FastForward:
         self._text = family.text(model.model.language_model, self.ops)
         capture = capture_for(self._device) if recorded else None
         self._recordings = Recordings(capture)
+        lm_head = projections.of(model.lm_head)
         self._decoder = _decoder(self._text, lm_head, capture, fused=ops is not None)
         self._prefixes: OrderedDict[tuple[Ids, ...], Tensor] = OrderedDict()
         self._prefix_lock = threading.Lock()
@@ -183,12 +186,18 @@ class FastForward:
 
 
 def best(model: Any, *, kernels: bool = True, recorded: bool = True) -> Forward:
-    """`FastForward` where it runs this model; on a card, only after it agreed with `PlainForward` there."""
-    plain = PlainForward(model)
+    """`FastForward` where it runs this model; on a card, only after it agreed with `PlainForward` there.
+
+    A quantised model has no plain passes: there it must agree with itself without kernels and recordings.
+    """
     if not capable(model):
-        return plain
+        return PlainForward(model)
     fast = FastForward(model, kernels=kernels, recorded=recorded)
-    if model.lm_head.weight.device.type == "cpu" or passes_agree(fast, plain, model):
+    if model.model.language_model.norm.weight.device.type == "cpu":
+        return fast
+    quantised = isinstance(model.lm_head, QuantisedLinear)
+    plain = FastForward(model, kernels=False, recorded=False) if quantised else PlainForward(model)
+    if passes_agree(fast, plain, model):
         return fast
     fast.launch_singly()
     return fast if passes_agree(fast, plain, model) else plain
@@ -205,11 +214,19 @@ def capable(model: Any) -> bool:
         len(kinds) == 1
         and parameters[0].device.type in {"cpu", "cuda"}
         and parameters[0].dtype in {torch.float32, torch.bfloat16, torch.float16}
-        and all(type(module) is nn.Linear for module in linears)
+        and all(type(module) in {nn.Linear, QuantisedLinear} for module in linears)
         and not any(_offloaded(module) for module in model.modules())
         and all(width % 8 == 0 for width in _head_widths(model.config))
         and family_of(model.config.model_type).runs_fast(model.config)
     )
+
+
+def _unpacked_bytes(model: Any) -> int:
+    """Of all weights in the precision of the passes: quantised ones take no less work."""
+    matrices = {id(each.matrix): each.matrix for each in model.modules() if isinstance(each, _QUANTISED)}
+    packed = sum(len(matrix) * matrix.width for matrix in matrices.values())
+    item_bytes = model.model.language_model.norm.weight.element_size()
+    return packed * item_bytes + sum(each.numel() * each.element_size() for each in model.parameters())
 
 
 def _offloaded(module: nn.Module) -> bool:
@@ -233,7 +250,7 @@ def packs(rows: Sequence[Row], image_tokens: int) -> Iterator[list[Row]]:
         yield list(rows[start : start + count])
 
 
-def _decoder(text: TextModel, lm_head: Tensor, capture: Capture | None, *, fused: bool) -> Decoder:
+def _decoder(text: TextModel, lm_head: Product, capture: Capture | None, *, fused: bool) -> Decoder:
     if not fused:
         return PlainDecoder(text, lm_head)
     from lychee_app.model.decode_fused import FusedDecoder  # Triton is not on every platform

@@ -3,6 +3,8 @@
 Both key namings are read: the older `visual.*`, `model.layers.*`, `lm_head.*`, and the current one.
 """
 
+import gc
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,13 +16,17 @@ import torch
 from torch import Tensor
 
 from lychee_app.errors import CheckpointError, UsageError
-from lychee_app.model import skeleton
+from lychee_app.model import quantised, quantised_copy, quantised_skeleton, skeleton, weights
 from lychee_app.model.fast import capable
 from lychee_app.model.memory import largest_card
+from lychee_app.model.parity_check import unpacking
 from lychee_app.model.placement import Placement, cost, placement_for
+from lychee_app.model.precision import BITS, Sizes, choose, needed_bytes
+from lychee_app.model.quantised import Workspace
 from lychee_app.model.weights import Checkpoint
 from lychee_app.reasons import Reason
 from lychee_app.records import Precision
+from lychee_app.sizes import memory_gb
 
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 _LARGE_BYTES = 4 << 30
@@ -48,6 +54,59 @@ def choose_device(device: str | None) -> str:
     if not there.get(kind, False):
         raise CheckpointError("no-device", device=device)
     return f"cuda:{index or 0}" if kind == "cuda" else kind
+
+
+def choose_precision(checkpoint: Checkpoint, device: str, precision: Precision, fast: bool) -> Precision:
+    """What `precision` means here, never "auto". Raises UsageError for one that does not go with the rest."""
+    if precision in BITS and (device == "mps" or not fast):
+        raise UsageError("precision-not-here", precision=precision)
+    if precision != "auto":
+        return precision
+    if not fast:
+        return "bfloat16" if device.startswith("cuda") else "float32"
+    return choose(Sizes.of(checkpoint), device, _free_bytes(device))
+
+
+def load_quantised(
+    checkpoint: Checkpoint,
+    device: str,
+    precision: Precision,
+    data_folder: Path,
+    *,
+    kernels: bool,
+    free_bytes: int | None = None,
+) -> Loaded | None:
+    """A skeleton with quantised matrices, for the fast passes; None for a checkpoint they do not know.
+
+    `free_bytes` None asks the machine. Raises CheckpointError where the model does not fit in them, before
+    anything is loaded, or where memory runs out, and then leaves nothing on the card.
+    """
+    needed = needed_bytes(Sizes.of(checkpoint), precision, device != "cpu")
+    free = _free_bytes(device) if free_bytes is None else free_bytes
+    if needed > free:
+        raise CheckpointError(
+            "too-large-int8" if precision == "int8" else "too-large-int4",
+            folder=str(checkpoint.folder),
+            needed_gb=memory_gb(needed),
+            free_gb=memory_gb(free),
+        )
+    dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
+    place = torch.device(device)
+    workspace = Workspace(place, dtype, unpacking(place, dtype) if kernels else quantised.unpack)
+    copy = quantised_copy.file_of(data_folder, weights.identity(checkpoint), precision)
+    try:
+        found = quantised_skeleton.read(checkpoint, BITS[precision], workspace, copy)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        traceback.clear_frames(error.__traceback__)
+        raise CheckpointError("load-memory", folder=str(checkpoint.folder), detail=str(error)) from error
+    if found is None or not capable(found[0]):
+        return None
+    warnings = () if found[1] is None else (found[1],)
+    return Loaded(found[0], device, precision, warnings + _notes(checkpoint, device))
+
+
+def _free_bytes(device: str) -> int:
+    return _free_card_bytes(device) if device.startswith("cuda") else psutil.virtual_memory().available
 
 
 def load(
@@ -103,15 +162,22 @@ def _notes(checkpoint: Checkpoint, device: str) -> tuple[Reason, ...]:
     return (Reason.of("slow-processor"),) if large else ()
 
 
-def lm_head_rows(model: Any, ids: list[int]) -> Tensor:
-    """float32 on the CPU: (len(ids), hidden). Also of an LM head that was spilled."""
-    lm_head = model.lm_head
-    if lm_head.weight.device.type != "meta":
-        return lm_head.weight[ids].detach().to("cpu", torch.float32)
-    from accelerate.utils import align_module_device
+def lm_head_rows(checkpoint: Checkpoint, ids: list[int]) -> Tensor:
+    """As the checkpoint has them, whatever precision it runs in: (len(ids), hidden) float32 on the CPU."""
+    from safetensors import safe_open
 
-    with align_module_device(lm_head, execution_device=torch.device("cpu")):
-        return lm_head.weight[ids].detach().to(torch.float32)
+    config = checkpoint.config
+    tied = config.get("tie_word_embeddings") or (config.get("text_config") or {}).get("tie_word_embeddings")
+    wanted = "model.language_model.embed_tokens.weight" if tied else "lm_head.weight"
+    shard, name = next(
+        (shard, name)
+        for shard in checkpoint.shards
+        for name in shard.names
+        if weights.current_name(name) == wanted
+    )
+    with safe_open(shard.file, framework="pt") as stored:
+        rows = stored.get_slice(name)
+        return torch.cat([rows[id : id + 1] for id in ids]).to(torch.float32)
 
 
 def _read(checkpoint: Checkpoint, dtype: torch.dtype, placement: Placement) -> Any:
@@ -166,8 +232,8 @@ def _quiet() -> Iterator[None]:
 
 
 def _dtype(device: str, precision: Precision) -> tuple[torch.dtype, str]:
-    """BF16 on CUDA, float32 elsewhere, unless it is said. Raises UsageError for what is not there yet."""
-    if precision in {"int8", "int4"}:
+    """BF16 on CUDA, float32 elsewhere, unless it is said. Raises UsageError for a quantised one."""
+    if precision in BITS:
         raise UsageError("precision", precision=precision)
     if precision == "auto":
         precision = "bfloat16" if device.startswith("cuda") else "float32"
@@ -186,6 +252,8 @@ def _fits(checkpoint: Checkpoint, dtype: torch.dtype) -> bool:
 def _free_card_bytes(device: str) -> int:
     if not device.startswith("cuda"):
         return 0
+    gc.collect()  # a model that was let go may wait in a cycle of references
+    torch.cuda.empty_cache()
     free, total = torch.cuda.mem_get_info(device)
     share = torch.cuda.get_per_process_memory_fraction(device)
     return allowed(free, total, share, torch.cuda.memory_reserved(device))

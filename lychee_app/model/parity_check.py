@@ -1,18 +1,21 @@
 """Parity checks: what is fast is run beside what is plain, on this machine, before it is used.
 
-`triton_ops` hands out the Triton kernels only if they agree with the torch ops on a small input;
+`triton_ops` and `unpacking` hand out Triton kernels only if they agree with the torch ops on a small input;
 `passes_agree` compares whole passes on one small image, each run three times, since what comes a second time
 may be recorded as a CUDA graph and a third time replayed.
 """
 
 import logging
+from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lychee_app.model import projections, quantised
 from lychee_app.model.elementwise import ElementwiseOps, HeadNorms, Norm, Rotary, TorchOps
 from lychee_app.model.forward import Forward
+from lychee_app.model.quantised import Unpack
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +79,36 @@ def _sample(ops: ElementwiseOps, device: torch.device, dtype: torch.dtype, width
     return [*found, normed_cache, normed_other, ops.swiglu(draw(3, 24 * width))]
 
 
+def unpacking(device: torch.device, dtype: torch.dtype) -> Unpack:
+    """The Triton kernel that unpacks quantised matrices if it agrees with torch's operations, else these."""
+    if device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0):
+        return quantised.unpack
+    try:
+        from lychee_app.model import quantised_triton  # Triton is not on every platform
+
+        with torch.cuda.device(device):
+            agreed = unpacked_alike(quantised_triton.unpack, device, dtype)
+    except Exception as error:  # a missing compiler, an old Triton, a card it does not know
+        log.warning("Quantised weights are unpacked without Triton here: %s", error)
+        return quantised.unpack
+    if not agreed:
+        log.warning("Quantised weights are unpacked without Triton here: its kernel disagrees.")
+    return quantised_triton.unpack if agreed else quantised.unpack
+
+
+def unpacked_alike(unpack: Unpack, device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether it gives what `quantised.unpack` gives: widths with narrow groups, and past a block or two."""
+    noise, most = torch.Generator().manual_seed(0), 1e-6 if dtype == torch.float32 else 1e-2
+    for width, bits in product((104, 2560, 4352), (8, 4)):
+        matrix = quantised.quantise(torch.randn(5, width, generator=noise), bits, device)
+        found, wanted = (torch.full((5, width), torch.nan, dtype=dtype, device=device) for _ in range(2))
+        unpack(matrix, found)
+        quantised.unpack(matrix, wanted)
+        if not torch.allclose(found, wanted, rtol=most, atol=0):
+            return False
+    return True
+
+
 def passes_agree(fast: Forward, plain: Forward, model: Any) -> bool:
     """Whether `fast` runs all three passes, and reads two rows and goes on with one as `plain` does."""
     rows = _rows(model)
@@ -103,7 +136,9 @@ def _read(forward: Forward, model: Any, rows: list[Tensor]) -> tuple[Tensor, Ten
 def _patches(model: Any) -> Tensor:
     noise = torch.Generator().manual_seed(0)
     width = model.model.visual.patch_embed.proj.weight[0].numel()
-    return torch.randn(_GRID[0] * _GRID[1], width, generator=noise).to(model.lm_head.weight.device)
+    return torch.randn(_GRID[0] * _GRID[1], width, generator=noise).to(
+        model.model.language_model.norm.weight.device
+    )
 
 
 def _rows(model: Any) -> list[Tensor]:
@@ -117,6 +152,6 @@ def _unlikeliness(plain: Forward, model: Any, row: Tensor, image: Tensor, made: 
     """The worst of the tokens made, each against what `plain` finds likeliest after those before it."""
     rows = [torch.cat((row, torch.tensor(made[:count], dtype=row.dtype))) for count in range(len(made))]
     hidden = plain.last_hidden(rows, image, _GRID)
-    logits = (hidden @ model.lm_head.weight.t()).float()
+    logits = projections.of(model.lm_head)(hidden).float()
     chosen = logits[torch.arange(len(made)), torch.tensor(made)]
     return float(((logits.max(-1).values - chosen) / logits.std(-1)).max())

@@ -1,7 +1,8 @@
 """Linear modules -> the matrices that the fast passes multiply by.
 
-They are joined side by side where one product can do the work of two or three. `of`, `joined` and `widened`
-are the one place where a module's matrix becomes a `Projection`.
+They are joined side by side where one product can do the work of two or three. `of`, `joined`, `widened` and
+`table` are the one place where a module's matrix becomes a product: a `Projection`, or, of a module whose
+matrix is quantised (quantised.py), a `QuantisedProjection`.
 
 The modules are left pointing at views of the joined matrix: nothing is held twice, and transformers' model
 that they belong to goes on working.
@@ -10,16 +11,18 @@ On a processor in float32 a product goes to oneDNN where that runs: MKL, which t
 AVX-512 unused on processors that are not Intel's (on an AMD EPYC, 100 against 205 GFLOP/s a core).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, overload
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lychee_app.model import quantised
 from lychee_app.model.elementwise import ElementwiseOps
+from lychee_app.model.quantised import QuantisedLinear, QuantisedMatrix, QuantisedTable, Workspace
 
 ALIGNED = 8
 """Widths that are no multiple of this fall off the fast matrix kernels (3420 in the published tower)."""
@@ -67,43 +70,133 @@ class Projection:
         return Projection(self.weight[start:stop], None if self.bias is None else self.bias[start:stop])
 
 
-def of(linear: nn.Linear) -> Projection:
-    return Projection(linear.weight.detach(), None if linear.bias is None else linear.bias.detach())
+@dataclass(frozen=True)
+class QuantisedProjection:
+    """The same of a quantised matrix: it is unpacked into the workspace, whole or part by part."""
+
+    matrix: QuantisedMatrix
+    workspace: Workspace
+    bias: Tensor | None = None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: (rows, in) -> (rows, out)."""
+        out: Tensor | None = None
+        for at, product in self._parts():
+            if at == slice(0, len(self.matrix)):
+                return product(x)
+            out = x.new_empty(len(x), len(self.matrix)) if out is None else out
+            out[:, at] = product(x)
+        assert out is not None  # a matrix has rows
+        return out
+
+    def add_to(self, total: Tensor, x: Tensor) -> None:
+        """total += x @ weight.T + bias."""
+        for at, product in self._parts():
+            product.add_to(total[:, at], x)
+
+    def rows(self, start: int, stop: int) -> "QuantisedProjection":
+        """The part that computes outputs `start` to `stop`: a view."""
+        bias = None if self.bias is None else self.bias[start:stop]
+        return QuantisedProjection(self.matrix.rows(start, stop), self.workspace, bias)
+
+    def _parts(self) -> Iterator[tuple[slice, Projection]]:
+        for at, weight in self.workspace.parts(self.matrix):
+            yield at, Projection(weight, None if self.bias is None else self.bias[at])
 
 
+Linear = nn.Linear | QuantisedLinear
+Product = Projection | QuantisedProjection
+Table = Callable[[Tensor], Tensor]
+"""Ids (tokens,) -> their embeddings (tokens, hidden)."""
+
+
+@overload
+def of(linear: nn.Linear) -> Projection: ...
+@overload
+def of(linear: QuantisedLinear) -> QuantisedProjection: ...
+def of(linear: Linear) -> Product:
+    bias = None if linear.bias is None else linear.bias.detach()
+    if isinstance(linear, QuantisedLinear):
+        linear.matrix = linear.matrix.to(linear.workspace.device)
+        return _quantised(linear.matrix, linear, bias)
+    return Projection(linear.weight.detach(), bias)
+
+
+def _quantised(matrix: QuantisedMatrix, linear: QuantisedLinear, bias: Tensor | None) -> QuantisedProjection:
+    linear.workspace.reserve(matrix)
+    return QuantisedProjection(matrix, linear.workspace, bias)
+
+
+def table(embeddings: Any) -> Table:
+    """`embeddings`: a module with a `weight`, or a QuantisedTable."""
+    if isinstance(embeddings, QuantisedTable):
+        matrix, dtype = embeddings.matrix, embeddings.dtype
+        return lambda ids: matrix.embeddings(ids, dtype)
+    weight = embeddings.weight.detach()
+    return lambda ids: weight.index_select(0, ids)
+
+
+@overload
+def joined(linears: Sequence[nn.Linear]) -> Projection: ...
+@overload
+def joined(linears: Sequence[QuantisedLinear]) -> QuantisedProjection: ...
 @torch.no_grad()
-def joined(linears: Sequence[nn.Linear]) -> Projection:
-    """All outputs side by side, each part filled up with zero rows to a multiple of ALIGNED."""
+def joined(linears: Sequence[Linear]) -> Product:
+    """All outputs side by side, each part filled up with zero rows to a multiple of ALIGNED.
+
+    What was joined before is taken as it lies."""
     sizes = [aligned(linear.out_features) for linear in linears]
-    weight = linears[0].weight.new_zeros(sum(sizes), linears[0].in_features)
-    has_bias = linears[0].bias is not None
-    bias = linears[0].weight.new_zeros(sum(sizes)) if has_bias else None
-    start = 0
-    for linear, size in zip(linears, sizes, strict=True):
-        _move(linear.weight, weight[start : start + linear.out_features])
-        if bias is not None:
-            _move(linear.bias, bias[start : start + linear.out_features])
-        start += size
+    bias = _joined_biases(linears, sizes)
+    packed = [linear for linear in linears if isinstance(linear, QuantisedLinear)]
+    if len(packed) == len(linears):
+        return _quantised(quantised.joined(packed, sizes), packed[0], bias)
+    plain = [linear for linear in linears if isinstance(linear, nn.Linear)]
+    weight = _as_it_lies([linear.weight for linear in plain], sizes, plain[0].in_features)
+    if weight is None:
+        weight = plain[0].weight.new_zeros(sum(sizes), plain[0].in_features)
+        for linear, part in zip(plain, weight.split(sizes), strict=True):
+            _move(linear.weight, part[: linear.out_features])
     return Projection(weight, bias)
 
 
+def _joined_biases(linears: Sequence[Linear], sizes: Sequence[int]) -> Tensor | None:
+    biases = [linear.bias for linear in linears if linear.bias is not None]
+    if not biases:
+        return None
+    bias = biases[0].new_zeros(sum(sizes))
+    for own, part in zip(biases, bias.split(list(sizes)), strict=True):
+        _move(own, part[: len(own)])
+    return bias
+
+
+@overload
+def widened(linear: nn.Linear) -> Projection: ...
+@overload
+def widened(linear: QuantisedLinear) -> QuantisedProjection: ...
 @torch.no_grad()
-def widened(linear: nn.Linear) -> Projection:
-    """The same with zero columns after its own, up to a multiple of ALIGNED: takes what `joined` padded."""
-    own = of(linear)
+def widened(linear: Linear) -> Product:
+    """The same with zero columns after its own, up to a multiple of ALIGNED: takes what `joined` padded.
+
+    Raises ValueError where columns would have to be added to a quantised matrix.
+    """
     if linear.in_features % ALIGNED == 0:
-        return own
-    weight = own.weight.new_zeros(linear.out_features, aligned(linear.in_features))
-    _move(linear.weight, weight[:, : linear.in_features])
-    return Projection(weight, own.bias)
+        return of(linear)
+    if isinstance(linear, QuantisedLinear):
+        raise ValueError(f"a quantised matrix of {linear.in_features} columns, no multiple of {ALIGNED}")
+    width = aligned(linear.in_features)
+    weight = _as_it_lies([linear.weight], [linear.out_features], width)
+    if weight is None:
+        weight = linear.weight.new_zeros(linear.out_features, width)
+        _move(linear.weight, weight[:, : linear.in_features])
+    return Projection(weight, None if linear.bias is None else linear.bias.detach())
 
 
 @dataclass(frozen=True)
 class Mlp:
     """SwiGLU. `gate_up` gives both halves side by side."""
 
-    gate_up: Projection
-    down: Projection
+    gate_up: Product
+    down: Product
 
     def activation(self, x: Tensor, ops: ElementwiseOps) -> Tensor:
         return ops.swiglu(self.gate_up(x))
@@ -118,16 +211,27 @@ def aligned(width: int) -> int:
     return -(-width // ALIGNED) * ALIGNED
 
 
+def _as_it_lies(weights: Sequence[Tensor], sizes: Sequence[int], width: int) -> Tensor | None:
+    """The matrix (sum of sizes, width) whose views these weights are already, one below the other."""
+    storage, first = weights[0].untyped_storage(), weights[0].detach()
+    starts = [sum(sizes[:index]) * width for index in range(len(sizes))]
+    whole = storage.nbytes() == sum(sizes) * width * first.element_size()
+    if not whole or any(
+        weight.untyped_storage().data_ptr() != storage.data_ptr()
+        or (weight.storage_offset(), weight.stride(0)) != (start, width)
+        for weight, start in zip(weights, starts, strict=True)
+    ):
+        return None
+    return first.as_strided((sum(sizes), width), (width, 1), 0)
+
+
 def _move(parameter: Tensor, view: Tensor) -> None:
     view.copy_(parameter)
     parameter.data = view
 
 
-Product = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-
-
 @cache
-def _onednn() -> Product | None:
+def _onednn() -> Callable[[Tensor, Tensor, Tensor | None], Tensor] | None:
     """oneDNN's linear layer, if this build of torch has it and it agrees on a small input."""
     wide = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     if not (wide and torch.backends.mkldnn.is_available()):

@@ -6,6 +6,7 @@ the LM head in float32.
 
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,18 +17,29 @@ import torch
 from torch import Tensor
 
 from lychee_app import query as queries_
-from lychee_app.errors import OutOfMemory
+from lychee_app.errors import CheckpointError, OutOfMemory
 from lychee_app.model import checkpoints, memory, selftest, weights
 from lychee_app.model.fast import FastForward, best
 from lychee_app.model.faults import translated
 from lychee_app.model.forward import Forward
 from lychee_app.model.layout import PixelLayout, budget
-from lychee_app.model.loading import choose_device, lm_head_rows, load, load_lean
+from lychee_app.model.loading import (
+    Loaded,
+    choose_device,
+    choose_precision,
+    lm_head_rows,
+    load,
+    load_lean,
+    load_quantised,
+)
 from lychee_app.model.pixels import patchify
 from lychee_app.model.plain import PlainForward
 from lychee_app.model.positions import Grid
+from lychee_app.model.precision import BITS
+from lychee_app.model.quantised import QuantisedLinear
 from lychee_app.model.threads import images_at_once, limited, threads_for, unlimited
 from lychee_app.model.tokens import Codec, Prompt
+from lychee_app.model.weights import Checkpoint
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.records import Candidate, MemoryReading, Precision, Reply, ScorerInfo
 from lychee_app.settings import Settings
@@ -187,8 +199,8 @@ def open_scorer(
 ) -> LocalScorer:
     """Loads a checkpoint of this machine and tests it. Never goes to the network.
 
-    device: "cuda", "cuda:1", "mps", "cpu"; None takes the best there is. precision "auto" is bfloat16 on CUDA
-    and float32 elsewhere. fast False runs the plain modules. Raises CheckpointError,
+    device: "cuda", "cuda:1", "mps", "cpu"; None takes the best there is. precision "auto": see
+    precision.choose. fast False runs the plain modules. Raises CheckpointError,
     UsageError; OutOfMemory where the weights fit but the self-test does not.
     """
     settings = settings or Settings.from_environment()
@@ -198,10 +210,10 @@ def open_scorer(
     layout = family.pixels.read(checkpoint.folder)
     codec = Codec(checkpoint.folder, config.get("image_token_id", family.image_token_id))
     device, scratch = choose_device(device), settings.data_folder / "offload"
-    loaded = (load_lean(checkpoint, device, precision) if fast else None) or load(
+    loaded = _quick(checkpoint, device, precision, fast, settings) or load(
         checkpoint, device, precision, scratch
     )
-    answers = lm_head_rows(loaded.model, [codec.yes_id, codec.no_id]).to(loaded.device)
+    answers = lm_head_rows(checkpoint, [codec.yes_id, codec.no_id]).to(loaded.device)
     forward = choose_forward(loaded.model, fast, settings.kernels)
     threads, at_once = _shares(checkpoint.weight_bytes, device, forward)
     parts = Parts(forward, codec, layout, answers, loaded.device, weights.stop_ids(checkpoint), threads)
@@ -218,6 +230,16 @@ def open_scorer(
     if self_test:
         selftest.check(scorer, selftest.probe_of(checkpoint.folder))
     return scorer
+
+
+def _quick(
+    checkpoint: Checkpoint, device: str, precision: Precision, fast: bool, settings: Settings
+) -> Loaded | None:
+    """The weights alone, where the fast passes are wanted and they can be had without transformers."""
+    chosen = choose_precision(checkpoint, device, precision, fast)
+    if chosen in BITS:
+        return load_quantised(checkpoint, device, chosen, settings.data_folder, kernels=settings.kernels)
+    return load_lean(checkpoint, device, chosen) if fast else None
 
 
 def _shares(weight_bytes: int, device: str, forward: Forward) -> tuple[int | None, int]:
@@ -240,6 +262,9 @@ def choose_forward(model: Any, fast: bool, kernels: bool = True) -> Forward:
         return PlainForward(model)
     try:
         return best(model, kernels=kernels)
-    except torch.OutOfMemoryError:
+    except torch.OutOfMemoryError as error:
+        traceback.clear_frames(error.__traceback__)
+        if isinstance(model.lm_head, QuantisedLinear):
+            raise CheckpointError("passes-memory", detail=str(error)) from error
         _empty_cache()
         return PlainForward(model)

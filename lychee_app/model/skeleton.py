@@ -12,39 +12,37 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lychee_app.model.weights import Checkpoint
+from lychee_app.model.weights import Checkpoint, current_name
 
 _TABLE = "model.language_model.embed_tokens.weight"
 
 
 def read(checkpoint: Checkpoint, dtype: torch.dtype) -> Any | None:
     """A tree with `config`, `model.visual`, `model.language_model` and `lm_head`, on the CPU; or None."""
-    try:
-        with torch.device("meta"):
-            root = checkpoint.family.skeleton(checkpoint.config)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    root = empty(checkpoint)
+    if root is None:
         return None
-    wanted = set(root.state_dict())
-    tensors = {name: tensor.to(dtype) for name, tensor in _tensors(checkpoint)}
-    if root.config.tie_word_embeddings and _TABLE in tensors:
-        tensors.setdefault("lm_head.weight", tensors[_TABLE])
-    if set(tensors) != wanted or not _same_shapes(root, tensors):
+    found = {name: tensor.to(dtype) for name, tensor in tensors(checkpoint)}
+    if root.config.tie_word_embeddings and _TABLE in found:
+        found.setdefault("lm_head.weight", found[_TABLE])
+    if set(found) != set(root.state_dict()) or not _same_shapes(root, found):
         return None
-    root.load_state_dict(tensors, assign=True)
+    root.load_state_dict(found, assign=True)
     root.requires_grad_(False)
     return root
 
 
-def current_name(name: str) -> str:
-    """A tensor's older name -> its current one; current names stay."""
-    if name.startswith("visual."):
-        return f"model.{name}"
-    if name.startswith("model.") and not name.startswith(("model.visual.", "model.language_model.")):
-        return name.replace("model.", "model.language_model.", 1)
-    return name
+def empty(checkpoint: Checkpoint) -> Any | None:
+    """The tree on "meta"; None for a config that the family does not know."""
+    try:
+        with torch.device("meta"):
+            return checkpoint.family.skeleton(checkpoint.config)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
-def _tensors(checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor]]:
+def tensors(checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor]]:
+    """By current name, mapped into memory: what is not looked at is not read."""
     from safetensors import safe_open
 
     for shard in checkpoint.shards:

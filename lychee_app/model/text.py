@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lychee_app.model.attention import Batch, CuSeqlens, attend, packed
 from lychee_app.model.elementwise import ElementwiseOps, HeadNorms, Norm, Rotary
-from lychee_app.model.projections import Mlp, Projection
+from lychee_app.model.projections import Mlp, Product, Table
 
 MLP_TOKENS = 2560
 """Tokens that pass the MLP at once: bounds its memory (76 KB a token at 7B in BF16), costs no speed."""
@@ -47,8 +47,8 @@ class Layer:
     """`qkv` gives query heads, then key heads, then value heads."""
 
     attention_norm: Norm
-    qkv: Projection
-    out: Projection
+    qkv: Product
+    out: Product
     mlp_norm: Norm
     mlp: Mlp
     head_norms: HeadNorms | None = None
@@ -57,7 +57,7 @@ class Layer:
 class TextModel:
     def __init__(
         self,
-        table: Tensor,
+        embed: Table,
         layers: Sequence[Layer],
         final_norm: Norm,
         *,
@@ -65,21 +65,18 @@ class TextModel:
         rotary: Callable[[Tensor], Rotary],
         ops: ElementwiseOps,
     ) -> None:
-        """table: token embeddings (vocabulary, hidden). heads: query heads, key heads, and their width.
+        """heads: query heads, key heads, and their width.
 
         rotary: positions (3, tokens) of time, height and width -> their angles, on the device.
         """
-        self.table, self.layers, self.final_norm = table, layers, final_norm
+        self.embed, self.layers, self.final_norm = embed, layers, final_norm
         self.heads, self.key_heads, self.width = heads
         self.rotary, self.ops = rotary, ops
-
-    def embed(self, ids: Tensor) -> Tensor:
-        return self.table.index_select(0, ids)
 
     def new_cache(self, slots: int, layers: int | None = None) -> Tensor:
         """Room for keys and values: (layers, slots, 2, key heads, width). One layer does as scratch."""
         shape = (layers or len(self.layers), slots, 2, self.key_heads, self.width)
-        return self.table.new_empty(shape)
+        return self.final_norm.weight.new_empty(shape)
 
     def plan(
         self,
@@ -90,7 +87,7 @@ class TextModel:
     ) -> TextPlan:
         """Rows of new tokens, each after its prefix. positions: (3, all new tokens); image_starts: where each
         row's image begins among its new tokens."""
-        device = self.table.device
+        device = self.final_norm.weight.device
         totals = [old + new for old, new in zip(prefix_lens, query_lens, strict=True)]
         starts = [0, *accumulate(totals)]
         slots = [torch.arange(start, start + total) for start, total in zip(starts[:-1], totals, strict=True)]
@@ -108,7 +105,7 @@ class TextModel:
 
     def step_plans(self, slot: int, position: int, count: int) -> Iterator[TextPlan]:
         """Plans of single tokens that follow each other in one row. All is sent to the device at once."""
-        after, device = torch.arange(count), self.table.device
+        after, device = torch.arange(count), self.final_norm.weight.device
         rotary = self.rotary((after + position).expand(3, -1))
         slot_mapping = (after + slot).to(device)
         cu_seqlens_q = torch.tensor([0, 1], dtype=torch.int32).to(device)

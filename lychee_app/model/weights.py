@@ -169,7 +169,7 @@ def _shards(folder: Path) -> tuple[Shard, ...]:
         if others:
             raise CheckpointError("weights-of-other-kind", folder=str(folder), files=", ".join(others[:3]))
         raise CheckpointError("weights-missing", folder=str(folder))
-    shards = tuple(_shard(folder / name) for name in sorted(wanted))
+    shards = tuple(read_shard(folder / name) for name in sorted(wanted))
     for shard in shards:
         missing = wanted[shard.file.name] - shard.names
         if missing:
@@ -190,7 +190,8 @@ def _index(file: Path) -> dict[str, frozenset[str]]:
     return {name: frozenset(key for key, shard in shard_of.items() if shard == name) for name in names}
 
 
-def _shard(file: Path) -> Shard:
+def read_shard(file: Path) -> Shard:
+    """Reads no more than its header. Raises CheckpointError for one that is missing, cut short or broken."""
     if not file.is_file():
         raise CheckpointError("shard-missing", name=file.name, folder=str(file.parent))
     size = file.stat().st_size
@@ -213,6 +214,26 @@ def _end(entry: Mapping[str, Any]) -> int:
     if not (isinstance(kind, str) and 0 <= low <= high):
         raise ValueError(f"{entry} is no tensor")
     return high
+
+
+def tensor_shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
+    """By current name, as the headers tell them."""
+    headers = (json.loads(shard.header) for shard in checkpoint.shards)
+    return {
+        current_name(name): tuple(entry["shape"])
+        for header in headers
+        for name, entry in header.items()
+        if name != "__metadata__"
+    }
+
+
+def current_name(name: str) -> str:
+    """A tensor's older name -> its current one; current names stay."""
+    if name.startswith("visual."):
+        return f"model.{name}"
+    if name.startswith("model.") and not name.startswith(("model.visual.", "model.language_model.")):
+        return name.replace("model.", "model.language_model.", 1)
+    return name
 
 
 def _entries(shard: Shard) -> Iterator[Mapping[str, Any]]:

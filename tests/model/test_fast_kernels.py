@@ -17,8 +17,16 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not on this platform")
 def test_interpreted_kernels_agree_with_the_plain_ops(tiny: Path, tmp_path: Path) -> None:
-    other = tiny_qwen3_vl.build(tmp_path)
-    command = [sys.executable, "-m", "tests.support.interpreted_kernels", str(tiny), str(other)]
+    interpret("interpreted_kernels", tiny, tiny_qwen3_vl.build(tmp_path))
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not on this platform")
+def test_interpreted_kernels_read_quantised_matrices(tiny: Path) -> None:
+    interpret("interpreted_quantised", tiny)
+
+
+def interpret(script: str, *folders: Path) -> None:
+    command = [sys.executable, "-m", f"tests.support.{script}", *map(str, folders)]
     environment = {**os.environ, "TRITON_INTERPRET": "1"}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False

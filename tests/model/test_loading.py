@@ -111,7 +111,7 @@ def test_a_model_spilled_to_disk_scores_the_same(tiny: Path, tmp_path: Path, mod
 
 def plain_scorer(model: Any, folder: Path) -> LocalScorer:
     codec = Codec(folder, model.config.image_token_id)
-    head = lm_head_rows(model, [codec.yes_id, codec.no_id])
+    head = lm_head_rows(weights.inspect(folder), [codec.yes_id, codec.no_id])
     parts = Parts(PlainForward(model), codec, weights.pixels_of(folder), head, "cpu", frozenset())
     return LocalScorer(parts, ScorerInfo("plain", "", "float32", "cpu", ImageBudget(28)))
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from lychee_app.model import loading, weights
+from lychee_app.model import loading, projections, weights
 from lychee_app.model.attention import attend_in_batches, packed
 from lychee_app.model.decode import PlainDecoder, Prefilled
 from lychee_app.model.decode_fused import FusedDecoder
@@ -62,9 +62,9 @@ def generation(folder: Path) -> None:
     """Four tokens of a tiny checkpoint, by both ways to make a step."""
     checkpoint = weights.inspect(folder)
     model = loading.load(checkpoint, "cpu", "float32", folder).model
-    lm_head: Tensor = model.lm_head.weight.detach()
+    lm_head = projections.of(model.lm_head)
     text = checkpoint.family.text(model.model.language_model, TritonOps())
-    x, positions = torch.randn(9, text.table.shape[1]), torch.arange(9).expand(3, -1)
+    x, positions = torch.randn(9, len(text.final_norm.weight)), torch.arange(9).expand(3, -1)
     made = []
     tape = Tape()
     for decoder in (
@@ -87,8 +87,8 @@ def one_step(folder: Path) -> None:
     """Two tokens of a checkpoint whose heads are normed before they are rotated."""
     checkpoint = weights.inspect(folder)
     model = loading.load(checkpoint, "cpu", "float32", folder).model
-    lm_head: Tensor = model.lm_head.weight.detach()
-    x, positions = torch.randn(3, lm_head.shape[1]), torch.arange(3).expand(3, -1)
+    lm_head = projections.of(model.lm_head)
+    x, positions = torch.randn(3, model.lm_head.in_features), torch.arange(3).expand(3, -1)
     made = []
     for ops, kind in ((TorchOps(), PlainDecoder), (TritonOps(), FusedDecoder)):
         text = checkpoint.family.text(model.model.language_model, ops)

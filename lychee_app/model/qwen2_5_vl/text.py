@@ -24,7 +24,7 @@ def text_model(language: Any, ops: ElementwiseOps) -> TextModel:
 
     heads, key_heads = config.num_attention_heads, config.num_key_value_heads
     return TextModel(
-        language.embed_tokens.weight.detach(),
+        projections.table(language.embed_tokens),
         [_layer(layer) for layer in language.layers],
         Norm.of(language.norm),
         heads=(heads, key_heads, config.hidden_size // heads),
