@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lychee_app.errors import CheckpointError, LycheeError
 from lychee_app.model import checkpoints, weights
+from lychee_app.model.advice import Advice
 from lychee_app.model.checkpoints import CheckpointStatus
 from lychee_app.model.download import Progress, download
 from lychee_app.model.layout import budget
@@ -42,6 +43,8 @@ class ModelCatalogue:
         self._fetch = fetch
         self._found: list[CheckpointStatus] | None = None
         self.automatic = "demo"
+        self.advice: Advice | None = None
+        """Which reranker this machine should take; None while it is not known, and where there is none."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._downloads: dict[str, Download] = {}
@@ -99,10 +102,11 @@ class ModelCatalogue:
             begun.over = True
 
     def _look(self) -> None:
-        found, chosen = [], "demo"
+        found, chosen, advice = [], "demo", None
         try:
             found, chosen = checkpoints.available(self._settings), checkpoints.automatic(self._settings)
+            advice = checkpoints.advised(self._settings)
         finally:  # whatever happened, nobody is to wait for ever
             with self._lock:
                 if self._thread is threading.current_thread():  # not since a download ended
-                    self._found, self.automatic = found, chosen
+                    self._found, self.automatic, self.advice = found, chosen, advice

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import get_args
 
 from lychee_app import __version__, streams
-from lychee_app.engines import Event, Progress
-from lychee_app.errors import LycheeError, ModelLost, QueryError, UsageError
+from lychee_app.engines import Engine, Event, Progress
+from lychee_app.errors import CheckpointError, LycheeError, ModelLost, QueryError, UsageError
 from lychee_app.locale import Words, language_of
 from lychee_app.query import Question
 from lychee_app.recorder import Forgiving, Log, Unkept
@@ -160,10 +160,10 @@ def _rank(arguments: argparse.Namespace, t: Words) -> int:
     ]
     for request in requests:
         _hint(request.question, t)
+    engine = LocalEngine(settings)
+    _have_the_model(engine, requests[0], settings, t)
     sources = intake.find(arguments.paths)
     _spare_the_images(sources, arguments.json, arguments.csv)
-    engine = LocalEngine(settings)
-    engine.check(requests[0])
     with _log(settings, arguments.fresh, t) as log, terminal.progress_line(len(sources), t) as show:
         tell = _teller(requests[0], show, t)
         if arguments.queries is None:
@@ -181,6 +181,24 @@ def _rank(arguments: argparse.Namespace, t: Words) -> int:
             _print(terminal.table(listed, t))
             _print(terminal.summary(run, len(listed.images), t))
     return _status(runs[0], t)
+
+
+def _have_the_model(engine: Engine, request: Request, settings: Settings, t: Words) -> None:
+    """Before an image is read. Somebody who sits there is asked whether a missing one is to be downloaded.
+
+    Raises CheckpointError where it is not there afterwards.
+    """
+    try:
+        return engine.check(request)
+    except CheckpointError as error:
+        asked = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+        if error.code != "not-downloaded" or not asked or settings.hub_offline:
+            raise
+    print(t("terminal.offer", model=request.model), end=" ", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        return engine.check(request)
+    _fetch(request.model, settings)
+    return engine.check(request)
 
 
 def _questions(arguments: argparse.Namespace, t: Words) -> list[Question]:
@@ -352,13 +370,17 @@ def _check_port(port: int) -> None:
 
 
 def _download(arguments: argparse.Namespace, t: Words) -> int:
+    folder = _fetch(arguments.model, Settings.from_environment())
+    print(t("terminal.downloaded", model=arguments.model, folder=folder))
+    return 0
+
+
+def _fetch(model: str, settings: Settings) -> Path:
     from lychee_app.model.download import download
     from lychee_app.terminal import download_line
 
     with download_line() as show:
-        folder = download(arguments.model, Settings.from_environment(), show)
-    print(t("terminal.downloaded", model=arguments.model, folder=folder))
-    return 0
+        return download(model, settings, show)
 
 
 def _doctor(arguments: argparse.Namespace, t: Words) -> int:

@@ -46,11 +46,17 @@ def _data_folder(folder: Path, t: Words) -> str:
 
 def _models(settings: Settings, t: Words) -> Iterator[str]:
     for status in checkpoints.available(settings):
-        how, state = t.reason(status.how), t(f"doctor.state.{status.state}")
-        how = how if status.runs else t("doctor.cannot_run", how=how)
-        yield t("doctor.model", name=status.name, state=state, gb=disk_gb(status.disk_bytes), how=how)
+        state, gb = t(f"doctor.state.{status.state}"), disk_gb(status.disk_bytes)
+        line = t("doctor.model", name=status.name, state=state, gb=gb)
+        yield line if status.name == "demo" else f"{line}; {t.reason(status.advice.reason)}"
         if status.state == "broken":
             yield f"  {t.reason(status.problem)}"
+    if advised := checkpoints.advised(settings):
+        yield t.reason(advised.advised)
+        if advised.judge.download_bytes:
+            yield f"  lychee download {advised.judge.name}"
+    else:
+        yield t.reason(checkpoints.too_small())
 
 
 def _self_test(settings: Settings, t: Words) -> Iterator[str]:

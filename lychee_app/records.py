@@ -248,6 +248,8 @@ class ScorerInfo:
     device: str
     budget: ImageBudget
     warnings: tuple[Reason, ...] = ()
+    usual_tokens: int | None = None
+    """The most image tokens by default, where a closer look would take too long on this machine."""
     at_once: int = 1
     """Images it may be given at the same time, each from a thread of its own. One on a card."""
 

@@ -92,8 +92,10 @@ class LocalEngine:
                 raise
 
     def _budget(self, request: Request, scorer: Scorer) -> ImageBudget:
-        asked = request.max_image_tokens
-        return scorer.info.budget.at_most(self._settings.max_image_tokens if asked is None else asked)
+        info, asked = scorer.info, request.max_image_tokens
+        if asked is None:
+            asked = min(self._settings.max_image_tokens, info.usual_tokens or info.budget.max_tokens)
+        return info.budget.at_most(asked)
 
     def _open_checkpoint(self, name: str, precision: Precision) -> Scorer:
         from lychee_app.model.scorer import open_scorer

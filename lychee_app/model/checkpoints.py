@@ -2,7 +2,7 @@
 
     demo      the embedded checkpoint
     lychee    vec-ai/lychee-rerank-mm
-    auto      lychee where a CUDA card and the whole weights are there, else demo
+    auto      the best reranker that is here and runs well on this machine, else demo
     a/b       any repository of a known family that was downloaded before, by us or into the hub's cache
     a folder  as it stands
 
@@ -17,27 +17,26 @@ from pathlib import Path
 from typing import Literal
 
 from lychee_app.errors import CheckpointError, LycheeError
-from lychee_app.model import families, memory, weights
+from lychee_app.model import advice, families, weights
+from lychee_app.model.advice import Rates
 from lychee_app.model.families import Release
+from lychee_app.model.precision import BITS, Sizes, needed_bytes
 from lychee_app.reasons import Reason
 from lychee_app.settings import Settings
+from lychee_app.sizes import memory_gb
 
 DEMO_FOLDER = Path(__file__).parents[1] / "demo" / "checkpoint"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-_ROOM_BYTES = 2 << 30
-"""What a pass needs beside the weights: activations at 1280 image tokens, kernels, the CUDA context."""
 
 
 @dataclass(frozen=True)
 class CheckpointStatus:
-    """One line of the model picker. `needs_bytes` is memory to run in; `how` says where and at what cost."""
+    """One line of the model picker. `advice`: how it would run on this machine."""
 
     name: str
     state: Literal["ready", "broken", "missing"]
     disk_bytes: int
-    needs_bytes: int
-    runs: bool
-    how: Reason
+    advice: advice.Advice
     problem: Reason | None = None
 
 
@@ -103,39 +102,67 @@ def _is_repo_id(repo: str) -> bool:
     return True
 
 
-def available(settings: Settings, cache: Path | None = None) -> list[CheckpointStatus]:
-    """What the model picker offers: the known checkpoints, and others that were downloaded and can run."""
-    machine = memory.machine()
-    known = [release.alias or release.repository for release in _releases()]
+def available(
+    settings: Settings, rates: Rates | None = None, cache: Path | None = None
+) -> list[CheckpointStatus]:
+    """What the model picker offers: the known checkpoints, and others that were downloaded and can run.
+
+    `rates` None measures this machine.
+    """
+    rates = rates or _measured()
+    known = [release.name for release in _releases()]
     names = dict.fromkeys(["demo", *known, *_downloaded(settings), *_cached(cache)])
-    return [_status(name, settings, machine, cache) for name in names if name not in _aliases().values()]
+    return [_status(name, settings, rates, cache) for name in names if name not in _aliases().values()]
 
 
-def _status(name: str, settings: Settings, machine: memory.Machine, cache: Path | None) -> CheckpointStatus:
-    sizes = {
-        each: release.weight_bytes for release in _releases() for each in (release.alias, release.repository)
-    }
-    size, problem, state = sizes.get(name, 0), None, "ready"
+def _status(name: str, settings: Settings, rates: Rates, cache: Path | None) -> CheckpointStatus:
+    release = next((one for one in _releases() if name in (one.name, one.repository)), None)
+    size, sizes = (release.weight_bytes, Sizes(*release.numbers)) if release else (0, Sizes(0, 0, 0))
+    problem, state = None, "ready"
     try:
-        size = weights.inspect(locate(name, settings, cache)).weight_bytes
+        checkpoint = weights.inspect(locate(name, settings, cache))
+        size, sizes = checkpoint.weight_bytes, Sizes.of(checkpoint)
     except LycheeError as error:
         state, problem = ("missing" if error.code == "not-downloaded" else "broken"), error.reason
-    runs, needs, how = fit(size, machine)
-    return CheckpointStatus(name, state, size, needs, runs, how, problem)
+    to_download = size if state == "missing" else 0
+    return CheckpointStatus(
+        name, state, size, advice.for_machine(advice.Judge(name, sizes, to_download), rates), problem
+    )
 
 
-def fit(weight_bytes: int, machine: memory.Machine) -> tuple[bool, int, Reason]:
-    """Whether BF16 weights of this size run on this machine, the memory they want, and how."""
-    on_card, on_cpu = weight_bytes + _ROOM_BYTES, 2 * weight_bytes + _ROOM_BYTES
-    if machine.card_bytes >= on_card:
-        return True, on_card, Reason.of("runs-on-card", card=machine.card)
-    if machine.card_bytes:
-        fits = machine.card_bytes + machine.ram_bytes >= on_card
-        return fits, on_card, Reason.of("runs-partly", card=machine.card)
-    if machine.ram_bytes >= on_cpu:
-        slow = weight_bytes > 4 << 30
-        return True, on_cpu, Reason.of("runs-on-processor-slowly" if slow else "runs-on-processor")
-    return False, on_cpu, Reason.of("runs-nowhere")
+def advised(
+    settings: Settings, rates: Rates | None = None, cache: Path | None = None
+) -> advice.Advice | None:
+    """The reranker that this machine should take, here or not; None where it is too small for any."""
+    rates = rates or _measured()
+    found = []
+    for release in sorted(_releases(), key=lambda one: (not one.alias, -sum(one.numbers))):
+        if release.is_reranker:
+            here = _is_whole(release.name, settings, cache)
+            download_bytes = 0 if here else release.weight_bytes
+            found.append(advice.Judge(release.name, Sizes(*release.numbers), download_bytes))
+    return advice.best(found, rates)
+
+
+def too_small() -> Reason:
+    """What is said where no reranker can be advised."""
+    smallest = min((one for one in _releases() if one.is_reranker), key=lambda one: sum(one.numbers))
+    needs = min(needed_bytes(Sizes(*smallest.numbers), precision, on_card=False) for precision in BITS)
+    return Reason.of("advised-none", needs_gb=memory_gb(needs))
+
+
+def _is_whole(name: str, settings: Settings, cache: Path | None) -> bool:
+    try:
+        weights.inspect(locate(name, settings, cache))
+    except CheckpointError:
+        return False
+    return True
+
+
+def _measured() -> Rates:
+    from lychee_app.model.measure import rates
+
+    return rates()
 
 
 def resolved(name: str | Path, settings: Settings, cache: Path | None = None) -> str | Path:
@@ -143,13 +170,18 @@ def resolved(name: str | Path, settings: Settings, cache: Path | None = None) ->
     return automatic(settings, cache=cache) if name == "auto" else name
 
 
-def automatic(settings: Settings, machine: memory.Machine | None = None, cache: Path | None = None) -> str:
-    """What "auto" stands for: lychee where it is whole and `machine` (None: this one) has a card, or demo."""
-    try:
-        weights.inspect(locate("lychee", settings, cache))
-    except CheckpointError:
+def automatic(settings: Settings, rates: Rates | None = None, cache: Path | None = None) -> str:
+    """What "auto" stands for: the best reranker that is here, whole, and runs well on this machine; or demo.
+
+    `rates` None measures this machine, where there is something to choose from.
+    """
+    ranked = sorted(_releases(), key=lambda one: (not one.alias, -sum(one.numbers)))
+    here = [one for one in ranked if one.is_reranker and _is_whole(one.name, settings, cache)]
+    if not here:
         return "demo"
-    return "lychee" if (machine or memory.machine()).card_bytes else "demo"
+    judges = [advice.Judge(one.name, Sizes(*one.numbers), 0) for one in here]
+    found = advice.best(judges, rates or _measured())
+    return found.judge.name if found else "demo"
 
 
 def _demo() -> Path:

@@ -35,11 +35,21 @@ _FOLDERS = {"qwen2_5_vl": "lychee_app.model.qwen2_5_vl", "qwen3_vl": "lychee_app
 
 @dataclass(frozen=True)
 class Release:
-    """A published checkpoint that the model catalogue names. `alias` is what a user may type for it."""
+    """A published checkpoint that the model catalogue names. `alias` is what a user may type for it.
+
+    `numbers`: how many weights it has in the matrices of the text layers, in embedding table and output head,
+    and in the rest. `is_reranker`: it was trained to judge, so it can be advised.
+    """
 
     repository: str
     weight_bytes: int
+    numbers: tuple[int, int, int]
     alias: str = ""
+    is_reranker: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.alias or self.repository
 
 
 class VisionTower(Protocol):

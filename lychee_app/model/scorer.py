@@ -35,9 +35,9 @@ from lychee_app.model.loading import (
 from lychee_app.model.pixels import patchify
 from lychee_app.model.plain import PlainForward
 from lychee_app.model.positions import Grid
-from lychee_app.model.precision import BITS
+from lychee_app.model.precision import BITS, Sizes
 from lychee_app.model.quantised import QuantisedLinear
-from lychee_app.model.threads import images_at_once, limited, threads_for, unlimited
+from lychee_app.model.threads import SMALL_BYTES, images_at_once, limited, threads_for, unlimited
 from lychee_app.model.tokens import Codec, Prompt
 from lychee_app.model.weights import Checkpoint
 from lychee_app.prompt import DEFAULT_INSTRUCTION
@@ -224,6 +224,7 @@ def open_scorer(
         device=loaded.device,
         budget=budget(layout),
         warnings=loaded.warnings,
+        usual_tokens=_usual_tokens(checkpoint, loaded),
         at_once=at_once,
     )
     scorer = LocalScorer(parts, info)
@@ -240,6 +241,15 @@ def _quick(
     if chosen in BITS:
         return load_quantised(checkpoint, device, chosen, settings.data_folder, kernels=settings.kernels)
     return load_lean(checkpoint, device, chosen) if fast else None
+
+
+def _usual_tokens(checkpoint: Checkpoint, loaded: Loaded) -> int | None:
+    """None for a model that is quick anywhere: measuring would take longer than an image."""
+    if checkpoint.weight_bytes < SMALL_BYTES or loaded.device == "mps":
+        return None
+    from lychee_app.model import advice, measure
+
+    return advice.budget(Sizes.of(checkpoint), loaded.precision, measure.rates(loaded.device))
 
 
 def _shares(weight_bytes: int, device: str, forward: Forward) -> tuple[int | None, int]:

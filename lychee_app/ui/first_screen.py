@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from lychee_app import demo
-from lychee_app.ui import images
+from lychee_app.ui import images, model_picker
 from lychee_app.ui.markup import escaped, faint, media_url
 from lychee_app.ui.state import PageContext
 
@@ -29,10 +29,10 @@ def draw(context: PageContext) -> None:
         faint(f"{t('demo.query')} “{_query()}”")
     st.html(f'<div class="ly-steps">{_step(context, 1)}{_step(context, 2)}{_step(context, 3)}</div>')
     st.html(
-        f'<div class="ly-model"><b>{escaped(t("demo.model"))}</b> {escaped(t("demo.model.text"))}<br>'
-        f'{escaped(t("demo.photos"))} <code class="ly-mono">lychee download</code> '
-        f"{escaped(t('demo.card'))}</div>"
+        f'<div class="ly-model"><b>{escaped(t("demo.model"))}</b> {escaped(t("demo.model.text"))} '
+        f"{escaped(t('demo.photos'))}</div>"
     )
+    model_picker.advice(context)
 
 
 def _step(context: PageContext, number: int) -> str:

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from lychee_app.errors import CheckpointError
+from lychee_app.model import checkpoints
 from lychee_app.model.checkpoints import CheckpointStatus
-from lychee_app.sizes import disk_gb, memory_gb
+from lychee_app.sizes import disk_gb
 from lychee_app.ui.markup import escaped, faint, notice
 from lychee_app.ui.state import PageContext
 from lychee_app.ui.widgets import from_box
@@ -58,14 +59,14 @@ def _typed(context: PageContext, name: str) -> None:
 def _card(context: PageContext, name: str, status: CheckpointStatus | None) -> None:
     t = context.t
     if name == "auto":
-        lines = [t("model.auto.text"), t(f"model.auto.{context.services.catalogue.automatic}")]
+        lines = [t("model.auto.text", name=t.model(context.services.catalogue.automatic))]
     elif status is None:
         return _typed(context, name)
     else:
         lines = [
             t(f"model.state.{status.state}"),
-            t("model.needs", gb=memory_gb(status.needs_bytes), disk=disk_gb(status.disk_bytes)),
-            t.reason(status.how),
+            t("model.size", disk=disk_gb(status.disk_bytes)),
+            "" if name == "demo" else t.reason(status.advice.reason),
         ]
     text = (" " if name == "auto" else " · ").join(line for line in lines if line)
     if name == "demo" or (name == "auto" and context.services.catalogue.automatic == "demo"):
@@ -78,7 +79,20 @@ def _card(context: PageContext, name: str, status: CheckpointStatus | None) -> N
     return None
 
 
-def _download(context: PageContext, name: str) -> None:
+def advice(context: PageContext) -> None:
+    """Which judge this machine should take, in one line, and one click to have it."""
+    catalogue = context.services.catalogue
+    if catalogue.statuses() is None:
+        return _wait(context)
+    if catalogue.advice is None:
+        return faint(context.t.reason(checkpoints.too_small()))
+    faint(context.t.reason(catalogue.advice.advised))
+    if catalogue.advice.judge.download_bytes:
+        _download(context, catalogue.advice.judge.name, key="advised")
+    return None
+
+
+def _download(context: PageContext, name: str, key: str = "download") -> None:
     """The button, how far it is, and why it failed."""
     download = context.services.catalogue.download_of(name)
     if download and not download.over:
@@ -89,7 +103,7 @@ def _download(context: PageContext, name: str) -> None:
         return notice(context.t("model.offline"), "calm")
     st.button(
         context.t("model.download"),
-        key="download",
+        key=key,
         icon=":material/download:",
         on_click=context.services.catalogue.download,
         args=(name,),

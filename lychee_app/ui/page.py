@@ -124,6 +124,7 @@ def _header(context: PageContext, standing: Standing) -> None:
         _live_bar(context)
     else:
         run_bar.over(context, standing)
+        run_bar.closer(context, standing)
         if run_bar.unfinished(standing.run):
             _watch(context, standing.version)
 

@@ -1,14 +1,18 @@
 """The head of a run: what was asked, how far it is, how fast, and how full the memory is."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from lychee_app.errors import LycheeError
-from lychee_app.records import Run
+from lychee_app.records import Run, Source
 from lychee_app.store import View
 from lychee_app.ui import state
 from lychee_app.ui.markup import escaped, notice
 from lychee_app.ui.state import PageContext, Standing
 
+CLOSER = 8
+"""At most so many images are looked at more closely at once."""
 QUIET_SECONDS = 20.0
 """After this long without a sign of life the bar says so: a hung model must not look like a slow one."""
 
@@ -29,11 +33,49 @@ def title(context: PageContext, standing: Standing) -> None:
     drawing = context.services.clock.spent(run.id)
     sent = f"{escaped(t('sent'))} <code>{escaped(question.sent)}</code>{minus}"
     cost = f'data-seconds="{run.seconds:.3f}" data-drawing="{drawing:.3f}"'
-    knows = f'<div class="ly-faint">{escaped(t("model.demo.text"))}</div>' if run.model == "demo" else ""
+    usual = _usual_tokens(context, run)
+    knows = f'<div class="ly-faint">{escaped(usual)}</div>' if usual else ""
+    knows += f'<div class="ly-faint">{escaped(t("model.demo.text"))}</div>' if run.model == "demo" else ""
     st.html(
         f'<div class="ly-head" {cost}><h1 class="ly-query">{head}</h1>'
         f'<div class="ly-faint">{about}</div><div class="ly-sent">{sent}</div>{knows}</div>'
     )
+
+
+def _usual_tokens(context: PageContext, run: Run) -> str:
+    """Said where images were looked at less closely than the model can, for the sake of time."""
+    if run.token_budget is None or run.request.max_image_tokens is not None:
+        return ""
+    most = context.services.catalogue.tokens(run.model, context.services.settings.max_image_tokens)
+    return context.t("tokens.usual", tokens=run.token_budget) if run.token_budget < most else ""
+
+
+def closer(context: PageContext, standing: Standing) -> None:
+    """The chosen few judged again, as closely as the model can look: picks, else those above the cut-off."""
+    run, t = standing.run, context.t
+    if standing.live or not _usual_tokens(context, run):
+        return
+    chosen = standing.decided("pick") or standing.above() or standing.order.indices
+    chosen = [index for index in chosen if index in standing.order.sources][:CLOSER]
+    tokens = context.services.catalogue.tokens(run.model, context.services.settings.max_image_tokens)
+    st.button(
+        t("closer", n=len(chosen)),
+        key="closer",
+        icon=":material/center_focus_strong:",
+        help=t("closer.help", tokens=tokens),
+        on_click=_look_closer,
+        args=(context, run, [standing.order.sources[index] for index in chosen], tokens),
+    )
+
+
+def _look_closer(context: PageContext, run: Run, sources: list[Source], tokens: int) -> None:
+    try:
+        begun = context.services.jobs.start(replace(run.request, max_image_tokens=tokens), sources)
+        title = context.t("closer.title", title=run.title or run.question.typed)
+        context.services.store.rename(begun, title)
+    except LycheeError as error:
+        return state.tell(error)
+    return state.open_run(begun)
 
 
 def live(context: PageContext, view: View) -> None:

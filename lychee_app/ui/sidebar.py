@@ -1,6 +1,7 @@
 """The sidebar: what is asked, of which images, by which model. Ends in the one button that starts a run."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 import streamlit as st
 
@@ -11,8 +12,9 @@ from lychee_app.negation import either, negation
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.query import Question, Steps
 from lychee_app.records import Mode, Run
-from lychee_app.request import Request
+from lychee_app.request import Precision, Request
 from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS
+from lychee_app.sizes import disk_gb
 from lychee_app.ui import images, markup, model_picker, state
 from lychee_app.ui.images import Pile
 from lychee_app.ui.markup import escaped, notice
@@ -41,8 +43,8 @@ def draw(context: PageContext, standing: Standing | None) -> None:
     pile = images.draw(context, standing)
     model = model_picker.draw(context)
     mode = _mode(context)
-    instruction, tokens = _advanced(context)
-    request = question and Request(question, mode, model, instruction, tokens)
+    instruction, tokens, precision = _advanced(context)
+    request = question and Request(question, mode, model, instruction, tokens, precision=precision)
     with st.container(key="start"):
         _start(context, Asked(request, is_typed, pile), standing)
 
@@ -84,6 +86,7 @@ def _follow(context: PageContext, run: Run | None) -> None:
         st.session_state[key(question.sent)] = list(question.elements)
     st.session_state["instruction"] = request.instruction
     st.session_state["tokens"] = _tokens(context, request)
+    st.session_state["precision"] = request.precision
 
 
 def _tokens(context: PageContext, request: Request) -> int:
@@ -191,8 +194,8 @@ def _steps_chosen() -> Steps:
     return Steps(**chosen)
 
 
-def _advanced(context: PageContext) -> tuple[str, int | None]:
-    """The instruction, and the most image tokens where they are not the machine's default."""
+def _advanced(context: PageContext) -> tuple[str, int | None, Precision]:
+    """The instruction, the most image tokens where they are not the machine's default, and the precision."""
     t, usual = context.t, context.services.settings.max_image_tokens
     st.session_state.setdefault("instruction", DEFAULT_INSTRUCTION)
     st.session_state.setdefault("tokens", usual)
@@ -200,9 +203,13 @@ def _advanced(context: PageContext) -> tuple[str, int | None]:
         instruction = st.text_area(t("instruction"), key="instruction", height=80)
         bounds = LEAST_TOKENS, MOST_TOKENS
         tokens = st.number_input(t("tokens"), *bounds, step=64, key="tokens", help=t("tokens.help"))
+        st.session_state.setdefault("precision", "auto")
+        precision = st.selectbox(
+            t("precision"), get_args(Precision), key="precision", help=t("precision.help")
+        )
         for name in vars(Steps()):
             st.toggle(t(f"step.{name}"), True, key=f"step:{name}")
-    return instruction.strip() or DEFAULT_INSTRUCTION, None if tokens == usual else int(tokens)
+    return instruction.strip() or DEFAULT_INSTRUCTION, None if tokens == usual else int(tokens), precision
 
 
 def _start(context: PageContext, asked: Asked, standing: Standing | None) -> None:
@@ -211,8 +218,18 @@ def _start(context: PageContext, asked: Asked, standing: Standing | None) -> Non
     again = standing is not None and not asked.pile.new and _same(context, asked, standing.run)
     kind = "secondary" if again else "primary"
     pressed = st.button(label, type=kind, width="stretch", disabled=not ready, key="rank")
-    if pressed and asked.request is not None:
+    if asked.request is not None and (pressed or _has_arrived(context, asked.request)):
         _begin(context, asked, asked.request, standing)
+
+
+def _has_arrived(context: PageContext, request: Request) -> bool:
+    """Whether the model that ranking waited for is here now. A download that failed is not waited for."""
+    waited = st.session_state.get("rank_when_here")
+    download = context.services.catalogue.download_of(waited) if waited else None
+    if download is None or not download.over or context.services.catalogue.statuses() is None:
+        return False
+    del st.session_state["rank_when_here"]
+    return download.error is None and waited == request.model and not _to_download(context, request)
 
 
 def _what(context: PageContext, asked: Asked, standing: Standing | None) -> tuple[str, bool]:
@@ -223,11 +240,20 @@ def _what(context: PageContext, asked: Asked, standing: Standing | None) -> tupl
         return t("start.bad_query" if asked.is_typed else "start.no_query"), False
     if not pile.count:
         return t("start.no_images"), False
+    if missing := _to_download(context, asked.request):
+        return t("start.get", gb=disk_gb(missing), n=pile.count), True
     if _only_adds(context, asked, standing):
         return t("start.add", n=len(pile.new)), True
     if standing and not pile.new and _same(context, asked, standing.run):
         return t("start.again", n=pile.count), True
     return t("start.rank", n=pile.count), True
+
+
+def _to_download(context: PageContext, request: Request) -> int:
+    """Bytes of a model that is known and not here; 0 for one that is."""
+    statuses = context.services.catalogue.statuses() or []
+    found = next((one for one in statuses if one.name == request.model), None)
+    return found.disk_bytes if found and found.state == "missing" else 0
 
 
 def _same(context: PageContext, asked: Asked, run: Run) -> bool:
@@ -236,6 +262,7 @@ def _same(context: PageContext, asked: Asked, run: Run) -> bool:
     return request is not None and (
         _sent_texts(request.question) == _sent_texts(run.question)
         and (request.mode, request.instruction) == (run.request.mode, run.request.instruction)
+        and request.precision in (run.request.precision, run.precision)
         and _by_the_same_model(context, request, run)
     )
 
@@ -258,7 +285,12 @@ def _only_adds(context: PageContext, asked: Asked, standing: Standing | None) ->
 
 
 def _begin(context: PageContext, asked: Asked, request: Request, standing: Standing | None) -> None:
+    """A model that is not here is downloaded first; then this is called again."""
     jobs = context.services.jobs
+    if _to_download(context, request):
+        context.services.catalogue.download(request.model)
+        st.session_state["rank_when_here"] = request.model
+        st.rerun()
     try:
         if standing and _only_adds(context, asked, standing):
             run_id = standing.run.id

@@ -17,8 +17,18 @@ if TYPE_CHECKING:
 class Qwen25VL:
     label = "Qwen2.5-VL"
     releases = (
-        Release("vec-ai/lychee-rerank-mm", 16_584_333_312, alias="lychee"),
-        Release("Qwen/Qwen2.5-VL-3B-Instruct", 7_509_245_952),
+        Release(
+            "vec-ai/lychee-rerank-mm",
+            16_584_333_312,
+            (6_525_288_448, 1_089_994_752, 676_883_456),
+            alias="lychee",
+        ),
+        Release(
+            "Qwen/Qwen2.5-VL-3B-Instruct",
+            7_509_245_952,
+            (2_774_532_096, 311_164_928, 668_925_952),
+            is_reranker=False,
+        ),
     )
     image_token_id = 151_655
     pixels = PixelLayout(  # OpenAI CLIP's mean and deviation

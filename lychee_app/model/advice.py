@@ -1,0 +1,131 @@
+"""Which judge this machine should take, in which precision and how closely it can look at an image.
+
+Arithmetic on what was measured (measure.py): no table of card names, and no torch, so that it can be asked
+about machines nobody here has.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lychee_app.model.precision import Sizes, choose, needed_bytes
+from lychee_app.reasons import Reason, Value
+from lychee_app.records import Precision
+from lychee_app.sizes import disk_gb, memory_gb
+
+PROMPT_TOKENS = 110
+"""Of the published prompt with a query of a line."""
+PATCHES_A_TOKEN = 4
+BUDGETS = (1280, 1024, 768, 512, 384, 256, 192, 128, 64)
+"""Image tokens that are offered, the closest look first."""
+PATIENCE_SECONDS, IMAGES = 300.0, 32
+"""The default budget is the largest at which so many images take no longer than that."""
+SLOWEST_SECONDS = 60.0
+"""A judge that takes longer for an image at the smallest budget is not advised."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a device did in a short measurement. `flops_per_second`: in our own products, by precision."""
+
+    device: str
+    flops_per_second: Mapping[Precision, float]
+    bytes_per_second: float
+    free_bytes: int
+
+    @property
+    def on_card(self) -> bool:
+        return self.device.startswith("cuda")
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A checkpoint that is known by name, best first where several are listed."""
+
+    name: str
+    sizes: Sizes
+    download_bytes: int
+    """0 where it is on this machine."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One judge as it would run here. `fits` is False where part of it would be copied in for every image."""
+
+    judge: Judge
+    precision: Precision
+    image_tokens: int
+    seconds_per_image: float
+    needs_bytes: int
+    fits: bool
+
+    @property
+    def is_advisable(self) -> bool:
+        return self.fits and self.seconds_per_image <= SLOWEST_SECONDS
+
+    @property
+    def advised(self) -> Reason:
+        """What a machine should take, in one line."""
+        values: dict[str, Value] = {
+            "name": self.judge.name.rpartition("/")[2],
+            "precision": self.precision,
+            "seconds": f"{self.seconds_per_image:.2g}",
+            "tokens": self.image_tokens,
+        }
+        if not self.judge.download_bytes:
+            return Reason("advised-here", values)
+        return Reason("advised-download", {**values, "download_gb": disk_gb(self.judge.download_bytes)})
+
+    @property
+    def reason(self) -> Reason:
+        """One line: precision, seconds an image and at how many tokens, and what is missing."""
+        values: dict[str, Value] = {
+            "precision": self.precision,
+            "seconds": f"{self.seconds_per_image:.2g}",
+            "tokens": self.image_tokens,
+            "needs_gb": memory_gb(self.needs_bytes),
+        }
+        if not self.fits:
+            return Reason("runs-not-whole", values)
+        return Reason("runs-so", values)
+
+
+def flops(sizes: Sizes, image_tokens: int) -> float:
+    """Of one judged image: two per weight, of the text layers for each token and of the rest for each patch.
+
+    Attention, a few per cent at these lengths, is not counted. With the 7B shape and 1,260 tokens: 24.2e12.
+    """
+    text = 2.0 * sizes.layers * (image_tokens + PROMPT_TOKENS)
+    return text + 2.0 * sizes.rest * PATCHES_A_TOKEN * image_tokens
+
+
+def seconds(sizes: Sizes, precision: Precision, rates: Rates, image_tokens: int) -> float:
+    """The larger of what the arithmetic takes and what reading every weight once takes."""
+    rate = rates.flops_per_second[precision]
+    read = needed_bytes(sizes, precision, rates.on_card) / rates.bytes_per_second
+    return max(flops(sizes, image_tokens) / rate, read)
+
+
+def for_machine(judge: Judge, rates: Rates, precision: Precision = "auto") -> Advice:
+    """How this judge would run. `precision` "auto": the most exact that fits."""
+    chosen = choose(judge.sizes, rates.device, rates.free_bytes) if precision == "auto" else precision
+    needs = needed_bytes(judge.sizes, chosen, rates.on_card)
+    tokens = budget(judge.sizes, chosen, rates)
+    spent = seconds(judge.sizes, chosen, rates, tokens)
+    return Advice(judge, chosen, tokens, spent, needs, needs <= rates.free_bytes)
+
+
+def budget(sizes: Sizes, precision: Precision, rates: Rates) -> int:
+    """The default for image tokens: how close a look IMAGES images get within PATIENCE_SECONDS."""
+    within = (
+        tokens for tokens in BUDGETS if IMAGES * seconds(sizes, precision, rates, tokens) <= PATIENCE_SECONDS
+    )
+    return next(within, BUDGETS[-1])
+
+
+def best(judges: Iterable[Judge], rates: Rates) -> Advice | None:
+    """The first that is advisable in the most exact precision; rather a smaller judge whole than a larger one
+    in 4 bits. None where the machine is too small for any.
+    """
+    found = [advice for judge in judges if (advice := for_machine(judge, rates)).is_advisable]
+    return min(found, key=lambda advice: advice.precision == "int4", default=None)
+
