@@ -19,8 +19,8 @@ BUDGETS = (1280, 1024, 768, 512, 384, 256, 192, 128, 64)
 """Image tokens that are offered, the closest look first."""
 PATIENCE_SECONDS, IMAGES = 300.0, 32
 """The default budget is the largest at which so many images take no longer than that."""
-SLOWEST_SECONDS = 60.0
-"""A judge that takes longer for an image at the smallest budget is not advised."""
+LEAST_LOOK = 256
+"""Image tokens that an image should get: a judge with time for fewer is advised only where all are slow."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,12 @@ class Advice:
     fits: bool
 
     @property
-    def is_advisable(self) -> bool:
-        return self.fits and self.seconds_per_image <= SLOWEST_SECONDS
-
-    @property
     def advised(self) -> Reason:
         """What a machine should take, in one line."""
         values: dict[str, Value] = {
             "name": self.judge.name.rpartition("/")[2],
             "precision": self.precision,
-            "seconds": f"{self.seconds_per_image:.2g}",
+            "seconds": _rounded(self.seconds_per_image),
             "tokens": self.image_tokens,
         }
         if not self.judge.download_bytes:
@@ -80,7 +76,7 @@ class Advice:
         """One line: precision, seconds an image and at how many tokens, and what is missing."""
         values: dict[str, Value] = {
             "precision": self.precision,
-            "seconds": f"{self.seconds_per_image:.2g}",
+            "seconds": _rounded(self.seconds_per_image),
             "tokens": self.image_tokens,
             "needs_gb": memory_gb(self.needs_bytes),
         }
@@ -123,9 +119,16 @@ def budget(sizes: Sizes, precision: Precision, rates: Rates) -> int:
 
 
 def best(judges: Iterable[Judge], rates: Rates) -> Advice | None:
-    """The first that is advisable in the most exact precision; rather a smaller judge whole than a larger one
-    in 4 bits. None where the machine is too small for any.
-    """
-    found = [advice for judge in judges if (advice := for_machine(judge, rates)).is_advisable]
-    return min(found, key=lambda advice: advice.precision == "int4", default=None)
+    """The first that fits and looks closely enough in time; rather a small one than a large one in 4 bits.
 
+    Where all are too slow, the quickest. None where the memory is too small for any.
+    """
+    fitting = [advice for judge in judges if (advice := for_machine(judge, rates)).fits]
+    quick = [advice for advice in fitting if advice.image_tokens >= LEAST_LOOK]
+    if quick:
+        return min(quick, key=lambda advice: advice.precision == "int4")
+    return min(fitting, key=lambda advice: advice.seconds_per_image, default=None)
+
+
+def _rounded(seconds: float) -> str:
+    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2f}"

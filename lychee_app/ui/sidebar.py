@@ -236,10 +236,9 @@ def _what(context: PageContext, asked: Asked, standing: Standing | None) -> tupl
     t, pile = context.t, asked.pile
     if standing and standing.live:
         return t("start.running"), False
-    if asked.request is None:
-        return t("start.bad_query" if asked.is_typed else "start.no_query"), False
-    if not pile.count:
-        return t("start.no_images"), False
+    if asked.request is None or not pile.count:
+        wanted = "images" if asked.request else "query"
+        return t("start.bad_query" if wanted == "query" and asked.is_typed else f"start.no_{wanted}"), False
     if missing := _to_download(context, asked.request):
         return t("start.get", gb=disk_gb(missing), n=pile.count), True
     if _only_adds(context, asked, standing):

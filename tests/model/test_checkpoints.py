@@ -1,6 +1,7 @@
 """Names -> folders: the cache of the hub, our own folder, a path, the demo; and what a machine can run."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,13 +10,14 @@ import torch
 
 from lychee_app.errors import CheckpointError
 from lychee_app.model import checkpoints, memory
-from lychee_app.model.checkpoints import available, fit, locate
+from lychee_app.model.advice import Rates
+from lychee_app.model.checkpoints import available, locate
 from lychee_app.model.families import families
 from lychee_app.model.loading import choose_device
-from lychee_app.model.memory import Machine
 from lychee_app.settings import Settings
 
 GB = 1 << 30
+CARD = Rates("cuda:0", dict.fromkeys(("float32", "bfloat16", "int8", "int4"), 8e13), 8e11, 24 * GB)
 LYCHEE = 16_584_333_312
 
 
@@ -92,14 +94,27 @@ def test_auto_is_the_demo_where_there_is_no_lychee(
     assert locate("auto", settings, tmp_path) == tiny
 
 
-def test_auto_is_lychee_only_where_it_is_whole_and_there_is_a_card(settings: Settings, tiny: Path) -> None:
-    own = checkpoints.own_folder("vec-ai/lychee-rerank-mm", settings)
-    shutil.copytree(tiny, own)
-    card = Machine("some card", 24 * GB, 64 * GB)
-    assert checkpoints.automatic(settings, card) == "lychee"
-    assert checkpoints.automatic(settings, Machine("", 0, 64 * GB)) == "demo"
+def test_auto_is_the_best_that_is_here_whole_and_fits(settings: Settings, tiny: Path) -> None:
+    own, small = (
+        checkpoints.own_folder(name, settings)
+        for name in ("vec-ai/lychee-rerank-mm", "Qwen/Qwen3-VL-Reranker-2B")
+    )
+    for folder in (own, small):
+        shutil.copytree(tiny, folder)
+    assert checkpoints.automatic(settings, CARD) == "lychee"
+    assert checkpoints.automatic(settings, replace(CARD, free_bytes=7 * GB)) == "Qwen/Qwen3-VL-Reranker-2B"
+    assert checkpoints.automatic(settings, replace(CARD, free_bytes=1 * GB)) == "demo"
     (own / "model.safetensors").unlink()
-    assert checkpoints.automatic(settings, card) == "demo"
+    assert checkpoints.automatic(settings, CARD) == "Qwen/Qwen3-VL-Reranker-2B"
+
+
+def test_what_is_advised_is_told_with_its_download(settings: Settings, tmp_path: Path) -> None:
+    found = checkpoints.advised(settings, CARD, tmp_path)
+    assert found is not None
+    assert "lychee" in str(found.advised)
+    assert "16.6 GB to download" in str(found.advised)
+    assert checkpoints.advised(settings, replace(CARD, free_bytes=0), tmp_path) is None
+    assert "too small" in str(checkpoints.too_small())
 
 
 def test_an_installation_without_the_demo_says_so(
@@ -111,9 +126,9 @@ def test_an_installation_without_the_demo_says_so(
 
 
 def test_the_picker_shows_what_is_here_and_what_is_not(cache: Path, settings: Settings) -> None:
-    shown = {status.name: status for status in available(settings, cache)}
+    shown = {status.name: status for status in available(settings, CARD, cache)}
     assert shown["some/tiny"].state == "ready"
-    assert shown["some/tiny"].runs
+    assert shown["some/tiny"].advice.fits
     assert shown["lychee"].state == "missing"
     assert "lychee download" in str(shown["lychee"].problem)
     assert shown["lychee"].disk_bytes == LYCHEE
@@ -127,12 +142,12 @@ def test_the_picker_shows_what_was_downloaded_here(tiny: Path, settings: Setting
     for name, text in (("some--bert", '{"model_type": "bert"}'), ("odd name--x", '"qwen2_5_vl"')):
         shutil.copytree(tiny, own.parent / name)
         (own.parent / name / "config.json").write_text(text)
-    shown = {status.name: status for status in available(settings, tmp_path / "no cache")}
+    shown = {status.name: status for status in available(settings, CARD, tmp_path / "no cache")}
     assert (shown["Some/tiny-7B"].state, shown["Some/tiny-7B"].problem) == ("ready", None)
     known = {release.alias or release.repository for family in families() for release in family.releases}
     assert set(shown) == {"demo", *known, "Some/tiny-7B"}
     (own / "model.safetensors").unlink()
-    shown = {status.name: status for status in available(settings, tmp_path / "no cache")}
+    shown = {status.name: status for status in available(settings, CARD, tmp_path / "no cache")}
     assert shown["Some/tiny-7B"].state == "broken"
 
 
@@ -149,22 +164,6 @@ def test_the_card_that_is_told_of_is_the_one_that_is_used(monkeypatch: pytest.Mo
 
 def test_the_picker_says_what_is_broken(cache: Path, settings: Settings) -> None:
     (cache / "models--some--tiny" / "snapshots" / "abc" / "model.safetensors").write_bytes(b"x")
-    shown = {status.name: status for status in available(settings, cache)}
+    shown = {status.name: status for status in available(settings, CARD, cache)}
     assert shown["some/tiny"].state == "broken"
     assert "model.safetensors" in str(shown["some/tiny"].problem)
-
-
-@pytest.mark.parametrize(
-    ("machine", "runs", "said"),
-    [
-        (Machine("H100", 80 * GB, 128 * GB), True, "on H100"),
-        (Machine("RTX 3060", 12 * GB, 32 * GB), True, "partly on RTX 3060"),
-        (Machine("GTX 1650", 4 * GB, 8 * GB), False, "partly on GTX 1650"),
-        (Machine("", 0, 64 * GB), True, "minutes per image"),
-        (Machine("", 0, 16 * GB), False, "needs a graphics card or more RAM"),
-    ],
-)
-def test_what_a_machine_can_run_is_said(machine: Machine, runs: bool, said: str) -> None:
-    found, _, how = fit(LYCHEE, machine)
-    assert found is runs
-    assert said in str(how)

@@ -17,12 +17,8 @@ if TYPE_CHECKING:
 class Qwen3VL:
     label = "Qwen3-VL"
     releases = (
-        Release(
-            "Qwen/Qwen3-VL-Reranker-2B", 4_255_064_064, (1_409_286_144, 311_164_928, 407_080_960)
-        ),
-        Release(
-            "Qwen/Qwen3-VL-Reranker-8B", 17_534_247_392, (6_945_767_424, 1_244_659_712, 576_696_560)
-        ),
+        Release("Qwen/Qwen3-VL-Reranker-2B", 4_255_064_064, (1_409_286_144, 311_164_928, 407_080_960)),
+        Release("Qwen/Qwen3-VL-Reranker-8B", 17_534_247_392, (6_945_767_424, 1_244_659_712, 576_696_560)),
     )
     image_token_id = 151_655
     pixels = PixelLayout(

@@ -91,9 +91,15 @@ def test_a_text_ends_where_the_text_config_says_if_nothing_else_does(tiny: Path,
 
 
 def test_both_releases_are_in_the_catalogue(settings: Settings, tmp_path: Path) -> None:
-    found = {one.name: one for one in checkpoints.available(settings, tmp_path)}
+    found = {one.name: one for one in checkpoints.available(settings, cache=tmp_path)}
     sizes = [found[f"Qwen/Qwen3-VL-Reranker-{size}"].disk_bytes for size in ("2B", "8B")]
     assert sizes == [4_255_064_064, 17_534_247_392]
+
+
+def test_the_numbers_of_a_release_are_those_of_its_bytes() -> None:
+    """In BF16, a tied head once, with at most a header beside them."""
+    for release in FAMILY.releases:
+        assert 0 <= release.weight_bytes - 2 * sum(release.numbers) < 1e6, release.repository
 
 
 SHAPES = {"2B": ("qwen3-2b", 0), "8B": ("qwen3-8b", 1)}
