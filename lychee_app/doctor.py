@@ -54,7 +54,7 @@ def _models(settings: Settings, t: Words) -> Iterator[str]:
     if advised := checkpoints.advised(settings):
         yield t.reason(advised.advised)
         if advised.judge.download_bytes:
-            yield f"  lychee download {advised.judge.name}"
+            yield t("doctor.get", name=advised.judge.name)
     else:
         yield t.reason(checkpoints.too_small())
 

@@ -360,6 +360,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "doctor.state.ready": "ready",
     "doctor.state.missing": "missing",
     "doctor.state.broken": "broken",
+    "doctor.get": "  lychee download {name}",
     "doctor.passed": "self-test of {name} ({precision} on {device}): passed in {seconds} s",
     "doctor.margin": '  "{query}": margin {margin}',
     "doctor.note": "  note: {note}",

@@ -318,6 +318,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "doctor.state.ready": "可用",
     "doctor.state.missing": "未下载",
     "doctor.state.broken": "不完整",
+    "doctor.get": "  lychee download {name}",
     "doctor.passed": "{name} 自检（{precision}，{device}）：通过，用时 {seconds} 秒",
     "doctor.margin": "  “{query}”：差值 {margin}",
     "doctor.note": "  注意：{note}",
