@@ -195,7 +195,7 @@ def _have_the_model(engine: Engine, request: Request, settings: Settings, t: Wor
         if error.code != "not-downloaded" or not asked or settings.hub_offline:
             raise
     print(t("terminal.offer", model=request.model), end=" ", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    if input().strip().lower() not in {"y", "yes"}:
         return engine.check(request)
     _fetch(request.model, settings)
     return engine.check(request)

@@ -20,7 +20,7 @@ from lychee_app.errors import CheckpointError, LycheeError
 from lychee_app.model import advice, families, weights
 from lychee_app.model.advice import Rates
 from lychee_app.model.families import Release
-from lychee_app.model.precision import BITS, Sizes, needed_bytes
+from lychee_app.model.precision import Sizes, needed_bytes
 from lychee_app.reasons import Reason
 from lychee_app.settings import Settings
 from lychee_app.sizes import memory_gb
@@ -147,7 +147,7 @@ def advised(
 def too_small() -> Reason:
     """What is said where no reranker can be advised."""
     smallest = min((one for one in _releases() if one.is_reranker), key=lambda one: sum(one.numbers))
-    needs = min(needed_bytes(Sizes(*smallest.numbers), precision, on_card=False) for precision in BITS)
+    needs = needed_bytes(Sizes(*smallest.numbers), "int4", on_card=False)
     return Reason.of("advised-none", needs_gb=memory_gb(needs))
 
 

@@ -38,7 +38,7 @@ class Loaded:
 
     model: Any
     device: str
-    precision: str
+    precision: Precision
     warnings: tuple[Reason, ...]
 
 
@@ -231,7 +231,7 @@ def _quiet() -> Iterator[None]:
         logging.enable_progress_bar()
 
 
-def _dtype(device: str, precision: Precision) -> tuple[torch.dtype, str]:
+def _dtype(device: str, precision: Precision) -> tuple[torch.dtype, Precision]:
     """BF16 on CUDA, float32 elsewhere, unless it is said. Raises UsageError for a quantised one."""
     if precision in BITS:
         raise UsageError("precision", precision=precision)

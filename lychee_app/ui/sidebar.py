@@ -209,7 +209,8 @@ def _advanced(context: PageContext) -> tuple[str, int | None, Precision]:
         )
         for name in vars(Steps()):
             st.toggle(t(f"step.{name}"), True, key=f"step:{name}")
-    return instruction.strip() or DEFAULT_INSTRUCTION, None if tokens == usual else int(tokens), precision
+    wanted = None if tokens == usual else int(tokens)
+    return instruction.strip() or DEFAULT_INSTRUCTION, wanted, precision or "auto"
 
 
 def _start(context: PageContext, asked: Asked, standing: Standing | None) -> None:

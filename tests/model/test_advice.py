@@ -1,10 +1,13 @@
 """What a machine is advised to take: arithmetic on measured rates, for machines that nobody here has."""
 
+from typing import get_args
+
 import pytest
 
 from lychee_app.model import advice, families
 from lychee_app.model.advice import Judge, Rates
 from lychee_app.model.precision import Sizes
+from lychee_app.records import Precision
 
 GB = 1 << 30
 RELEASES = {release.name: release for family in families.families() for release in family.releases}
@@ -16,12 +19,17 @@ JUDGES = (LYCHEE, LARGE, SMALL)
 
 
 def card(free_gb: float, teraflops: float = 80) -> Rates:
-    rates = {"bfloat16": teraflops * 1e12, "int8": teraflops * 8e11, "int4": teraflops * 7e11}
-    return Rates("cuda:0", rates | {"float32": teraflops * 1e11}, 800e9, int(free_gb * GB))
+    rates: dict[Precision, float] = {
+        "bfloat16": teraflops * 1e12,
+        "int8": teraflops * 8e11,
+        "int4": teraflops * 7e11,
+        "float32": teraflops * 1e11,
+    }
+    return Rates("cuda:0", rates, 800e9, int(free_gb * GB))
 
 
 def processor(free_gb: float, gigaflops: float = 300) -> Rates:
-    rates = dict.fromkeys(("float32", "bfloat16", "int8", "int4"), gigaflops * 1e9)
+    rates: dict[Precision, float] = dict.fromkeys(get_args(Precision), gigaflops * 1e9)
     return Rates("cpu", rates, 20e9, int(free_gb * GB))
 
 
