@@ -113,3 +113,12 @@ def test_a_port_that_is_taken_is_told_with_another_to_take(lychee: Lychee) -> No
     assert status == 1
     assert f"Port {port} is taken" in err
     assert "lychee app --port" in err
+
+
+def test_a_model_that_is_not_there_is_told_before_an_image_is_looked_for(
+    lychee: Lychee, tmp_path: Path
+) -> None:
+    status, _, err = lychee("rank", "red", tmp_path / "no such folder", "--model", "lychee")
+    assert status == 1
+    assert "lychee download lychee" in err
+    assert "no such folder" not in err

@@ -316,3 +316,15 @@ def test_a_model_lost_in_one_thread_ends_the_run_after_the_rows_before_it(settin
     assert [next(steps).scored.upload_index for _ in range(2)] == [0, 1]
     with pytest.raises(ModelLost, match="context gone"):
         next(steps)
+
+
+def test_a_slow_machine_looks_less_closely_unless_it_is_asked_to(settings: Settings) -> None:
+    scorer = FakeScorer()
+    scorer.info = replace(scorer.info, budget=ImageBudget(28, 1280), usual_tokens=64)
+    large = [Source("large.png", picture("red", size=(1120, 1120)))]
+    usual = rank(query.ask("red"), large, scorer, settings)
+    assert usual.token_budget == 64
+    assert usual.images[0].seen_width_px * usual.images[0].seen_height_px <= 64 * 28 * 28
+    closer = rank(query.ask("red"), large, scorer, settings, max_image_tokens=1280)
+    assert closer.token_budget == 1280
+    assert closer.images[0].seen_width_px > usual.images[0].seen_width_px

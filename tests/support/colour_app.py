@@ -24,10 +24,12 @@ def services(home: str) -> Services:
 
 
 def _open(name: str, precision: Precision) -> Scorer:
-    """Goes by the name asked for; under the demo model's it takes images as large as that does."""
+    """Goes by the name asked for; under the demo model's it takes images as large as that does. "slow" looks
+    less closely unless it is asked to."""
     hold = Settings.from_environment().data_folder / "hold"
     budget = ImageBudget(28, 49, 16) if name == "demo" else ImageBudget(28, 16384)
-    info = ScorerInfo(name, "f" * 16, "float32", "cpu", budget)
+    usual = 64 if name == "slow" else None
+    info = ScorerInfo(name, "f" * 16, "float32", "cpu", budget, usual_tokens=usual)
     return FakeScorer(info=info, before=lambda candidate: _wait(hold))
 
 
