@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import get_args
 
 from lychee_app import __version__, streams
+from lychee_app.domain import not_understood
 from lychee_app.engines import Engine, Event, Progress
 from lychee_app.errors import CheckpointError, LycheeError, ModelLost, QueryError, UsageError
 from lychee_app.locale import Words, language_of
 from lychee_app.query import Question
+from lychee_app.reasons import Reason
 from lychee_app.recorder import Forgiving, Log, Unkept
 from lychee_app.records import Mode, Run, Source
 from lychee_app.request import Precision, Request
@@ -36,8 +38,9 @@ _OF_THIS_MACHINE = {
     "folder-without-images",
     "glob-without-images",
     "no-images",
+    "query-unknown",
 }
-"""Codes of valid arguments with a missing target: not wrong usage."""
+"""Codes of valid arguments with a missing target, or for another model: not wrong usage."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -143,7 +146,7 @@ def _add_doctor(commands) -> None:
 
 
 def _rank(arguments: argparse.Namespace, t: Words) -> int:
-    from lychee_app import export, intake, recorder, terminal
+    from lychee_app import analysis, export, intake, recorder, terminal
     from lychee_app.engines.local import LocalEngine
 
     _check_goals(arguments.json, arguments.csv)
@@ -161,11 +164,11 @@ def _rank(arguments: argparse.Namespace, t: Words) -> int:
     for request in requests:
         _hint(request.question, t)
     engine = LocalEngine(settings)
-    _have_the_model(engine, requests[0], settings, t)
+    requests = _checked(engine, requests, settings, t)
     sources = intake.find(arguments.paths)
     _spare_the_images(sources, arguments.json, arguments.csv)
     with _log(settings, arguments.fresh, t) as log, terminal.progress_line(len(sources), t) as show:
-        tell = _teller(requests[0], show, t)
+        tell = _teller(requests, show, t)
         if arguments.queries is None:
             runs = [recorder.rank(requests[0], sources, engine, log, tell)]
         else:
@@ -180,25 +183,33 @@ def _rank(arguments: argparse.Namespace, t: Words) -> int:
         for run, listed in zip(runs, shown, strict=True):
             _print(terminal.table(listed, t))
             _print(terminal.summary(run, len(listed.images), t))
+    for run in runs:
+        _tell_all(analysis.caveats(run), t)
     return _status(runs[0], t)
 
 
-def _have_the_model(engine: Engine, request: Request, settings: Settings, t: Words) -> None:
-    """Before an image is read. Somebody who sits there is asked whether a missing one is to be downloaded.
+def _tell_all(reasons: Iterable[Reason], t: Words) -> None:
+    for reason in reasons:
+        _tell(t.reason(reason))
 
-    Raises CheckpointError where it is not there afterwards.
+
+def _checked(engine: Engine, requests: Sequence[Request], settings: Settings, t: Words) -> list[Request]:
+    """As their judge will be asked, before an image is read. Somebody who sits there is asked whether a missing
+    model is to be downloaded.
+
+    Raises CheckpointError where it is not there afterwards, and UsageError where it knows no word of a query.
     """
     try:
-        return engine.check(request)
+        return [engine.check(request) for request in requests]
     except CheckpointError as error:
         asked = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
         if error.code != "not-downloaded" or not asked or settings.hub_offline:
             raise
-    print(t("terminal.offer", model=request.model), end=" ", file=sys.stderr, flush=True)
-    if input().strip().lower() not in {"y", "yes"}:
-        return engine.check(request)
-    _fetch(request.model, settings)
-    return engine.check(request)
+    model = requests[0].model
+    print(t("terminal.offer", model=model), end=" ", file=sys.stderr, flush=True)
+    if input().strip().lower() in {"y", "yes"}:
+        _fetch(model, settings)
+    return [engine.check(request) for request in requests]
 
 
 def _questions(arguments: argparse.Namespace, t: Words) -> list[Question]:
@@ -245,14 +256,18 @@ def _hint(question: Question, t: Words) -> None:
         _tell(t("terminal.unwanted.only", unwanted=unwanted))
 
 
-def _teller(request: Request, show: Callable[[Progress], None], t: Words) -> Callable[[Event], None]:
+def _teller(
+    requests: Sequence[Request], show: Callable[[Progress], None], t: Words
+) -> Callable[[Event], None]:
     def tell(event: Event) -> None:
         if isinstance(event, Progress):
             return show(event)
         for warning in event.info.warnings:
             _tell(t.reason(warning))
-        if request.model == "auto" and event.info.name == "demo":
+        if requests[0].model == "auto" and event.info.name == "demo":
             _tell(t("terminal.demo_chosen"))
+        for request in requests:
+            _tell_all(not_understood(event.info.name, request.question), t)
         return None
 
     return tell
@@ -335,7 +350,7 @@ def _demo(arguments: argparse.Namespace, t: Words) -> int:
     if arguments.words and arguments.folder is not None:
         raise UsageError("demo-both")
     if arguments.words:
-        print(json.dumps([*demo.words(), *demo.colours()], ensure_ascii=False, indent=1))
+        print(json.dumps([*demo.known_words(), *demo.colours()], ensure_ascii=False, indent=1))
         return 0
     if arguments.folder is None:
         raise UsageError("demo-neither")

@@ -12,9 +12,11 @@ from PIL import Image
 from lychee_app import demo
 from lychee_app.demo import knowledge, unlike
 from lychee_app.demo.knowledge import Understood
+from lychee_app.errors import UsageError
 from lychee_app.query import Question
+from lychee_app.reasons import Reason
 
-UNLIKE = "unlike-demo"
+UNLIKE = Reason.of("unlike-demo")
 """The note on an image that is unlike what its judge was taught from."""
 
 
@@ -39,7 +41,12 @@ class Domain:
         return bool(self.understood(text).known)
 
     def asked(self, question: Question) -> Question:
-        """The same question in the words that the judge was taught: "two horses" -> "two horse"."""
+        """The same question in the words that the judge was taught: "two horses" -> "two horse".
+
+        Raises UsageError where it knows none of the query's.
+        """
+        if not self.knows_something_of(question.sent):
+            raise UsageError("query-unknown", query=question.sent)
         return replace(
             question,
             sent=self.as_taught(question.sent),
@@ -51,6 +58,18 @@ class Domain:
 def domain_of(model: str | Path) -> Domain | None:
     """`model` is a name or a folder; "auto" has none, for it may stand for any. None: no bounds are known."""
     return _DEMO if str(model) in {"demo", str(demo.CHECKPOINT)} else None
+
+
+def unknown_words(model: str | Path, question: Question) -> tuple[str, ...]:
+    """Those that its judge does not know; none where it reads freely."""
+    domain = domain_of(model)
+    return domain.unknown_words(question) if domain else ()
+
+
+def not_understood(model: str | Path, question: Question) -> list[Reason]:
+    """One reason that names the words its judge does not know, if there are any."""
+    words = unknown_words(model, question)
+    return [Reason.of("words-unknown", words=", ".join(words))] if words else []
 
 
 _DEMO = Domain(knowledge.understood, knowledge.as_taught, unlike.is_unlike)

@@ -38,7 +38,8 @@ def rank(
         raise UsageError("mode", mode=str(mode), modes=", ".join(get_args(Mode)))
     sources = intake.find([paths] if isinstance(paths, str | Path) else paths)
     if isinstance(model, str):
-        request, engine = Request(question, mode, model), LocalEngine(settings)
+        engine = LocalEngine(settings)
+        request = engine.check(Request(question, mode, model))
     else:
         request = Request(question, mode, model.info.name)
         engine = LocalEngine(settings, lambda name, precision: model)

@@ -7,18 +7,19 @@ from hypothesis import strategies as st
 
 from lychee_app.analysis import (
     above,
+    caveats,
     compare,
     element_table,
     even_bins,
     findings,
     margin_bins,
     on_axis,
-    outside,
     range_bins,
     saturation,
     spread,
     suggest_cut,
     tells_little,
+    unlike,
 )
 from lychee_app.analysis.findings import Finding, Kind
 from lychee_app.domain import UNLIKE
@@ -390,14 +391,14 @@ def s(image: Scored) -> float:
     return image.score
 
 
-# --- images the judge was not made for
+# --- what the judge does not know
 
 
 def with_notes(rows: list[Scored], noted: int) -> list[Scored]:
     return [replace(row, notes=(UNLIKE,) if at < noted else row.notes) for at, row in enumerate(rows)]
 
 
-def test_with_more_than_a_quarter_outside_no_cut_is_suggested_and_nothing_is_found_in_the_scores() -> None:
+def test_with_more_than_a_quarter_unlike_its_world_nothing_is_concluded_from_the_scores() -> None:
     rows = [row(n, margin=4.0 if n < 3 else -4.0) for n in range(12)]
     assert suggest_cut(with_notes(rows, 3)) == suggest_cut(rows)
     assert suggest_cut(with_notes(rows, 4)) is None
@@ -411,8 +412,31 @@ def test_what_does_not_rest_on_scores_is_found_all_the_same() -> None:
     assert [finding.kind for finding in findings(run_of(rows))] == ["unscored", "duplicates"]
 
 
-def test_those_outside_are_told_in_their_order() -> None:
+def test_those_unlike_it_are_told_in_their_order() -> None:
     rows = with_notes([row(n, margin=1.0) for n in range(4)], 1)
-    assert [one.upload_index for one in outside(rows)] == [0]
+    assert [one.upload_index for one in unlike(rows)] == [0]
     assert not tells_little(rows)
     assert not tells_little([])
+
+
+def test_nothing_is_said_of_an_element_with_a_word_that_the_judge_does_not_know() -> None:
+    rows = [row(n, margin=3.0, elements=(9.0, 0.5)) for n in range(6)]
+    known = run_of(rows, elements=("sofa", "elephant"))
+    unknown = run_of(rows, elements=("sofa", "vintage elephant"))
+    kinds = [finding.kind for finding in findings(known)]
+    assert {"element_nowhere", "complete"} <= set(kinds)
+    assert not {"element_nowhere", "complete"} & {finding.kind for finding in findings(unknown)}
+    elsewhere = [finding.kind for finding in findings(replace(unknown, model="lychee"))]
+    assert elsewhere == kinds
+
+
+def test_caveats_name_the_words_and_count_the_images() -> None:
+    rows = with_notes([row(n, margin=1.0) for n in range(8)], 2)
+    found = caveats(run_of([*rows, failed(8)], sent_query="two vintage sofas", elements=()))
+    assert [(one.code, dict(one.values)) for one in found] == [
+        ("words-unknown", {"words": "two, vintage"}),
+        ("images-unlike", {"n": 2, "total": 8}),
+    ]
+    many = caveats(run_of(with_notes(rows, 3), sent_query="sofa", elements=()))
+    assert [one.code for one in many] == ["images-unlike-many"]
+    assert caveats(run_of(rows[2:], model="lychee", sent_query="two sofas")) == []

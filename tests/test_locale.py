@@ -37,7 +37,7 @@ HAN_IS_DATA = {
     "demo/gallery.py": "the gallery's query",
     "demo/knowledge.py": "examples of words",
 }
-SAME_IN_BOTH = {"as-told", "doctor.get", "export.csv", "export.json", "example.desk.query"}
+SAME_IN_BOTH = {"as-told", "doctor.get", "export.csv", "export.json"}
 SENTENCE = re.compile(r"[a-z]{2,} [a-z]+ [a-z]{2,}", re.IGNORECASE)
 """Three words in a row; "JPEG, PNG, WebP" is a list."""
 

@@ -1,11 +1,11 @@
 """What the scores of a run say, as numbers: bins, a cut-off, elements, findings. No drawing, no words."""
 
 from lychee_app.analysis.bins import Bin, even_bins, margin_bins, range_bins
+from lychee_app.analysis.caveats import caveats, tells_little, unlike
 from lychee_app.analysis.compare import Pair, compare
 from lychee_app.analysis.cut import Cut, above, on_axis, suggest_cut
 from lychee_app.analysis.elements import FOUND, ElementColumn, ElementTable, element_table
 from lychee_app.analysis.findings import Finding, Kind, findings
-from lychee_app.analysis.outside import outside, tells_little
 from lychee_app.analysis.spread import Spread, saturation, spread
 
 __all__ = [
@@ -19,16 +19,17 @@ __all__ = [
     "Pair",
     "Spread",
     "above",
+    "caveats",
     "compare",
     "element_table",
     "even_bins",
     "findings",
     "margin_bins",
     "on_axis",
-    "outside",
     "range_bins",
     "saturation",
     "spread",
     "suggest_cut",
     "tells_little",
+    "unlike",
 ]

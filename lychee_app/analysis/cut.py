@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from lychee_app.analysis.outside import tells_little
+from lychee_app.analysis.caveats import tells_little
 from lychee_app.ranking import is_scored, strength
 from lychee_app.records import Axis, Cutoff, Scored, sigmoid
 
@@ -32,7 +32,7 @@ def suggest_cut(images: Iterable[Scored]) -> Cut | None:
     A gap stands out if it is at least LEAST_GAP wide and LEAST_TIMES the mean of the other gaps. From four
     images on, at least two and LEAST_BELOW_SHARE of all must be below it: one bad image is no reason to keep
     the rest. A single good image at the top may stand alone. Of equal gaps the higher one is taken. The
-    cut-off lies in the middle of the gap. None where the scores tell little (outside.py).
+    cut-off lies in the middle of the gap. None where the scores tell little (caveats.py).
     """
     images = [row for row in images if is_scored(row)]
     if tells_little(images):

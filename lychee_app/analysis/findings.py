@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lychee_app.analysis.caveats import tells_little
 from lychee_app.analysis.cut import Cut, above, suggest_cut
 from lychee_app.analysis.elements import element_table, is_found
-from lychee_app.analysis.outside import tells_little
 from lychee_app.analysis.spread import saturation, spread
+from lychee_app.domain import domain_of
 from lychee_app.ranking import is_scored
 from lychee_app.records import Axis, Cutoff, Run, Scored
 
@@ -63,7 +64,7 @@ class Finding:
 def findings(run: Run, cutoff: Cutoff | None = None) -> list[Finding]:
     """In the order they are worth reading. `cutoff` is the one in force; the suggested one if None.
 
-    Where the scores tell little (outside.py), only what does not rest on them.
+    Where the scores tell little (caveats.py), only what does not rest on them.
     """
     scored = [row for row in run.images if is_scored(row)]
     if tells_little(scored):
@@ -108,20 +109,22 @@ def _below(scored: Sequence[Scored]) -> Iterator[Finding]:
 
 
 def _elements(run: Run, top: Sequence[Scored]) -> Iterator[Finding]:
-    table = element_table(run)
+    """Nothing of an element that has a word which the judge does not know."""
+    table, domain = element_table(run), domain_of(run.model)
     if not table.rows:
         return
-    nowhere = [column for column in table.columns if not column.found_in]
+    judged = [column for column in table.columns if not domain or not domain.understood(column.text).unknown]
+    nowhere = [column for column in judged if not column.found_in]
     for column in nowhere:
         total, value = len(table.rows), column.best_score or 0.0
         yield Finding("element_nowhere", total=total, value=value, element=column.index, text=column.text)
-    for column in table.columns:
+    for column in judged:
         lacking = [row for row in top if row.elements and not is_found(row.elements[column.index])]
         if lacking and column not in nowhere:
             yield Finding(
                 "element_missing_in_top", len(lacking), len(top), element=column.index, text=column.text
             )
-    if len(table.columns) > 1:
+    if len(table.columns) > 1 and len(judged) == len(table.columns):
         yield Finding("complete", len(table.complete), len(table.rows))
 
 

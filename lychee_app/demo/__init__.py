@@ -6,8 +6,8 @@
 from pathlib import Path
 
 from lychee_app.demo.gallery import GALLERY_QUERY, write_gallery
-from lychee_app.demo.words import colours, words
+from lychee_app.demo.words import colours, known_words, words
 
 CHECKPOINT = Path(__file__).with_name("checkpoint")
 
-__all__ = ["CHECKPOINT", "GALLERY_QUERY", "colours", "words", "write_gallery"]
+__all__ = ["CHECKPOINT", "GALLERY_QUERY", "colours", "known_words", "words", "write_gallery"]

@@ -27,6 +27,13 @@ def associations() -> frozenset[str]:
     return frozenset(_content()["associations"])
 
 
+def known_words() -> list[dict[str, Any]]:
+    """Every object, with those words alone that name it."""
+    return [
+        {**entry, "also": [word for word in entry["also"] if word not in associations()]} for entry in words()
+    ]
+
+
 @cache
 def _content() -> dict[str, list[Any]]:
     return json.loads(WORDS_FILE.read_text(encoding="utf-8"))

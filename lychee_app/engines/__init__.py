@@ -45,8 +45,11 @@ Event = Opened | Progress
 class Engine(Protocol):
     """Tests put a scorer of their own into the local one."""
 
-    def check(self, request: Request) -> None:
-        """Raises CheckpointError where the model that is asked for is not there. Costs next to nothing."""
+    def check(self, request: Request) -> Request:
+        """The request as the judge will be asked, in the words that it was taught. Costs next to nothing.
+
+        Raises CheckpointError where the model is not there, UsageError where it knows no word of the query.
+        """
         ...
 
     def run(
@@ -55,8 +58,9 @@ class Engine(Protocol):
         """Opened, then one Progress per (upload index, source), in their order.
 
         An image that cannot be scored is a row with `error`. Closing the generator ends the work after the
-        images in hand. Raises CheckpointError and OutOfMemory where the model cannot be opened, and ModelLost
-        where it can go on no more: rows given before stand.
+        images in hand. Raises CheckpointError and OutOfMemory where the model cannot be opened, UsageError
+        where it knows no word of the query, and ModelLost where it can go on no more: rows given before
+        stand.
         """
         ...
 

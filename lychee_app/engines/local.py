@@ -12,9 +12,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from lychee_app import intake, verdict
 from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
+from lychee_app.domain import UNLIKE, domain_of
 from lychee_app.engines import Event, Opened, Progress
 from lychee_app.errors import ModelLost, OutOfMemory, ScoringError
 from lychee_app.model import checkpoints
@@ -41,15 +43,16 @@ class LocalEngine:
         self._turn = threading.Lock()
         self._loaded: tuple[tuple[str, Precision], Scorer] | None = None
 
-    def check(self, request: Request) -> None:
+    def check(self, request: Request) -> Request:
         checkpoints.locate(request.model, self._settings)
+        return _as_taught(request, checkpoints.resolved(request.model, self._settings))
 
     def run(
         self, request: Request, sources: Sequence[tuple[int, Source]], *, cache: ReplyCache | None = None
     ) -> Generator[Event, None, None]:
         intake.get_ready(len(sources), self._settings)
         with self._scorer_for(request) as scorer:
-            budget = self._budget(request, scorer)
+            request, budget = _as_taught(request, scorer.info.name), self._budget(request, scorer)
             yield Opened(scorer.info, budget)
             judge = _Judge(request, scorer, budget, RecentReplies() if cache is None else cache)
             paths = {
@@ -66,7 +69,7 @@ class LocalEngine:
         self, request: Request, source: tuple[int, Source], sha256: str, *, cache: ReplyCache | None = None
     ) -> Reply:
         with self._scorer_for(request) as scorer:
-            budget = self._budget(request, scorer)
+            request, budget = _as_taught(request, scorer.info.name), self._budget(request, scorer)
             judge = _Judge(request, scorer, budget, RecentReplies() if cache is None else cache)
             try:
                 return judge.explained(intake.reread(source, sha256, budget, self._settings))
@@ -141,6 +144,7 @@ class _Judge:
 
     def _row(self, candidate: Candidate) -> Scored:
         started = time.perf_counter()
+        candidate = self._noted(candidate)
         try:
             candidate, replies = self._with_less(candidate)
         except ScoringError as error:
@@ -148,6 +152,13 @@ class _Judge:
             return replace(_bare(candidate), reason=error.reason, seconds=seconds)
         row = verdict.answered(_bare(candidate), self.request.question, self.request.mode, replies)
         return replace(row, seconds=time.perf_counter() - started)
+
+    def _noted(self, candidate: Candidate) -> Candidate:
+        """With a note where the image is unlike what the judge was taught from."""
+        domain = domain_of(self.scorer.info.name)
+        if domain is None or not domain.is_unlike(candidate.image):
+            return candidate
+        return replace(candidate, notes=(*candidate.notes, UNLIKE))
 
     def _with_less(self, candidate: Candidate) -> tuple[Candidate, list[Reply]]:
         """The replies; where memory runs out, those to a smaller image. Raises ScoringError.
@@ -210,6 +221,12 @@ class _Judge:
             max_new_tokens=request.explain_max_tokens if mode == "explain" else 0,
             pixels_version=intake.PIXELS_VERSION,
         )
+
+
+def _as_taught(request: Request, model: str | Path) -> Request:
+    """In the words of the judge that is asked. Raises UsageError where it knows none of them."""
+    domain = domain_of(model)
+    return replace(request, question=domain.asked(request.question)) if domain else request
 
 
 def _smaller(candidate: Candidate, share: int, budget: ImageBudget) -> Candidate:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lychee_app.domain import unknown_words
 from lychee_app.ranking import Ranked, ranked
 from lychee_app.reasons import Reason
 from lychee_app.records import Decision, Run, Scored
@@ -39,6 +40,7 @@ def document(
         "precision": run.precision,
         "max_image_tokens": run.request.max_image_tokens,
         "token_budget": run.token_budget,
+        "unknown_words": list(unknown_words(run.model, run.question)),
         "error": _sentence(run.error),
         "error_code": run.error and run.error.code,
     }

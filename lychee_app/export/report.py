@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from lychee_app.analysis import range_bins
+from lychee_app.analysis import caveats, range_bins
 from lychee_app.locale import Words
 from lychee_app.ranking import one_decimal, ranked
 from lychee_app.records import Decision, Run, Scored
@@ -48,6 +48,7 @@ def to_html(
             style_sha256=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
             title=run.title or run.question.typed or run.question.sent,
             facts=_facts(run, sum(place.rank is not None for place in places), words),
+            caveats=[words.reason(reason) for reason in caveats(run)],
             notes=notes,
             bins=range_bins(run.images),
             places=places,

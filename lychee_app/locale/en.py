@@ -30,12 +30,12 @@ TEXT: dict[str, str | dict[str, str]] = {
     "query": "Query",
     "query.placeholder": "What should the images show?",
     "examples": "Examples",
-    "example.cafe": "Vintage café",
-    "example.cat": "Cat on a sill",
-    "example.desk": "Warm desk",
-    "example.cafe.query": "vintage green sofa + brass lamp + pour-over coffee",
-    "example.cat.query": "a black cat on a wooden window sill, in sunlight",
-    "example.desk.query": "wooden desk, warm lamp, open notebook",
+    "example.cafe": "Café corner",
+    "example.cat": "Cat and sofa",
+    "example.cake": "Cake by lamplight",
+    "example.cafe.query": "green sofa + brass lamp + pour-over coffee",
+    "example.cat.query": "a cat on a green sofa",
+    "example.cake.query": "birthday cake + lamp",
     "but_not": "But not",
     "but_not.placeholder": "What they should not show (optional)",
     "unwanted": "Models hardly read a “no”. What is not wanted:",
@@ -392,6 +392,16 @@ TEXT: dict[str, str | dict[str, str]] = {
 REASONS: dict[str, str | dict[str, str]] = {
     # the question and what is to be ranked
     "query-empty": "The query is empty. Say in a few words what the images should show.",
+    "query-unknown": "The demo model knows no word of “{query}”: it was taught drawn objects and six colours (`lychee demo --words` lists them). Ask for some of these, or choose another model; `lychee download` fetches one.",
+    "words-unknown": "The demo model does not know: {words}. What a score says about that means nothing.",
+    "images-unlike": {
+        "one": "{n} of {total} images is unlike the drawings that the demo model was taught, as photographs are. Its score means little.",
+        "other": "{n} of {total} images are unlike the drawings that the demo model was taught, as photographs are. Their scores mean little.",
+    },
+    "images-unlike-many": {
+        "one": "{n} of {total} images is unlike the drawings that the demo model was taught, as photographs are. The scores mean little, so no cut-off is suggested and nothing is concluded from them. For photographs choose another model; `lychee download` fetches one.",
+        "other": "{n} of {total} images are unlike the drawings that the demo model was taught, as photographs are. The scores mean little, so no cut-off is suggested and nothing is concluded from them. For photographs choose another model; `lychee download` fetches one.",
+    },
     "query-long": "The query has {characters:,} characters; at most {limit:,} are sent. Shorten it.",
     "mode": "There is no mode {mode!r}. Use one of {modes}.",
     "setting": "{name} is {value!r}; it must be a whole number from {low} to {high}.",
@@ -424,6 +434,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "decoder-not-started": "No decoder process could be started: {detail}. Close other programs and try again.",
     "decoder-ended": "The decoder process {program} ended as it started (status {status}). Try again; install the package again if it stays.",
     # notes on an image that was scored
+    "unlike-demo": "Unlike the drawings that the demo model was taught: the score means little.",
     "first-frame": "Only its first frame is scored.",
     "first-page": "Only its first page is scored.",
     "profile-broken": "Its colour profile is broken and was ignored.",

@@ -30,12 +30,12 @@ TEXT: dict[str, str | dict[str, str]] = {
     "query": "查询词",
     "query.placeholder": "想找什么样的图片？中英文混合也可以",
     "examples": "示例",
-    "example.cafe": "复古咖啡馆",
-    "example.cat": "窗台上的猫",
-    "example.desk": "暖光书桌",
-    "example.cafe.query": "复古绿皮沙发 + 黄铜吊灯 + 手冲咖啡",
-    "example.cat.query": "一只black cat，趴在木质窗台上，阳光洒下",
-    "example.desk.query": "wooden desk, warm lamp, open notebook",
+    "example.cafe": "咖啡馆一角",
+    "example.cat": "沙发上的猫",
+    "example.cake": "灯下的蛋糕",
+    "example.cafe.query": "绿皮沙发 + 黄铜吊灯 + 手冲咖啡",
+    "example.cat.query": "一只 cat，绿色沙发",
+    "example.cake.query": "生日蛋糕和台灯",
     "but_not": "但不要",
     "but_not.placeholder": "不想看到的内容（可不填）",
     "unwanted": "模型很难读懂“不要”。不想看到的是：",
@@ -350,6 +350,14 @@ TEXT: dict[str, str | dict[str, str]] = {
 REASONS: dict[str, str | dict[str, str]] = {
     # the question and what is to be ranked
     "query-empty": "查询词是空的。用几个词说说图片里应该有什么。",
+    "query-unknown": "“{query}”里没有演示模型认识的词：它只学过手绘物件和六种颜色（`lychee demo --words` 列出全部）。请换用这些词，或换一个模型；`lychee download` 可以下载。",
+    "words-unknown": "演示模型不认识：{words}。分数在这些方面没有意义。",
+    "images-unlike": {
+        "other": "{total} 张中有 {n} 张不像演示模型学过的手绘画，照片就是这样。它们的分数没有多大意义。"
+    },
+    "images-unlike-many": {
+        "other": "{total} 张中有 {n} 张不像演示模型学过的手绘画，照片就是这样。分数没有多大意义，所以不建议分数线，也不据此下结论。要给照片排序请换一个模型；`lychee download` 可以下载。",
+    },
     "query-long": "查询词有 {characters:,} 个字符，最多 {limit:,} 个，请缩短。",
     "mode": "没有“{mode}”这种模式，可用的有：{modes}。",
     "setting": "{name} 的值是“{value}”，应为 {low} 到 {high} 之间的整数。",
@@ -382,6 +390,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "decoder-not-started": "无法启动解码程序：{detail}。请关闭其他程序后重试。",
     "decoder-ended": "解码程序 {program} 一启动就退出了（状态 {status}）。请重试；若仍然如此，请重新安装。",
     # notes on an image that was scored
+    "unlike-demo": "不像演示模型学过的手绘画，分数没有多大意义。",
     "first-frame": "只对第一帧打分。",
     "first-page": "只对第一页打分。",
     "profile-broken": "颜色配置文件已损坏，未使用。",

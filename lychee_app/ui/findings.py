@@ -6,7 +6,7 @@ from lychee_app import analysis
 from lychee_app.analysis import Finding
 from lychee_app.locale import Words
 from lychee_app.ui import state
-from lychee_app.ui.markup import escaped
+from lychee_app.ui.markup import escaped, notice
 from lychee_app.ui.state import PageContext
 
 TONE = {
@@ -23,12 +23,15 @@ TONE = {
 
 @st.fragment(key="findings")
 def draw(context: PageContext) -> None:
-    """All but the count of images without a score, which the run bar tells with the button to retry them.
+    """The caveats; then all findings but the count of images without a score, which the run bar tells with
+    the button to retry them.
 
-    Nothing while the run is live: what two images of two hundred show would be taken back again and again.
+    Nothing is found while the run is live: what two images of two hundred show would be taken back again.
     """
     if (standing := state.standing(context)) is None:
         st.rerun()
+    for caveat in analysis.caveats(standing.run):
+        notice(context.t.reason(caveat), "warn")
     if standing.live:
         return
     found = [one for one in analysis.findings(standing.run, standing.cutoff) if one.kind != "unscored"]

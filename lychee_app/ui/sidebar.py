@@ -6,7 +6,8 @@ from typing import get_args
 import streamlit as st
 
 from lychee_app import query
-from lychee_app.errors import LycheeError, QueryError
+from lychee_app.domain import domain_of, not_understood
+from lychee_app.errors import LycheeError, QueryError, UsageError
 from lychee_app.locale import Words, languages
 from lychee_app.negation import either, negation
 from lychee_app.prompt import DEFAULT_INSTRUCTION
@@ -21,7 +22,7 @@ from lychee_app.ui.markup import escaped, notice
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
 
-EXAMPLES = ("cafe", "cat", "desk")
+EXAMPLES = ("cafe", "cat", "cake")
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,14 @@ def draw(context: PageContext, standing: Standing | None) -> None:
     _brand(context)
     steps = _steps_chosen()
     question = _query(context, steps)
+    sent = st.container()
     is_typed = bool(st.session_state["query"].strip())
     pile = images.draw(context, standing)
     model = model_picker.draw(context)
     mode = _mode(context)
     instruction, tokens, precision = _advanced(context)
+    with sent:
+        question = question and _sent(context, question, model)
     request = question and Request(question, mode, model, instruction, tokens, precision=precision)
     with st.container(key="start"):
         _start(context, Asked(request, is_typed, pile), standing)
@@ -114,12 +118,10 @@ def _query(context: PageContext, steps: Steps) -> Question | None:
     try:
         found = query.ask(typed, typed_not, steps=steps)
         parts = _parts(context, found)
-        question = query.ask(typed, typed_not, steps=steps, parts=parts)
+        return query.ask(typed, typed_not, steps=steps, parts=parts)
     except QueryError as error:
         notice(t.error(error), "bad")
         return None
-    _sent(context, question)
-    return question
 
 
 def _offer_but_not(context: PageContext, typed: str) -> None:
@@ -168,11 +170,23 @@ def _parts_key(sent: str) -> str:
     return f"parts:{sent}"
 
 
-def _sent(context: PageContext, question: Question) -> None:
+def _sent(context: PageContext, question: Question, model: str) -> Question | None:
+    """The question as that model will be asked, and what the model does not know of it; None where it knows
+    nothing."""
+    t, judge = context.t, context.services.catalogue.resolved(model)
+    if domain := domain_of(judge):
+        try:
+            question = domain.asked(question)
+        except UsageError as error:
+            notice(t.error(error), "bad")
+            return None
     line = f"{escaped(context.t('sent'))} <code>{escaped(question.sent)}</code>"
     if question.sent_not:
         line += f" {escaped(context.t('sent.not'))} <code>{escaped(question.sent_not)}</code>"
     st.html(f'<div class="ly-sent">{line}</div>')
+    for reason in not_understood(judge, question):
+        notice(t.reason(reason), "warn")
+    return question
 
 
 def _mode(context: PageContext) -> Mode:

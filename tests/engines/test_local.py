@@ -4,11 +4,14 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import skimage
 
 from lychee_app import query, recorder
 from lychee_app.cache import CacheKey
+from lychee_app.domain import UNLIKE
 from lychee_app.engines import Opened, Progress
 from lychee_app.errors import ModelLost, OutOfMemory, ScoringError, UsageError
 from lychee_app.query import Question
@@ -328,3 +331,41 @@ def test_a_slow_machine_looks_less_closely_unless_it_is_asked_to(settings: Setti
     closer = rank(query.ask("red"), large, scorer, settings, max_image_tokens=1280)
     assert closer.token_budget == 1280
     assert closer.images[0].seen_width_px > usual.images[0].seen_width_px
+
+
+# what the judge does not know
+
+
+DEMO = ScorerInfo("demo", "d" * 16, "float32", "cpu", ImageBudget(28, 16))
+
+
+def photograph() -> Source:
+    return Source("cat.png", path=Path(skimage.__file__).parent / "data" / "chelsea.png")
+
+
+def test_an_image_unlike_what_the_judge_was_taught_gets_a_note(settings: Settings) -> None:
+    items = [*sources("red"), photograph()]
+    run = rank(query.ask("red"), items, FakeScorer(info=DEMO), settings)
+    assert [row.notes for row in run.images] == [(), (UNLIKE,)]
+    assert all(row.score is not None for row in run.images)
+    run = rank(query.ask("red"), items, FakeScorer(), settings)
+    assert [row.notes for row in run.images] == [(), ()]
+
+
+def test_a_judge_is_asked_in_the_words_that_it_was_taught(settings: Settings) -> None:
+    scorer = FakeScorer(info=DEMO)
+    run = rank(query.ask("RED sofas + two cats", "Lamps"), sources("red"), scorer, settings, model="demo")
+    assert scorer.seen[0][1] == ("red sofa + two cats", "red sofa", "two cats", "lamp")
+    assert run.status == "done"
+
+
+def test_a_judge_that_knows_no_word_is_not_asked(settings: Settings) -> None:
+    scorer, log = FakeScorer(info=DEMO), Unkept()
+    with pytest.raises(UsageError) as caught:
+        rank(query.ask("zeppelin"), sources("red"), scorer, settings, cache=log)
+    assert caught.value.code == "query-unknown"
+    assert scorer.seen == []
+    with pytest.raises(UsageError):
+        engine_of(scorer, settings).check(Request(query.ask("zeppelin"), model="demo"))
+    checked = engine_of(scorer, settings).check(Request(query.ask("SOFAS"), model="demo"))
+    assert checked.question.sent == "sofa"

@@ -112,8 +112,8 @@ def test_a_file_that_is_no_image_is_a_card_with_a_reason_and_comes_last(page: Ap
 
 def test_hostile_names_and_queries_are_shown_as_text(page: AppTest, store: Store) -> None:
     image = (HOSTILE, picture("red"), "image/png")
-    at, run = rank(page, store, HOSTILE, [image, *files("blue")])
-    assert run.question.typed == HOSTILE
+    at, run = rank(page, store, f"red {HOSTILE}", [image, *files("blue")])
+    assert run.question.typed == f"red {HOSTILE}"
     body = html(at)
     assert "&lt;img src=x onerror=alert(1)&gt;" in body
     assert "<img src=x" not in body

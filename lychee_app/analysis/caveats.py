@@ -1,0 +1,34 @@
+"""What to know before a run's scores are believed: what its judge does not know of query and images."""
+
+from collections.abc import Iterable
+
+from lychee_app.domain import UNLIKE, not_understood
+from lychee_app.ranking import is_scored
+from lychee_app.reasons import Reason
+from lychee_app.records import Run, Scored
+
+MOST_UNLIKE = 0.25
+"""With a larger share of such images nothing is concluded from the scores. One drawn scene in a hundred gets
+the note wrongly, so a quarter of a drawn pile never does; of a pile that is half photographs, more than a
+quarter gets it."""
+
+
+def caveats(run: Run) -> list[Reason]:
+    """Of words that the judge does not know, and of images unlike what it was taught from."""
+    found = not_understood(run.model, run.question)
+    scored = [row for row in run.images if is_scored(row)]
+    if count := len(unlike(scored)):
+        code = "images-unlike-many" if tells_little(scored) else "images-unlike"
+        return [*found, Reason(code, {"n": count, "total": len(scored)})]
+    return found
+
+
+def unlike(images: Iterable[Scored]) -> list[Scored]:
+    """Those with the note, in the order given."""
+    return [row for row in images if UNLIKE in row.notes]
+
+
+def tells_little(images: Iterable[Scored]) -> bool:
+    """Whether so many are unlike what the judge knows that no cut-off can be suggested and nothing found."""
+    images = list(images)
+    return len(unlike(images)) > MOST_UNLIKE * len(images)
