@@ -6,7 +6,6 @@ A store is filled with made-up rows (their thumbnails are noise, their scores a 
 started on it, and each interaction is timed from the click to the change in the document. Then other images
 are ranked by the demo model with the page open, and the time the page spent drawing is set against that of
 the run.
-Does not know what is inside the page: it reads what a person would.
 """
 
 import argparse
@@ -77,10 +76,9 @@ async ([click, until]) => {
   if (!target) throw new Error("nothing to click: " + click);
   const started = performance.now();
   const over = new Promise((resolve, reject) => {
-    const check = () => { if (done()) { watcher.disconnect(); requestAnimationFrame(() => resolve()); } };
-    const watcher = new MutationObserver(check);
-    watcher.observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true});
+    const check = () => (done() ? requestAnimationFrame(() => resolve()) : requestAnimationFrame(check));
     setTimeout(() => reject(new Error("nothing changed: " + until)), 30000);
+    requestAnimationFrame(check);
   });
   target.click();
   await over;
@@ -89,47 +87,52 @@ async ([click, until]) => {
 """
 """Clicks and waits inside the page, so that the time is that of the page and not of what drives it."""
 
-CARD = "document.querySelectorAll('.st-key-grid .ly-card')[{number}]"
-COUNT = "document.querySelector('.st-key-gallery').textContent.includes('{text}')"
-INSIDE = "[...document.querySelectorAll('.st-key-histogram *')].find(e => e.shadowRoot).shadowRoot"
+INSIDE = "[...document.querySelectorAll('.st-key-{part} *')].find(e => e.shadowRoot).shadowRoot"
+GALLERY, HISTOGRAM = INSIDE.format(part="images-grid"), INSIDE.format(part="histogram")
+VIEWER = f"{GALLERY}.querySelector('dialog.viewer')"
 
 
 def _interactions(tab: Any, images: int, repeats: int) -> dict[str, dict[str, float]]:
     """Each does something and is over when the page shows it: (what is clicked, what is then true)."""
 
-    def turn(number: int) -> tuple[str, str]:
-        first = 12 * (number + 1) + 4
-        buttons = "[...document.querySelectorAll('[data-testid=stPagination] button')].at(-1)"
-        return buttons, COUNT.format(text=f"{first}–{first + 11} of")
-
     def choose_bar(number: int) -> tuple[str, str]:
-        chip = "document.querySelector('.st-key-unbin')"
-        return f"{INSIDE}.querySelector('button.slot')", chip if number % 2 == 0 else f"!{chip}"
+        chip = f"{GALLERY}.querySelector('.bin').hidden"
+        return f"{HISTOGRAM}.querySelector('button.slot')", f"!{chip}" if number % 2 == 0 else chip
 
     def pick(number: int) -> tuple[str, str]:
-        index = tab.evaluate(f"() => {CARD.format(number=number)}.dataset.index")
-        button = f"document.querySelector('.st-key-pick-{index} button')"
-        return button, f"document.querySelector('.ly-card.pick[data-index=\"{index}\"]')"
+        tile = f"{GALLERY}.querySelectorAll('.tile')[{number}]"
+        return f"{tile}.querySelector('button.pick')", f"{tile}.classList.contains('picked')"
 
     def select(number: int) -> tuple[str, str]:
-        buttons = "[...document.querySelectorAll('.st-key-shown button')]"
-        last = f"{buttons}.at({-1 if number % 2 == 0 else 0})"
-        count = f"of {images - repeats}" if number % 2 == 0 else f"of {images}"
-        return last, COUNT.format(text=count)
+        name = "above" if number % 2 == 0 else "all"
+        button = f"{GALLERY}.querySelector('.filters .{name}')"
+        return button, f"{button}.getAttribute('aria-pressed') === 'true'"
 
-    def output(number: int) -> tuple[str, str]:
-        panels = "document.querySelectorAll('.st-key-grid {what}')[{number}]"
-        opened = panels.format(what=".ly-reply", number=number)
-        return panels.format(what="details summary", number=number), opened
+    def open_or_close(number: int) -> tuple[str, str]:
+        if number % 2:
+            return f"{VIEWER}.querySelector('.close')", f"!{VIEWER}.open"
+        picture = f"{VIEWER}.querySelector('.pane img')"
+        tile = f"{GALLERY}.querySelectorAll('.tile .open')[{number}]"
+        return tile, f"{VIEWER}.open && {picture}?.complete && {picture}.naturalWidth"
+
+    def go_on(number: int) -> tuple[str, str]:
+        if number == 0:
+            tab.evaluate(f"() => {GALLERY}.querySelector('.tile .open').click()")
+        picture = f"{VIEWER}.querySelector('.pane img')"
+        begins = f"{VIEWER}.querySelector('.title').textContent.startsWith('{number + 2} of')"
+        return f"{VIEWER}.querySelector('.next')", f"{begins} && {picture}.complete && {picture}.naturalWidth"
 
     actions: dict[str, Callable[[int], tuple[str, str]]] = {
-        "turn a page": turn,
-        "filter by a bar": choose_bar,
+        "filter by the cut-off": select,
         "pick": pick,
-        "select a group": select,
-        "open model output": output,
+        "open and close an image": open_or_close,
+        "next image": go_on,
     }
-    return {name: _timed(tab, action, repeats) for name, action in actions.items()}
+    timed = {name: _timed(tab, action, repeats) for name, action in actions.items()}
+    tab.keyboard.press("Escape")
+    tab.locator(".st-key-charts summary").click()
+    tab.locator(".plot").wait_for()
+    return {**timed, "filter by a bar": _timed(tab, choose_bar, repeats)}
 
 
 def _timed(tab: Any, action: Callable[[int], tuple[str, str]], repeats: int) -> dict[str, float]:
@@ -143,7 +146,7 @@ def _timed(tab: Any, action: Callable[[int], tuple[str, str]], repeats: int) -> 
 def _first_paint(tab: Any, address: str, images: int) -> float:
     started = time.perf_counter()
     tab.goto(address)
-    tab.get_by_text(f"1–15 of {images}").wait_for(timeout=60_000)
+    tab.locator(".filters .all").get_by_text(f"All {images}", exact=True).wait_for(timeout=60_000)
     return round(time.perf_counter() - started, 3)
 
 

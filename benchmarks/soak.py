@@ -58,7 +58,7 @@ def _seen(page: visit.Served, browser: Any, folder: Path, count: int) -> dict[st
         for tab in (first, second):
             visit.wait_until_over(tab, LIMIT_SECONDS)
         for tab in (first, second):
-            tab.get_by_text(f"of {count}", exact=False).first.wait_for(timeout=60_000)
+            tab.locator(".filters .all").get_by_text(f"All {count}", exact=True).wait_for(timeout=60_000)
         over = len(server.samples)
         time.sleep(AFTER_SECONDS)
     return {

@@ -96,7 +96,6 @@ def rank_folder(tab: Any, address: str, folder: Path, query: str) -> str:
     """Ranks a folder by the demo model as a person would; returns the run's id while it is being scored."""
     tab.goto(f"{address}/?lang=en")
     tab.get_by_label("Query", exact=True).fill(query)
-    tab.keyboard.press("Control+Enter")
     tab.locator(".st-key-way button").nth(2).click()
     tab.locator(".st-key-path input").fill(str(folder))
     tab.keyboard.press("Enter")

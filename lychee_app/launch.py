@@ -21,6 +21,7 @@ OPTIONS: dict[str, str | tuple[str, ...]] = {
     "client.toolbarMode": "viewer",
     "client.showErrorDetails": "none",
     "runner.postScriptGC": "false",
+    "runner.magicEnabled": "false",
     "theme.font": "sans-serif",
     "theme.baseRadius": "10px",
     "theme.buttonRadius": "8px",

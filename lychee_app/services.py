@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 from lychee_app import decide
 from lychee_app.catalogue import Fetch, ModelCatalogue
@@ -56,3 +57,17 @@ def opened(settings: Settings, open_scorer: OpenScorer | None = None, fetch: Fet
     decide.recover(store)
     jobs = Jobs(store, LocalEngine(settings, open_scorer))
     return Services(settings, store, jobs, ModelCatalogue(settings, fetch))
+
+
+_opening = threading.Lock()
+
+
+@cache
+def _shared() -> Services:
+    return opened(Settings.from_environment())
+
+
+def shared() -> Services:
+    """This process's own, opened when first asked for. Raises LycheeError; the next call tries again."""
+    with _opening:
+        return _shared()

@@ -235,6 +235,23 @@ def keys_asked_for() -> Iterator[str]:
     for path in ROOT.rglob("*.html"):
         yield from map(re.escape, re.findall(r"'([\w.]+)'", path.read_text(encoding="utf-8")))
 
+    yield from words_of_the_gallery()
+
+
+def words_of_the_gallery() -> Iterator[str]:
+    """`words.none`, words[`sort_${name}`]: its scripts are given all that begins with "gallery."."""
+    for path in (ROOT / "ui" / "assets" / "gallery").glob("*.js"):
+        script = path.read_text(encoding="utf-8")
+        yield from (f"gallery\\.{name}" for name in re.findall(r"\bwords\.(\w+)", script))
+        yield from (rf"gallery\.{name}\w+" for name in re.findall(r"\bwords\[`(\w+)\$\{", script))
+
+
+def test_the_gallery_asks_for_words_that_are_there() -> None:
+    patterns = set(words_of_the_gallery())
+    assert len(patterns) > 20
+    missing = [one for one in patterns if not any(re.fullmatch(one, key) for key in TABLES["en"].TEXT)]
+    assert missing == []
+
 
 def test_every_text_is_used() -> None:
     asked = [re.compile(pattern) for pattern in set(keys_asked_for()) if re.search(r"\w", pattern)]

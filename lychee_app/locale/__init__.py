@@ -66,6 +66,13 @@ class Words:
         text = self._tables.TEXT[key]
         return self._put(text, values) if values else text
 
+    def under(self, prefix: str) -> dict[str, str | Mapping[str, str]]:
+        """Every text of the keys "prefix.…", as it stands, by what follows: for a part that fills them itself."""
+        start = f"{prefix}."
+        return {
+            key.removeprefix(start): text for key, text in self._tables.TEXT.items() if key.startswith(start)
+        }
+
     def has(self, key: str) -> bool:
         return key in self._tables.TEXT
 

@@ -9,7 +9,8 @@
 Knows files and tables. Does not know models, order or pages.
 """
 
+from lychee_app.store.decisions import Step, Undo
 from lychee_app.store.rows import RunSummary, View
 from lychee_app.store.store import Store
 
-__all__ = ["RunSummary", "Store", "View"]
+__all__ = ["RunSummary", "Step", "Store", "Undo", "View"]

@@ -1,12 +1,26 @@
 """What was picked and rejected, and the way back; the cut-off of each run."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from lychee_app.errors import StoreError
 from lychee_app.records import Cutoff, Decision
 from lychee_app.store.database import Database
 from lychee_app.store.rows import read_cutoff, write_cutoff
+
+
+@dataclass(frozen=True)
+class Step:
+    """One image decided on; None takes its decision off."""
+
+    upload_index: int
+    decision: Decision | None
+
+
+@dataclass(frozen=True)
+class Undo:
+    """The last step taken back."""
 
 
 class Decisions:
@@ -24,26 +38,28 @@ class Decisions:
     def decide(self, run_id: str, decided: Mapping[int, Decision | None]) -> None:
         """None takes a decision off. Images decided so already are not part of the step."""
         with self._database.writing() as db:
-            query = "SELECT upload_index, decision FROM decisions WHERE run_id = ?"
-            before: dict[int, Decision] = dict(db.execute(query, (run_id,)).fetchall())
-            changed: dict[int, Decision | None] = {
-                index: new for index, new in decided.items() if before.get(index) != new
-            }
-            step = _last_step(db, run_id) + 1
-            for index, decision in changed.items():
-                row = (run_id, step, index, before.get(index))
-                db.execute("INSERT INTO decision_steps VALUES (?, ?, ?, ?)", row)
-                _set(db, run_id, index, decision)
+            _decide(db, run_id, decided)
 
     def undo(self, run_id: str) -> dict[int, Decision | None]:
         """Takes the last step back; what its images are decided on now. Empty when there is none."""
         with self._database.writing() as db:
-            step = _last_step(db, run_id)
-            query = "SELECT upload_index, before FROM decision_steps WHERE run_id = ? AND step = ?"
-            restored: dict[int, Decision | None] = dict(db.execute(query, (run_id, step)).fetchall())
-            for index, decision in restored.items():
-                _set(db, run_id, index, decision)
-            db.execute("DELETE FROM decision_steps WHERE run_id = ? AND step = ?", (run_id, step))
+            return _undo(db, run_id)
+
+    def follow(self, run_id: str, steps: Sequence[Step | Undo]) -> dict[int, Decision | None]:
+        """Many steps in a row as one transaction, all or none. Returns what the last undo restored.
+
+        Raises StoreError when there is no such run, LookupError when it has no such image.
+        """
+        restored: dict[int, Decision | None] = {}
+        with self._database.writing() as db:
+            total = _total(db, run_id)
+            for step in steps:
+                if isinstance(step, Step) and not 0 <= step.upload_index < total:
+                    raise LookupError(f"run {run_id} has no image {step.upload_index}")
+                if isinstance(step, Undo):
+                    restored = _undo(db, run_id)
+                else:
+                    _decide(db, run_id, {step.upload_index: step.decision})
         return restored
 
     def cutoff(self, run_id: str) -> Cutoff | None:
@@ -59,6 +75,34 @@ class Decisions:
             done = db.execute("UPDATE runs SET cutoff = ? WHERE id = ?", (write_cutoff(cutoff), run_id))
             if not done.rowcount:
                 raise StoreError("store-no-run")
+
+
+def _total(db: sqlite3.Connection, run_id: str) -> int:
+    row = db.execute("SELECT total FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise StoreError("store-no-run")
+    return row[0]
+
+
+def _decide(db: sqlite3.Connection, run_id: str, decided: Mapping[int, Decision | None]) -> None:
+    query = "SELECT upload_index, decision FROM decisions WHERE run_id = ?"
+    before: dict[int, Decision] = dict(db.execute(query, (run_id,)).fetchall())
+    step = _last_step(db, run_id) + 1
+    for index, decision in decided.items():
+        if before.get(index) != decision:
+            row = (run_id, step, index, before.get(index))
+            db.execute("INSERT INTO decision_steps VALUES (?, ?, ?, ?)", row)
+            _set(db, run_id, index, decision)
+
+
+def _undo(db: sqlite3.Connection, run_id: str) -> dict[int, Decision | None]:
+    step = _last_step(db, run_id)
+    query = "SELECT upload_index, before FROM decision_steps WHERE run_id = ? AND step = ?"
+    restored: dict[int, Decision | None] = dict(db.execute(query, (run_id, step)).fetchall())
+    for index, decision in restored.items():
+        _set(db, run_id, index, decision)
+    db.execute("DELETE FROM decision_steps WHERE run_id = ? AND step = ?", (run_id, step))
+    return restored
 
 
 def _last_step(db: sqlite3.Connection, run_id: str) -> int:

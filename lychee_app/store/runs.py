@@ -126,6 +126,29 @@ class Runs:
             )
         return replace(run, images=images)
 
+    def row(self, run_id: str, upload_index: int) -> Scored:
+        """One row of the run. Raises StoreError when there is no such run, LookupError when no such row."""
+        query = (
+            "SELECT record, data FROM images LEFT JOIN thumbnails ON sha256 = thumbnail "
+            "WHERE run_id = ? AND upload_index = ?"
+        )
+        with self._database.reading() as db:
+            found = db.execute(query, (run_id, upload_index)).fetchone()
+            if found is None:
+                self._run(db, run_id)
+                raise LookupError(f"run {run_id} has no row {upload_index}")
+        return rows.unpack_scored(*found, {})
+
+    def source(self, run_id: str, upload_index: int) -> Source:
+        """Where one image of the run is. Raises LookupError when there is no such image."""
+        query = "SELECT upload, record FROM sources WHERE run_id = ? AND upload_index = ?"
+        with self._database.reading() as db:
+            found = db.execute(query, (run_id, upload_index)).fetchone()
+        if found is None:
+            raise LookupError(f"run {run_id} has no image {upload_index}")
+        upload, text = found
+        return rows.read_source(text, self._uploads.path(upload) if upload else None)
+
     def sources(self, run_id: str) -> list[tuple[int, Source]]:
         query = "SELECT upload_index, upload, record FROM sources WHERE run_id = ? ORDER BY upload_index"
         with self._database.reading() as db:

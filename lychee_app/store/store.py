@@ -9,7 +9,7 @@ from lychee_app.reasons import Reason
 from lychee_app.records import Cutoff, Decision, Heartbeat, Phase, Reply, Run, Scored, Source, Status
 from lychee_app.sizes import DISK_GB
 from lychee_app.store.database import BUSY_SECONDS, Database
-from lychee_app.store.decisions import Decisions
+from lychee_app.store.decisions import Decisions, Step, Undo
 from lychee_app.store.owner import Owner, clear_left_over
 from lychee_app.store.replies import REPLIES_KEPT, Replies
 from lychee_app.store.rows import RunSummary, View
@@ -140,6 +140,14 @@ class Store:
         """(upload index, source) of every image of the run, scored or not; uploads are files by now."""
         return self._runs.sources(run_id)
 
+    def row(self, run_id: str, upload_index: int) -> Scored:
+        """One row of a run. Raises StoreError, and LookupError when there is no such row."""
+        return self._runs.row(run_id, upload_index)
+
+    def source(self, run_id: str, upload_index: int) -> Source:
+        """Where one image of a run is. Raises StoreError, and LookupError when there is no such image."""
+        return self._runs.source(run_id, upload_index)
+
     def relocate(self, run_id: str, paths: Mapping[int, Path]) -> None:
         """Notes for every run where these files of this machine are now, by upload index (see decide/)."""
         self._runs.relocate(run_id, paths)
@@ -174,6 +182,13 @@ class Store:
     def undo(self, run_id: str) -> dict[int, Decision | None]:
         """Takes the last step back; what its images are decided on now. Empty when there is none."""
         return self._decisions.undo(run_id)
+
+    def follow(self, run_id: str, steps: Sequence[Step | Undo]) -> dict[int, Decision | None]:
+        """Many single steps as one transaction, all or none. Returns what the last undo restored.
+
+        Raises StoreError when there is no such run, LookupError when it has no such image.
+        """
+        return self._decisions.follow(run_id, steps)
 
     def cutoff(self, run_id: str) -> Cutoff | None:
         """Raises StoreError when there is no such run."""

@@ -102,9 +102,6 @@ def _cut_dragged(context: PageContext, key: str, axis: Axis) -> None:
 def set_cut(context: PageContext, cutoff: Cutoff | None) -> None:
     if run_id := context.run_id:
         state.tried(lambda: context.services.store.set_cutoff(run_id, cutoff))
-        st.session_state["page"] = 1
-        if cutoff is None and st.session_state.get("shown") == "above":
-            st.session_state["shown"] = "all"
         state.redraw("findings", "distribution", "gallery")
 
 
@@ -117,7 +114,6 @@ def _bar_chosen(key: str) -> None:
 def choose_bin(place: int) -> None:
     """A callback. The bar of that place filters the gallery; -1: none does."""
     st.session_state["bin"] = place
-    st.session_state["page"] = 1
     state.redraw("distribution", "gallery")
 
 
@@ -193,12 +189,15 @@ def overview(context: PageContext) -> None:
 
 
 def _heat_grid(context: PageContext, standing: Standing) -> None:
-    rows = standing.run.images
+    rows, above = standing.run.images, set(standing.above())
     with_thumbnails = len(rows) <= THUMBNAILS and not standing.live
     data = {
-        "rows": [_cell(context, standing, row, with_thumbnails) for row in rows],
+        "rows": [
+            _cell(context, standing, row, with_thumbnails) | {"above": row.upload_index in above}
+            for row in rows
+        ],
         "total": standing.run.total,
-        "words": {"order": context.t("overview.order.legend")},
+        "words": {"order": context.t("overview.order.legend"), "label": context.t("overview")},
     }
     widgets.component("heatgrid")(key="heatgrid", data=data, on_open_change=lambda: _opened("heatgrid"))
 

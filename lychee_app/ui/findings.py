@@ -33,16 +33,23 @@ def draw(context: PageContext) -> None:
     for caveat in analysis.caveats(standing.run):
         notice(context.t.reason(caveat), "warn")
     if standing.live:
-        return
+        return None
     found = [one for one in analysis.findings(standing.run, standing.cutoff) if one.kind != "unscored"]
     if not found:
-        return
-    items = "".join(
-        f'<div class="ly-finding {TONE.get(one.kind, "")}"><span class="ly-plain">'
-        f"{escaped(sentence(context.t, one, standing.cutoff is not None))}</span></div>"
+        return None
+    items = [
+        f'<span class="ly-finding {TONE.get(one.kind, "")}"><span class="ly-plain">'
+        f"{escaped(sentence(context.t, one, standing.cutoff is not None))}</span></span>"
         for one in found
+    ]
+    more = "".join(items[1:])
+    if not more:
+        return st.html(f'<div class="ly-findings">{items[0]}</div>')
+    count = escaped(context.t("findings.more", n=len(items) - 1))
+    return st.html(
+        f'<details class="ly-findings"><summary>{items[0]}<span class="ly-more">{count}</span></summary>'
+        f"{more}</details>"
     )
-    st.html(f'<div class="ly-findings">{items}</div>')
 
 
 def sentence(t: Words, finding: Finding, cut_set: bool = True) -> str:

@@ -84,6 +84,21 @@ def _uploaders(context: PageContext) -> None:
         )
 
 
+def drop_anywhere(context: PageContext) -> None:
+    """Files and folders dropped on any part of the page go to the uploader of files."""
+    field = _key("files").replace(":", "-")
+    data = {"words": {"drop": context.t("drop.here")}, "target": f".st-key-{field}"}
+    widgets.component("drop")(key="drop", data=data, on_dropped_change=lambda: _was_dropped(context))
+
+
+def _was_dropped(context: PageContext) -> None:
+    found = st.session_state["drop"].get("dropped") or {}
+    if found.get("files"):
+        st.session_state["way"] = "files"
+    if left := found.get("left"):
+        state.tell(context.t("drop.left", n=left), "calm")
+
+
 def _path_field(context: PageContext) -> None:
     st.text_input(
         context.t("path"),

@@ -5,8 +5,7 @@ from contextlib import nullcontext, suppress
 import streamlit as st
 
 from lychee_app.errors import LycheeError
-from lychee_app.services import Services, opened
-from lychee_app.settings import Settings
+from lychee_app.services import Services, shared
 from lychee_app.ui import (
     charts,
     decide,
@@ -14,11 +13,11 @@ from lychee_app.ui import (
     first_screen,
     gallery,
     history,
+    images,
     markup,
     run_bar,
     sidebar,
     state,
-    viewer,
 )
 from lychee_app.ui.markup import faint, forget_media, notice
 from lychee_app.ui.state import PageContext, Section, Standing
@@ -31,15 +30,10 @@ SMALL = 64
 def main() -> None:
     """What `streamlit run app.py` and `lychee app` show."""
     try:
-        services = _services()
+        services = shared()
     except LycheeError as error:
         return refused(error)
     render(services)
-
-
-@st.cache_resource(show_spinner=False)
-def _services() -> Services:
-    return opened(Settings.from_environment())
 
 
 def refused(error: LycheeError) -> None:
@@ -74,8 +68,7 @@ def render(services: Services) -> None:
             _body(context, standing, place)
         except LycheeError as error:
             notice(context.t.error(error), "bad")
-    if standing is not None:
-        viewer.draw(context, standing)
+    images.drop_anywhere(context)
     return None
 
 
@@ -93,20 +86,16 @@ def _body(context: PageContext, standing: Standing | None, place: Section) -> No
 
 
 def _place(context: PageContext) -> Section:
-    """The view switch. It stays in the session, so that other code can go somewhere, and in the address, so
-    that a refresh comes back to it."""
-    places: list[Section] = ["results", "decide", "history"]
-    if "place" not in st.session_state and (kept := st.query_params.get("place")) in places:
-        st.session_state["place"] = kept
+    """The view switch. The address says where one is, so that a refresh and the browser's Back come there."""
+    st.session_state["place"] = state.section()
     icons = {"results": ":material/grid_view:", "decide": ":material/rule:", "history": ":material/history:"}
     place = one_of(
         context.t("place"),
-        places,
+        state.SECTIONS,
         lambda place: f"{icons[place]} {context.t(f'place.{place}')}",
         key="place",
+        on_change=lambda: state.go(st.session_state["place"]),
     )
-    if place != st.query_params.get("place", places[0]):
-        st.query_params["place"] = place
     return place
 
 
@@ -194,6 +183,27 @@ def _parts(context: PageContext) -> None:
 
 
 def _charts(context: PageContext) -> None:
+    """Above the images, folded up until somebody wants them: then they stay open, over a refresh too."""
+    panel = st.expander(
+        context.t("charts"),
+        expanded="charts" in st.query_params,
+        key="charts",
+        on_change=_charts_toggled,
+        icon=":material/bar_chart:",
+    )
+    if panel.open:
+        with panel:
+            _opened_charts(context)
+
+
+def _charts_toggled() -> None:
+    if st.session_state["charts"]:
+        st.query_params["charts"] = "1"
+    else:
+        st.query_params.pop("charts", None)
+
+
+def _opened_charts(context: PageContext) -> None:
     left, right = st.columns(2, gap="medium")
     with left.container(border=True, key="distribution"):
         charts.distribution(context)

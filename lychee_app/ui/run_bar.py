@@ -18,11 +18,11 @@ QUIET_SECONDS = 20.0
 
 
 def title(context: PageContext, standing: Standing) -> None:
+    """The query once, with what was really sent only where that is another text."""
     run, t = standing.run, context.t
     facts = [
         t.model(run.model),
         t(f"mode.{run.request.mode}"),
-        run.precision if run.checkpoint_hash else "",
         t("images.count", n=run.total),
         t.when(run.created),
     ]
@@ -31,14 +31,16 @@ def title(context: PageContext, standing: Standing) -> None:
     head = escaped(run.title or question.typed)
     minus = f" {escaped(t('sent.not'))} <code>{escaped(sent_not)}</code>" if sent_not else ""
     drawing = context.services.clock.spent(run.id)
-    sent = f"{escaped(t('sent'))} <code>{escaped(question.sent)}</code>{minus}"
+    differs = question.sent != (run.title or question.typed)
+    sent = f"{escaped(t('sent'))} <code>{escaped(question.sent)}</code>" if differs else ""
+    sent = f'<div class="ly-sent">{sent}{minus}</div>' if sent or minus else ""
     cost = f'data-seconds="{run.seconds:.3f}" data-drawing="{drawing:.3f}"'
     usual = _usual_tokens(context, run)
     knows = f'<div class="ly-faint">{escaped(usual)}</div>' if usual else ""
     knows += f'<div class="ly-faint">{escaped(t("model.demo.text"))}</div>' if run.model == "demo" else ""
     st.html(
         f'<div class="ly-head" {cost}><h1 class="ly-query">{head}</h1>'
-        f'<div class="ly-faint">{about}</div><div class="ly-sent">{sent}</div>{knows}</div>'
+        f'<div class="ly-faint">{about}</div>{sent}{knows}</div>'
     )
 
 

@@ -2,6 +2,8 @@
 
 from streamlit import App
 
+from lychee_app.services import shared
+from lychee_app.ui.routes import routes
 from lychee_app.ui.server import in_browser, own_names_only
 
-app = App("start.py", middleware=own_names_only(), lifespan=in_browser)
+app = App("start.py", routes=routes(shared), middleware=own_names_only(), lifespan=in_browser)

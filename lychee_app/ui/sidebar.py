@@ -86,8 +86,8 @@ def _follow(context: PageContext, run: Run | None) -> None:
     st.session_state["query"] = question.typed
     st.session_state["but_not"] = question.typed_not
     st.session_state["mode"] = request.mode
-    for key in (_parts_key, _chips_key):
-        st.session_state[key(question.sent)] = list(question.elements)
+    st.session_state["elements_of"] = run.id
+    st.session_state[_parts_key(question.sent)] = list(question.elements)
     st.session_state["instruction"] = request.instruction
     st.session_state["tokens"] = _tokens(context, request)
     st.session_state["precision"] = request.precision
@@ -147,22 +147,23 @@ def _use_example(t: Words) -> None:
 
 
 def _parts(context: PageContext, found: Question) -> list[str]:
-    """The elements as chips: each can be taken off, others typed in."""
+    """The elements as chips: each can be taken off, others typed in.
+
+    They start from a default, which is sent with every drawing. A value put into the session is sent with one
+    drawing, and the browser misses that where the next comes right behind it, as after Rank.
+    """
     kept = st.session_state.get(_parts_key(found.sent), found.elements)
-    wanted = st.session_state.setdefault(_chips_key(found.sent), list(kept))
+    key = f"chips:{st.session_state.get('elements_of', '')}:{found.sent}"
     return st.multiselect(
         context.t("elements"),
-        list(dict.fromkeys([*found.elements, *wanted])),
-        key=_chips_key(found.sent),
+        list(dict.fromkeys([*found.elements, *kept, *st.session_state.get(key, ())])),
+        kept,
+        key=key,
         accept_new_options=True,
         max_selections=query.MAX_ELEMENTS,
         placeholder=context.t("elements.placeholder"),
         help=context.t("elements.help"),
     )
-
-
-def _chips_key(sent: str) -> str:
-    return f"chips:{sent}"
 
 
 def _parts_key(sent: str) -> str:
@@ -232,9 +233,13 @@ def _start(context: PageContext, asked: Asked, standing: Standing | None) -> Non
     label, ready = _what(context, asked, standing)
     again = standing is not None and not asked.pile.new and _same(context, asked, standing.run)
     kind = "secondary" if again else "primary"
-    pressed = st.button(label, type=kind, width="stretch", disabled=not ready, key="rank")
-    if asked.request is not None and (pressed or _has_arrived(context, asked.request)):
+    live = standing is not None and standing.live
+    # Never greyed out for want of a query: what is being typed comes to the server with the click itself.
+    pressed = st.button(label, type=kind, width="stretch", disabled=live, key="rank", shortcut="Ctrl+Enter")
+    if asked.request is not None and ((pressed and ready) or _has_arrived(context, asked.request)):
         _begin(context, asked, asked.request, standing)
+    elif pressed:
+        notice(label, "bad")
 
 
 def _has_arrived(context: PageContext, request: Request) -> bool:

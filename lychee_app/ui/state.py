@@ -4,8 +4,9 @@ The address holds what a refresh must bring back; the session holds what may be 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, get_args
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
@@ -19,6 +20,7 @@ from lychee_app.services import Services
 from lychee_app.store import View
 
 Section = Literal["results", "decide", "history"]
+SECTIONS: tuple[Section, ...] = get_args(Section)
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,13 @@ class Order:
     by_index: dict[int, Ranked]
     axis: Axis
     sources: dict[int, Source]
+    modified: dict[int, float]
+    """When a file of this machine was last changed, in seconds since 1970."""
 
     @property
     def indices(self) -> list[int]:
         """Upload indices, best first."""
         return [place.scored.upload_index for place in self.ranked]
-
-    def beside(self, index: int, steps: int) -> int:
-        """The upload index so many steps further down the ranking, which ends where it ends."""
-        at = self.indices.index(index) + steps
-        return self.indices[min(max(at, 0), len(self.ranked) - 1)]
 
     @property
     def scored(self) -> tuple[Scored, ...]:
@@ -115,7 +114,8 @@ def _order(_services: Services, run_id: str, version: int, status: Status | None
     places = tuple(ranked(run.images))
     by_index = {place.scored.upload_index: place for place in places}
     sources = _sources(_services, run_id, run.total)
-    return Order(run, places, by_index, best_axis(run.images), sources)
+    modified = _modified(sources, run_id, run.total)
+    return Order(run, places, by_index, best_axis(run.images), sources, modified)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
@@ -124,15 +124,26 @@ def _sources(_services: Services, run_id: str, total: int) -> dict[int, Source]:
     return dict(_services.store.sources(run_id))
 
 
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _modified(_sources: dict[int, Source], run_id: str, total: int) -> dict[int, float]:
+    found = {}
+    for index, source in _sources.items():
+        if source.path and not source.private:
+            with suppress(OSError):
+                found[index] = source.path.stat().st_mtime
+    return found
+
+
 def forget_orders() -> None:
     """After a run was renamed or deleted, or its files moved: what is cached about it no longer holds."""
     _order.clear()
     _sources.clear()
+    _modified.clear()
 
 
 def open_run(run_id: str | None, place: Section = "results") -> None:
     """Goes to a run (None: to a fresh start). Call it in a callback, or rerun after it."""
-    for key in ("zoomed", "bin", "page", "shown", "focus", "pinned"):
+    for key in ("zoomed", "bin"):
         st.session_state.pop(key, None)
     if run_id is None:
         st.query_params.pop("run", None)
@@ -141,8 +152,18 @@ def open_run(run_id: str | None, place: Section = "results") -> None:
     go(place)
 
 
+def section() -> Section:
+    """Which view the address names."""
+    named = st.query_params.get("place")
+    return named if named in SECTIONS else SECTIONS[0]
+
+
 def go(place: Section) -> None:
-    st.session_state["place"] = place
+    """To another view. Each stands in the browser's history."""
+    if place == SECTIONS[0]:
+        st.query_params.pop("place", None)
+    else:
+        st.query_params["place"] = place
 
 
 def tell(error: LycheeError | str, kind: str = "bad") -> None:
@@ -164,9 +185,10 @@ def told() -> tuple[LycheeError | str, str] | None:
 
 
 def zoom(index: int) -> None:
-    """A callback. Opens one image in large: a dialog belongs to the whole page, so all of it is drawn."""
-    st.session_state["zoomed"] = index
-    st.rerun()
+    """A callback. The gallery opens one image in large. Counted: the same image may be asked for again."""
+    _, times = st.session_state.get("zoomed", (0, 0))
+    st.session_state["zoomed"] = (index, times + 1)
+    redraw("gallery")
 
 
 def redraw(*keys: str) -> NoReturn:

@@ -19,7 +19,7 @@ from tests.support.fakes import picture
 
 FAKE = Path(__file__).parents[1] / "support" / "fake_app.py"
 REPOSITORY = Path(__file__).parents[2]
-PATIENCE_MS = 60_000
+PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
 
 ONCE = [
@@ -30,9 +30,10 @@ ONCE = [
     "resume",
     "distribution",
     "overview",
-    "gallery",
-    "filters",
-    "podium",
+    "gallery-grid",
+    "gallery-decide",
+    "charts",
+    "bulk",
 ]
 TWICE = """
 const look = () => keys.filter(key => document.getElementsByClassName("st-key-" + key).length > 1)
@@ -165,13 +166,23 @@ def upload_and_rank(tab: Page, paths: list[Path], query: str) -> None:
     files.set_input_files([str(path) for path in paths])
     tab.get_by_text(re.compile(rf"^{len(paths)} images ready")).wait_for()
     tab.locator(".st-key-query textarea").fill(query)
-    tab.keyboard.press("Control+Enter")
-    tab.locator(".st-key-rank button:enabled").click()
+    tab.locator(".st-key-rank button").click()
 
 
 def wait_until_over(tab: Page, count: int) -> None:
-    tab.get_by_text(f"of {count}", exact=False).first.wait_for()
+    expect(tab.locator(".filters .all")).to_have_text(f"All {count}")
     tab.locator(".st-key-stop").wait_for(state="detached")
+
+
+def open_charts(tab: Page) -> None:
+    tab.locator(".st-key-charts summary").click()
+    tab.locator(".st-key-distribution").wait_for()
+
+
+def shown_first(tab: Page) -> list[int]:
+    """Upload indices of the tiles that are drawn, as they are seen."""
+    tiles = tab.locator(".tile").all()
+    return [int(tile.get_attribute("data-index") or -1) for tile in tiles]
 
 
 def at_rest(tab: Page) -> None:

@@ -42,7 +42,7 @@ def _ranked(browser: Browser, address: str) -> str:
     tab.goto(address)
     tab.locator(".st-key-demo button").click()
     tab.wait_for_url("**run=*")
-    tab.locator(".st-key-gallery").get_by_text(re.compile("of 32$")).wait_for()
+    tab.locator(".filters .all").get_by_text("All 32", exact=True).wait_for()
     tab.locator(".st-key-stop").wait_for(state="detached")
     return "?run=" + tab.url.partition("run=")[2].partition("&")[0]
 
@@ -57,7 +57,7 @@ def _shot(
     tab = context.new_page()
     tab.set_default_timeout(PATIENCE_MS)
     tab.goto(address)
-    tab.locator(".ly-card").first.wait_for()
+    tab.locator(".tile").first.wait_for()
     tab.get_by_text(re.compile("drawn objects|手绘")).first.wait_for()
     part = prepare(tab)
     tab.mouse.move(700, 4)
@@ -80,6 +80,8 @@ def _results(tab: Page) -> Page:
 
 def _elements(tab: Page) -> Locator:
     """The distribution with a cut-off, beside the element table."""
+    tab.locator(".st-key-charts summary").click()
+    tab.locator(".plot").wait_for()
     if tab.locator(".st-key-suggest").count():
         tab.locator(".st-key-suggest button").click()
         tab.locator(".st-key-uncut").wait_for()
@@ -91,11 +93,9 @@ def _elements(tab: Page) -> Locator:
 def _decide(tab: Page) -> Page:
     tab.set_viewport_size({"width": 1366, "height": 1000})
     tab.locator(".st-key-place button").nth(1).click()
-    tab.locator(".st-key-key-right button:enabled").wait_for()
+    tab.locator(".viewer.inline .pane").wait_for()
     for key in "pbpx":
-        before = tab.locator(".stMain").inner_text()
         tab.keyboard.press(key)
-        tab.wait_for_function("before => document.querySelector('.stMain').innerText !== before", arg=before)
     return tab
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from lychee_app.model.checkpoints import DEMO_FOLDER
 from lychee_app.ui.page import SMALL
-from tests.browser.conftest import PATIENCE_MS, Server, upload_and_rank, visit, wait_until_over
+from tests.browser.conftest import PATIENCE_MS, Server, open_charts, upload_and_rank, visit, wait_until_over
 from tests.support.fakes import picture
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** $x$ [a](b) :material-x: `c`"
@@ -29,6 +29,7 @@ def test_the_whole_way_from_upload_to_export(server: Server, open_tab: Open, pic
     )
     wait_until_over(tab, 32)
     _raw_output(tab)
+    open_charts(tab)
     _bar_filters(tab)
     _heat_grid_opens(tab, "image_05.png")
     _cut_is_dragged(tab)
@@ -37,23 +38,26 @@ def test_the_whole_way_from_upload_to_export(server: Server, open_tab: Open, pic
 
 
 def _raw_output(tab: Page) -> None:
-    tab.locator(".st-key-podium details summary").first.click()
-    panel = tab.locator(".st-key-podium details").first
-    expect(panel.locator("pre.ly-reply")).to_have_text(re.compile("yes|no"))
-    expect(panel).to_contain_text("logit yes")
-    expect(panel).to_contain_text("p_yes")
-    panel.locator("summary").click()
+    tab.locator(".tile .open").first.click()
+    viewer = tab.locator("dialog.viewer")
+    expect(viewer.locator("pre.reply").first).to_have_text(re.compile("yes|no"))
+    expect(viewer.locator(".side")).to_contain_text("logit yes")
+    expect(viewer.locator(".side")).to_contain_text("p_yes")
+    tab.keyboard.press("Escape")
+    expect(viewer).to_be_hidden()
 
 
 def _bar_filters(tab: Page) -> None:
     bar = tab.locator("button.slot[data-bin='0']")
     count = int(re.search(r": (\d+)$", bar.get_attribute("aria-label") or "")[1])  # type: ignore[index]
     assert 0 < count < 32
+    tab.locator(".size").fill("90")  # small enough for all to be drawn
     bar.click()
-    expect(tab.locator(".st-key-gallery")).to_contain_text(f"of {count}")
+    expect(tab.locator(".tools-line .bin")).to_be_visible()
     expect(bar).to_have_attribute("aria-pressed", "true")
-    tab.locator(".st-key-unbin button").click()
-    expect(tab.locator(".st-key-gallery")).to_contain_text("of 32")
+    expect(tab.locator(".tile")).to_have_count(count)
+    tab.locator(".tools-line .bin").click()
+    expect(tab.locator(".tools-line .bin")).to_be_hidden()
     expect(bar).to_have_attribute("aria-pressed", "false")
 
 
@@ -64,13 +68,14 @@ def _heat_grid_opens(tab: Page, name: str) -> None:
     expect(thumbnail).to_be_visible()
     assert thumbnail.evaluate("async e => { await e.decode(); return e.naturalWidth }") > 0
     cell.click()
-    dialog = tab.get_by_role("dialog")
-    expect(dialog).to_contain_text(name)
+    viewer = tab.locator("dialog.viewer")
+    expect(viewer.locator(".title")).to_contain_text(name)
     assert (
-        dialog.locator(".ly-stage img").evaluate("async e => { await e.decode(); return e.naturalWidth }") > 0
+        viewer.locator(".pane.sharp img").evaluate("async e => { await e.decode(); return e.naturalWidth }")
+        > 0
     )
     tab.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
+    expect(viewer).to_be_hidden()
 
 
 def _cut_is_dragged(tab: Page) -> None:
@@ -90,11 +95,10 @@ def _cut_is_dragged(tab: Page) -> None:
 
 def _picked_by_keyboard(tab: Page) -> None:
     visit(tab, 1)
-    expect(tab.locator(".st-key-key-right button")).to_be_enabled()
-    stage = tab.locator(".ly-decide.focus")
-    first = stage.get_attribute("data-index")
+    current = tab.locator(".viewer.inline .pane").last
+    first = current.get_attribute("data-index")
     tab.keyboard.press("p")
-    expect(stage).not_to_have_attribute("data-index", first or "")
+    expect(current).not_to_have_attribute("data-index", first or "")
     expect(tab.locator("body")).to_contain_text("1 picked")
     tab.keyboard.press("p")
     expect(tab.locator("body")).to_contain_text("2 picked")
@@ -103,11 +107,12 @@ def _picked_by_keyboard(tab: Page) -> None:
     tab.keyboard.press("u")
     expect(tab.locator("body")).to_contain_text("0 rejected")
     tab.keyboard.press("b")
-    expect(tab.locator(".ly-decide.pinned")).to_be_visible()
+    held = current.get_attribute("data-index")
     tab.keyboard.press("ArrowRight")
-    expect(tab.locator(".ly-decide.focus")).not_to_have_attribute(
-        "data-index", tab.locator(".ly-decide.pinned").get_attribute("data-index") or ""
-    )
+    panes = tab.locator(".viewer.inline .pane")
+    expect(panes).to_have_count(2)
+    assert panes.first.get_attribute("data-index") == held
+    assert panes.last.get_attribute("data-index") != held
 
 
 def _exported(tab: Page, originals: dict[str, bytes]) -> None:
@@ -154,17 +159,8 @@ def test_a_refresh_finds_the_run_and_stop_and_resume_lose_nothing(
     hurry()
     tab.locator(".st-key-resume button").click()
     wait_until_over(tab, 16)
-    expect(tab.locator(".st-key-gallery")).to_contain_text("1–15 of 16")
+    expect(tab.locator(".filters .all")).to_have_text("All 16")
     expect(told).to_be_hidden()
-
-
-def test_every_one_of_two_pages_has_a_number(server: Server, open_tab: Open, pictures: list[Path]) -> None:
-    tab = open_tab(server)
-    upload_and_rank(tab, pictures[:16], "red")
-    wait_until_over(tab, 16)
-    second = tab.get_by_role("button", name="Page 2", exact=True)
-    second.click()
-    expect(tab.get_by_text("16–16 of 16")).to_be_visible()
 
 
 def test_the_first_result_of_a_large_run_is_shown_before_the_second_comes(
@@ -175,7 +171,7 @@ def test_the_first_result_of_a_large_run_is_shown_before_the_second_comes(
         path.write_bytes(picture("red", seed=number))
     tab = open_tab(server)
     upload_and_rank(tab, paths, "red once")
-    expect(tab.locator(".ly-card")).to_have_count(1)
+    expect(tab.locator(".tile")).to_have_count(1)
     expect(tab.locator(".ly-run")).to_have_attribute("aria-valuenow", "1")
     expect(tab.locator(".ly-finding")).to_have_count(0)  # one image of seventy says nothing yet
     hurry()
@@ -196,13 +192,11 @@ def test_a_second_tab_follows_stops_and_sees_resumed_the_same_run(
     second.locator(".st-key-stop button").click()
     for tab, words in ((first, "done and kept"), (second, "张的结果已保留")):
         expect(tab.get_by_text(words)).to_be_visible()
-        expect(tab.locator(".ly-card").first).to_be_visible()
+        expect(tab.locator(".tile").first).to_be_visible()
     hurry()
     first.locator(".st-key-resume button").click()
     for tab in (first, second):
-        expect(
-            tab.get_by_text("1–15 of 32" if tab is first else "共 32 张", exact=False).first
-        ).to_be_visible()
+        expect(tab.locator(".filters .all")).to_contain_text("32")
         expect(tab.locator(".st-key-resume")).to_be_hidden()
 
 
@@ -215,10 +209,16 @@ def test_hostile_names_and_queries_are_shown_as_text(server: Server, open_tab: O
     upload_and_rank(tab, [hostile, broken], f"{HOSTILE} + red | x")
     wait_until_over(tab, 2)
     expect(tab.locator(".ly-head h1")).to_have_text(f"{HOSTILE} + red | x")
-    expect(tab.locator(".ly-card .ly-name").first).to_have_text(f"{HOSTILE}.png")
-    expect(tab.locator(".ly-reason")).to_contain_text("not an image")
-    tab.locator(".st-key-podium details summary").first.click()
-    expect(tab.locator("pre.ly-reply")).to_be_visible()
+    expect(tab.locator(".tile .name").first).to_have_text(f"{HOSTILE}.png")
+    expect(tab.locator(".tile .why")).to_contain_text("not an image")
+    tab.locator(".tile .open").first.click()
+    viewer = tab.locator("dialog.viewer")
+    expect(viewer.locator(".side .name")).to_contain_text(f"{HOSTILE}.png")
+    expect(viewer.locator("pre.reply").first).to_be_visible()
+    tab.keyboard.press("ArrowRight")
+    expect(viewer.locator(".pane")).to_contain_text("no preview")
+    tab.keyboard.press("Escape")
+    open_charts(tab)
     tab.locator(".st-key-overview_kind button").nth(1).click()
     expect(tab.locator(".st-key-overview thead th").nth(2)).to_have_text(re.compile("<img src=x onerror="))
     for place in (1, 2):
@@ -270,8 +270,9 @@ def test_the_demo_gallery_is_ranked_in_one_click_by_the_embedded_model(
     tab.locator(".st-key-demo button").click()
     tab.locator(".st-key-stop").wait_for(state="attached")
     tab.locator(".st-key-stop").wait_for(state="detached", timeout=5 * PATIENCE_MS)
-    expect(tab.locator(".st-key-gallery")).to_contain_text("1–15 of 32")
+    expect(tab.locator(".filters .all")).to_have_text("All 32")
     _raw_output(tab)
+    open_charts(tab)
     _cut_is_dragged(tab)
     _picked_by_keyboard(tab)
     expect(tab.locator(".st-key-export-zip")).to_contain_text("(2)")
@@ -288,10 +289,11 @@ def test_32_uploaded_files_are_ranked_by_the_embedded_model(real_server: Server,
         tab, paths, "coffee"
     )  # its scores fall on both sides of 6, so a bar has something to filter
     wait_until_over(tab, len(paths))
+    open_charts(tab)
     _bar_filters(tab)
     _heat_grid_opens(tab, "scene-06.webp")
     visit(tab, 1)
-    expect(tab.locator(".st-key-key-right button")).to_be_enabled()
+    tab.locator(".viewer.inline .pane").wait_for()
     tab.keyboard.press("p")
     expect(tab.locator(".st-key-export-zip")).to_contain_text("(1)")
     with zipfile.ZipFile(io.BytesIO(_download(tab, "zip"))) as archive:

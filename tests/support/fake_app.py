@@ -1,47 +1,13 @@
-"""The page over a scorer that believes in colours, and takes its time where the query says so.
+"""What the browser tests serve: the page and its addresses, as app.py has them, over a scorer of colours."""
 
-"slowly": some seconds for each image. "once": the second image and those after it are waited for.
-A file called "hurry" in the data folder makes it hurry all the same: no test waits for what it saw begin.
-"""
+from pathlib import Path
 
-import time
-from collections.abc import Sequence
+from streamlit import App
 
-import streamlit as st
+from lychee_app.ui.routes import routes
+from lychee_app.ui.server import in_browser, own_names_only
+from tests.support.fake_services import services
 
-from lychee_app.records import Candidate, Reply, Scorer
-from lychee_app.request import Precision
-from lychee_app.services import Services, opened
-from lychee_app.settings import Settings
-from lychee_app.ui import page
-from tests.support.fakes import FakeScorer
+SCRIPT = Path(__file__).with_name("fake_page.py")
 
-HURRY = Settings.from_environment().data_folder / "hurry"
-
-
-class Unhurried(FakeScorer):
-    def judge(self, candidate: Candidate, queries: Sequence[str], instruction: str = "") -> list[Reply]:
-        if "slowly" in queries[0]:
-            _wait(3.0)
-        elif "once" in queries[0] and self.seen and self.seen[-1][1] == tuple(queries):
-            _wait(120.0)
-        time.sleep(0.04)
-        return super().judge(candidate, queries, instruction)
-
-
-def _wait(seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not HURRY.exists():
-        time.sleep(0.02)
-
-
-@st.cache_resource
-def services() -> Services:
-    return opened(Settings.from_environment(), _open)
-
-
-def _open(name: str, precision: Precision) -> Scorer:
-    return Unhurried()
-
-
-page.render(services())
+app = App(str(SCRIPT), routes=routes(services), middleware=own_names_only(), lifespan=in_browser)

@@ -1,8 +1,10 @@
 """The page under Streamlit's own test driver: opening it, dropping images, ranking, reading what it shows."""
 
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -17,12 +19,15 @@ COLOURS = ["blue", "red", "green", "red"]
 PATIENCE_SECONDS = 60
 
 
-def visit(run_id: str = "", language: str = "en", **session: object) -> AppTest:
-    """A tab of its own, drawn once."""
+def visit(
+    run_id: str = "", language: str = "en", place: str = "", charts: str = "1", **session: object
+) -> AppTest:
+    """A tab of its own, drawn once; the charts are folded out."""
     at = AppTest.from_file(APP, default_timeout=30)
-    at.query_params["lang"] = language
-    if run_id:
-        at.query_params["run"] = run_id
+    address = {"lang": language, "run": run_id, "place": place, "charts": charts}
+    for key, value in address.items():
+        if value:
+            at.query_params[key] = value
     for key, value in session.items():
         at.session_state[key] = value
     return at.run()
@@ -88,7 +93,12 @@ def html(at: AppTest) -> str:
     return "\n".join(body for body in bodies if not body.startswith("<style>"))
 
 
-def cards(at: AppTest) -> list[int]:
-    """Upload indices of the cards, as they come."""
-    keys = [button.key or "" for button in at.button]
-    return [int(key.removeprefix("zoom-")) for key in keys if key.startswith("zoom-")]
+def sent(at: AppTest, name: str) -> dict[str, Any]:
+    """The data of one of our components, as the browser is given them."""
+    protos = [element.proto for element in at.get("bidi_component")]
+    return next(json.loads(one.json) for one in protos if one.component_name == f"lychee_{name}")
+
+
+def ranking(at: AppTest) -> list[int]:
+    """Upload indices as the gallery is given them, best first."""
+    return [row["index"] for row in sent(at, "gallery")["rows"]]

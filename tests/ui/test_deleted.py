@@ -46,7 +46,7 @@ def test_a_run_deleted_elsewhere_is_gone_at_the_next_drawing(settings: Settings,
     assert not at.exception
 
 
-@pytest.mark.parametrize("key", ["pick-0", "reject-1", "zoom-0", "suggest", "uncut"])
+@pytest.mark.parametrize("key", ["suggest", "uncut"])
 def test_a_click_on_the_results_of_a_deleted_run_ends_in_a_message(settings: Settings, key: str) -> None:
     at = opened(settings, "results")
     delete(settings, at)
@@ -55,10 +55,8 @@ def test_a_click_on_the_results_of_a_deleted_run_ends_in_a_message(settings: Set
     assert GONE in html(at)
 
 
-@pytest.mark.parametrize(
-    "key", ["key-pick", "key-reject", "key-undo", "key-pin", "key-right", "pick-above", "reject-below"]
-)
-def test_a_key_pressed_over_a_deleted_run_ends_in_a_message(settings: Settings, key: str) -> None:
+@pytest.mark.parametrize("key", ["pick-above", "reject-below"])
+def test_deciding_in_bulk_over_a_deleted_run_ends_in_a_message(settings: Settings, key: str) -> None:
     at = opened(settings, "decide")
     delete(settings, at)
     at.button(key=key).click().run()
@@ -66,10 +64,10 @@ def test_a_key_pressed_over_a_deleted_run_ends_in_a_message(settings: Settings, 
     assert GONE in html(at)
 
 
-def test_a_decision_on_a_deleted_run_says_what_became_of_it(settings: Settings) -> None:
+def test_a_cut_off_for_a_deleted_run_says_what_became_of_it(settings: Settings) -> None:
     at = opened(settings, "results")
     delete(settings, at)
-    at.button(key="pick-0").click().run()
+    at.button(key="uncut").click().run()
     assert NO_RUN in html(at)
 
 

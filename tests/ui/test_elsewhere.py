@@ -51,7 +51,7 @@ def held_in_the_middle(gallery: Path, store: Store) -> Iterator[subprocess.Popen
 def drawn(run_id: str, place: str) -> AppTest:
     at = AppTest.from_file(APP, default_timeout=60)
     at.query_params["lang"], at.query_params["run"] = "en", run_id
-    at.session_state["place"] = place
+    at.query_params["place"] = place
     return at.run()
 
 

@@ -44,7 +44,7 @@ def archive(folder: Path, run: Run, settings: Settings, language: str) -> zipfil
     """All images of the run picked."""
     places = tuple(ranked(run.images))
     by_index = {place.scored.upload_index: place for place in places}
-    order = Order(run, places, by_index, "margin", dict(enumerate(intake.find([folder]))))
+    order = Order(run, places, by_index, "margin", dict(enumerate(intake.find([folder]))), {})
     standing = Standing(order, None, -1, dict.fromkeys(by_index, "pick"), None)
     context = PageContext(opened(settings), Words(language), run.id)
     return zipfile.ZipFile(io.BytesIO(export.zipped(context, standing)))

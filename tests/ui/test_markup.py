@@ -1,20 +1,17 @@
 """Whatever a file, a query or a reply is called, the page shows it as text."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
 from lychee_app.errors import ImageError
 from lychee_app.locale import Words
-from lychee_app.ranking import Ranked
-from lychee_app.reasons import Reason
 from lychee_app.records import Reply, Scored, Source
-from lychee_app.services import Services, opened
 from lychee_app.settings import Settings
-from lychee_app.ui import findings, gallery, markup, output, viewer
-from lychee_app.ui.state import Order, PageContext, Standing
+from lychee_app.ui import findings, markup, output, pictures
 from tests.support.fakes import picture
-from tests.support.rows import run_of, told
+from tests.support.rows import reply, row, run_of
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
@@ -25,50 +22,41 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture
-def context(settings: Settings) -> PageContext:
-    services: Services = opened(settings, lambda name, chosen: None)  # type: ignore[arg-type, return-value]
-    return PageContext(services, Words("en"), "r")
-
-
 def hostile_row(name: str, **changes) -> Scored:
     reply = Reply(name, "judge", name, 1.0, -1.0, 1, 0, (1,), name, 9, 4, 0.1)
     return Scored(0, name, "0" * 64, 8.8, 2.0, 0.88, (9.0,), reply=reply, thumbnail=b"", **changes)
 
 
-def standing(scored: Scored, elements: tuple[str, ...]) -> Standing:
-    run = run_of([scored], elements=elements)
-    place = Ranked(1, scored)
-    return Standing(Order(run, (place,), {0: place}, "margin", {}), None, -1, {}, None)
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_card_shows_any_name_as_text(context: PageContext, name: str) -> None:
-    scored = hostile_row(name, reason=told(name), notes=(told(name),))
-    made = gallery.markup(context, standing(scored, (name,)), Ranked(1, scored))
-    assert markup.escaped(name) in made
-    assert name not in made or not set(name) & set("<>&\"'")
-    assert "<img" not in made
-    assert "<script" not in made
-
-
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_reply_is_shown_verbatim_and_as_text(text: str) -> None:
-    marked = output.marked(f"{text}Score: 9{text}", (len(text), len(text) + 8))
-    assert marked == f"{markup.escaped(text)}<mark>Score: 9</mark>{markup.escaped(text)}"
+def test_a_reply_is_told_verbatim_with_the_place_its_score_was_read(text: str) -> None:
+    scored = hostile_row(f"{text}Score: 9{text}", span=(len(text), len(text) + 8))
+    (part,) = output.parts(Words("en"), run_of([scored]), scored)
+    start, end = part["span"]
+    assert part["reply"] == f"{text}Score: 9{text}"
+    assert part["reply"][start:end] == "Score: 9"
 
 
-def test_what_is_copied_is_the_reply_itself(context: PageContext) -> None:
+def test_what_is_copied_is_the_reply_itself() -> None:
     scored = hostile_row("a\n```b```")
     assert scored.reply is not None
     assert scored.reply.text in output.record(scored, scored.reply)
 
 
-def test_a_score_is_rounded_on_the_card_only(context: PageContext) -> None:
+def test_the_numbers_behind_a_score_are_told_unrounded() -> None:
     scored = hostile_row("a.png")
-    made = gallery.markup(context, standing(scored, ("x",)), Ranked(1, scored))
-    assert ">8.8<" in made
-    assert "8.8000" in output.facts(context, scored, scored.reply)  # type: ignore[arg-type]
+    facts = dict(output.parts(Words("en"), run_of([scored]), scored)[0]["facts"])
+    assert facts["Score"] == "8.8080"
+    assert facts["p_yes"] == "0.880797"
+    assert facts["Margin (yes − no)"] == "2.0000"
+
+
+def test_each_element_and_what_is_not_wanted_has_a_part_of_its_own() -> None:
+    parts = (reply("sofa"), reply("lamp", -2.0))
+    scored = replace(row(0, 2.0), element_replies=parts, not_reply=reply("cat", -2.0))
+    run = run_of([scored], elements=("sofa", "lamp"), not_text="cat")
+    titles = [part["title"] for part in output.parts(Words("en"), run, scored)]
+    assert titles == ["Model output", "Element: sofa · 9.2", "Element: lamp · 1.2", "But not: cat · 1.2"]
+    assert [part["open"] for part in output.parts(Words("en"), run, scored)] == [True, False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -79,26 +67,19 @@ def test_a_change_has_a_true_minus_and_none_no_sign(change: float, text: str) ->
     assert markup.signed(change) == text
 
 
-def test_an_image_without_a_thumbnail_is_said_to_have_no_preview(context: PageContext) -> None:
-    scored = hostile_row("strip.png", reason=Reason.of("aspect", width_px=6000, height_px=20, limit=200))
-    at = standing(scored, ())
-    for made in (gallery.markup(context, at, Ranked(None, scored)), viewer.picture(context, at, 0)):
-        assert ">No preview<" in made
-
-
 def test_a_finding_with_braces_in_an_element_is_worded() -> None:
     finding = findings.Finding("element_nowhere", total=3, value=1.25, element=1, text="{a} {0}")
     assert findings.sentence(Words("en"), finding) == "Element 2, “{a} {0}”, is found nowhere (best 1.2)"
     assert "“{a} {0}”" in findings.sentence(Words("zh"), finding)
 
 
-def test_a_picture_that_is_there_is_shown_in_large(context: PageContext) -> None:
+def test_a_picture_that_is_there_is_shown_in_large(settings: Settings) -> None:
     source = Source("a.png", data=picture(size=(640, 480)))
     sha256 = hashlib.sha256(source.read()).hexdigest()
-    assert viewer.large(source, sha256, context.services.settings)[:4] == b"RIFF"
+    assert pictures.large(source, sha256, settings)[:4] == b"RIFF"
 
 
-def test_another_picture_in_its_place_is_not_shown(context: PageContext) -> None:
+def test_another_picture_in_its_place_is_not_shown(settings: Settings) -> None:
     source = Source("a.png", data=picture(size=(640, 480)))
     with pytest.raises(ImageError, match="changed since it was scored"):
-        viewer.large(source, "2" * 64, context.services.settings)
+        pictures.large(source, "2" * 64, settings)

@@ -14,14 +14,13 @@ from lychee_app.services import opened
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from tests.support.fakes import FakeScorer, picture
-from tests.support.page import COLOURS, cards, files, finished, html, rank, upload, visit
+from tests.support.page import COLOURS, files, finished, html, rank, ranking, sent, upload, visit
 
 HOSTILE = "<img src=x onerror=alert(1)> **b** $x$ [a](b) :material/x: |.png"
 
 
 def test_a_first_visit_says_what_to_do_and_starts_nothing(page: AppTest) -> None:
     assert not page.exception
-    assert page.button(key="rank").disabled
     assert "drop in your images" in html(page)
     assert "drawn objects and colours, not photographs" in html(page)
 
@@ -51,7 +50,6 @@ def test_the_page_says_what_is_really_sent_and_which_elements_there_are(page: Ap
 def test_a_query_that_says_nothing_is_refused_in_words(page: AppTest) -> None:
     page.text_area(key="query").set_value("???").run()
     assert "The query is empty" in html(page)
-    assert page.button(key="rank").disabled
     assert page.button(key="rank").label == "Shorten or change the query first"
 
 
@@ -63,50 +61,38 @@ def test_a_query_that_is_too_long_is_not_called_missing(page: AppTest) -> None:
     assert page.button(key="rank").label == "Add images first"
 
 
+def test_rank_says_what_is_missing_and_starts_nothing(page: AppTest, store: Store) -> None:
+    page.button(key="rank").click().run()
+    assert "Type a query first" in html(page)
+    page.text_area(key="query").set_value("red")
+    page.button(key="rank").click().run()
+    assert "Add images first" in html(page)
+    assert store.runs() == []
+
+
+def test_a_query_still_being_typed_is_ranked_by_the_first_click(page: AppTest, store: Store) -> None:
+    upload(page, *files(*COLOURS))
+    page.text_area(key="query").set_value("red + green")
+    page.button(key="rank").click().run()
+    at, run = finished(page, store)
+    assert run.question.typed == "red + green"
+    assert at.multiselect[0].value == ["red", "green"]
+    assert at.button(key="rank").label == "Rank 4 images again"
+
+
 def test_images_are_ranked_and_the_best_come_first(page: AppTest, store: Store) -> None:
     at, run = rank(page, store, "red")
     best = sorted(run.images, key=lambda row: -(row.margin or 0))
-    assert cards(at) == [row.upload_index for row in best]
+    assert ranking(at) == [row.upload_index for row in best]
     assert at.query_params["run"] == run.id
-    assert "1–4 of 4" in html(at)
-
-
-def test_model_output_is_drawn_only_once_it_is_opened(page: AppTest, store: Store) -> None:
-    at, run = rank(page, store, "red")
-    assert "ly-reply" not in html(at)
-    key = f"output-card-{run.images[1].upload_index}"
-    at.session_state[key] = True
-    at.run()
-    body = html(at)
-    assert '<pre class="ly-reply">yes</pre>' in body
-    for fact in ("logit yes", "logit no", "p_yes", "Token ids", "1 / 0"):
-        assert fact in body
-    assert [code.value for code in at.code] == ["prompt"]
-
-
-def test_one_image_can_be_asked_for_its_reasons(page: AppTest, store: Store) -> None:
-    at, _ = rank(page, store, "red")
-    at.session_state["output-card-1"] = True
-    at.run()
-    at.button(key="explain-card-1").click().run()
-    assert "It is red. Score: " in html(at)
-    assert not at.exception
-
-
-def test_explain_mode_marks_where_the_score_was_read(page: AppTest, store: Store) -> None:
-    page.segmented_control(key="mode").set_value("explain").run()
-    at, run = rank(page, store, "red")
-    assert run.request.mode == "explain"
-    at.session_state["output-card-1"] = True
-    at.run()
-    assert "<mark>" in html(at)
+    assert sent(at, "gallery")["total"] == 4
 
 
 def test_a_file_that_is_no_image_is_a_card_with_a_reason_and_comes_last(page: AppTest, store: Store) -> None:
     broken = ("notes.png", b"these are notes", "image/png")
     at, _ = rank(page, store, "red", [broken, *files("red", "blue")])
-    assert cards(at)[-1] == 0
-    assert "not an image" in html(at)
+    assert ranking(at)[-1] == 0
+    assert "not an image" in sent(at, "gallery")["rows"][-1]["why"]
     assert at.button(key="retry").label == "Retry 1"
 
 
@@ -149,7 +135,7 @@ def test_another_query_needs_no_new_upload(page: AppTest, store: Store) -> None:
     assert second.id != first.id
     assert second.question.typed == "blue"
     assert len(second.images) == 4
-    assert cards(at)[0] == 0
+    assert ranking(at)[0] == 0
 
 
 def test_a_stopped_run_offers_to_go_on(page: AppTest, store: Store, settings: Settings) -> None:
@@ -180,7 +166,7 @@ def test_a_run_that_is_gone_is_said_to_be_gone(page: AppTest) -> None:
 def test_a_refresh_finds_the_run_again_with_its_question(page: AppTest, store: Store) -> None:
     at, run = rank(page, store, "red + green")
     again = visit(run.id)
-    assert cards(again) == cards(at)
+    assert ranking(again) == ranking(at)
     assert again.text_area(key="query").value == "red + green"
     assert again.button(key="rank").label == "Rank 4 images again"
 
@@ -195,32 +181,31 @@ def test_the_cut_off_is_typed_or_taken_as_suggested_and_kept(page: AppTest, stor
     box.set_value(0.0).run()
     assert store.cutoff(run.id) == Cutoff(0.0, "score")
     assert "4 of 4 are at or above" in html(at)
-    at.segmented_control(key="shown").set_value("above").run()
-    assert len(cards(at)) == 4
+    at.run()
+    assert sent(at, "gallery")["cut"] == {"above": 4, "text": "0.0", "suggested": False}
 
 
-def test_a_chosen_bar_filters_the_gallery_and_is_taken_off_again(page: AppTest, store: Store) -> None:
+def test_a_chosen_bar_is_told_to_the_gallery(page: AppTest, store: Store) -> None:
     at, run = rank(page, store, "red")
     at.session_state["bin"] = 0
     at.run()
     low = {row.upload_index for row in run.images if (row.score or 0) < 6}
-    assert set(cards(at)) == low
+    assert set(sent(at, "gallery")["bin"]["indexes"]) == low
     assert low != set(range(4))
-    at.button(key="unbin").click().run()
-    assert len(cards(at)) == 4
+    at.session_state["bin"] = -1
+    assert sent(at.run(), "gallery")["bin"] is None
 
 
-def test_images_are_picked_rejected_and_undone_one_by_one(page: AppTest, store: Store) -> None:
+def test_what_is_decided_is_counted_and_told_to_the_viewer(page: AppTest, store: Store) -> None:
     at, run = rank(page, store, "red")
-    order = cards(at)
+    first, second, *_ = ranking(at)
+    store.decide(run.id, first, "pick")
+    store.decide(run.id, second, "reject")
     at.segmented_control(key="place").set_value("decide").run()
-    at.button(key="key-pick").click().run()
-    at.button(key="key-reject").click().run()
-    assert store.decisions(run.id) == {order[0]: "pick", order[1]: "reject"}
-    at.button(key="key-undo").click().run()
-    assert store.decisions(run.id) == {order[0]: "pick"}
-    assert at.session_state["focus"] == order[1]
-    assert "1 picked · 0 rejected · 3 to go" in html(at)
+    assert "1 picked · 1 rejected · 2 to go" in html(at)
+    data = sent(at, "gallery")
+    assert [row["decision"] for row in data["rows"]] == ["pick", "reject", None, None]
+    assert data["mode"] == "decide"
 
 
 def test_everything_above_the_cut_off_is_picked_in_one_step(page: AppTest, store: Store) -> None:
@@ -230,13 +215,13 @@ def test_everything_above_the_cut_off_is_picked_in_one_step(page: AppTest, store
     at.segmented_control(key="place").set_value("decide").run()
     at.button(key="pick-above").click().run()
     assert sorted(store.decisions(run.id)) == [1, 3]
-    at.button(key="key-undo").click().run()
+    store.undo(run.id)
     assert store.decisions(run.id) == {}
 
 
 def test_rejecting_the_rest_spares_what_was_picked_by_hand(page: AppTest, store: Store) -> None:
     at, run = rank(page, store, "red")
-    last = cards(at)[-1]
+    last = ranking(at)[-1]
     store.decide(run.id, last, "pick")
     at.button(key="suggest").click().run()
     at.run()
@@ -248,23 +233,33 @@ def test_rejecting_the_rest_spares_what_was_picked_by_hand(page: AppTest, store:
     assert not {1, 3} & set(decided)  # above the cut-off
 
 
-def test_taking_the_cut_off_away_shows_all_images_again(page: AppTest, store: Store) -> None:
-    at, run = rank(page, store, "red")
+def test_taking_the_cut_off_away_leaves_the_suggested_line(page: AppTest, store: Store) -> None:
+    at, _ = rank(page, store, "red")
+    suggested = sent(at, "gallery")["cut"]
+    assert suggested == {"above": 2, "text": suggested["text"], "suggested": True}
     at.button(key="suggest").click().run()
-    at.run()
-    at.segmented_control(key="shown").set_value("above").run()
-    at.run()
-    assert sorted(cards(at)) == [1, 3]
+    assert sent(at.run(), "gallery")["cut"] == {**suggested, "suggested": False}
     at.button(key="uncut").click().run()
-    at.run()
-    assert len(cards(at)) == run.total
+    assert sent(at.run(), "gallery")["cut"] == suggested
 
 
-def test_what_is_not_wanted_has_a_chip_on_the_card(page: AppTest, store: Store) -> None:
+def test_what_is_not_wanted_is_told_of_every_image(page: AppTest, store: Store) -> None:
     page.text_input(key="but_not").set_value("green").run()
-    at, run = rank(page, store, "red")
-    chips = [body for body in html(at).split('<span class="ly-chip not"') if "But not: green" in body]
-    assert len(chips) == run.total
+    at, _ = rank(page, store, "red")
+    data = sent(at, "gallery")
+    assert data["not_text"] == "green"
+    unwanted = {row["index"]: row["not"] for row in data["rows"]}
+    assert sorted(unwanted) == [0, 1, 2, 3]
+    assert max(unwanted, key=lambda index: unwanted[index]) == COLOURS.index("green")
+
+
+def test_the_sentence_of_explain_mode_stands_under_its_image(page: AppTest, store: Store) -> None:
+    page.segmented_control(key="mode").set_value("explain").run()
+    at, _ = rank(page, store, "red")
+    data = sent(at, "gallery")
+    assert data["mode_explain"]
+    assert not data["explain"]  # there is nothing more to ask for
+    assert all(row["says"].startswith("It is red. Score: ") for row in data["rows"])
 
 
 def test_the_history_opens_renames_and_deletes(page: AppTest, store: Store) -> None:
@@ -329,10 +324,10 @@ def ranked_folder(page: AppTest, store: Store, folder: Path) -> tuple[AppTest, R
     return finished(page, store)
 
 
-def planned_move(at: AppTest, target: Path) -> AppTest:
+def planned_move(at: AppTest, store: Store, run: Run, target: Path) -> AppTest:
     """Of the best image; nothing is touched yet."""
+    store.decide(run.id, ranking(at)[0], "pick")
     at.segmented_control(key="place").set_value("decide").run()
-    at.button(key="key-pick").click().run()
     at.segmented_control(key="carry-how").set_value("move").run()
     at.text_input(key="carry-to").set_value(str(target)).run()
     return at.button(key="carry-plan").click().run()
@@ -344,7 +339,7 @@ def test_a_folder_of_this_machine_is_ranked_where_it_lies(
     folder, target = tmp_path / "pictures", tmp_path / "best"
     at, run = ranked_folder(page, store, folder)
     assert [Path(row.path or "").name for row in run.images] == ["0-red.png", "1-blue.png"]
-    at = planned_move(at, target)
+    at = planned_move(at, store, run, target)
     assert (folder / "0-red.png").exists(), "nothing is touched before it is confirmed"
     at.button(key="carry-do").click().run()
     assert (target / "0-red.png").exists()
@@ -359,7 +354,7 @@ def test_a_move_that_fails_half_way_leaves_no_dead_path(
 ) -> None:
     folder, target = tmp_path / "pictures", tmp_path / "best"
     at, run = ranked_folder(page, store, folder)
-    at = planned_move(at, target)
+    at = planned_move(at, store, run, target)
     whole = decide.carry_out
 
     def full(plan: decide.Plan, journal_folder: Path) -> decide.Done:
@@ -398,8 +393,8 @@ def test_the_rows_of_a_live_run_are_not_lost_by_a_click_elsewhere(page: AppTest,
     assert len(run.images) == 4
 
 
-def test_equal_images_keep_their_own_cards(page: AppTest, store: Store) -> None:
+def test_equal_images_keep_their_own_ranking(page: AppTest, store: Store) -> None:
     twice = [("a.png", picture("red"), "image/png"), ("a.png", picture("red"), "image/png")]
     at, _ = rank(page, store, "red", twice)
-    assert cards(at) == [0, 1]
+    assert ranking(at) == [0, 1]
     assert "1 is a copy of another image" in html(at)

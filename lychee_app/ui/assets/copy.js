@@ -2,7 +2,7 @@
 export default function ({ data, parentElement }) {
   const root = rootOf(parentElement);
   root.replaceChildren();
-  const button = root.appendChild(make("button", data.small ? "copy small" : "copy", data.label));
+  const button = root.appendChild(make("button", "copy", data.label));
   button.type = "button";
   let timer = 0;
   button.onclick = async () => {

@@ -8,18 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from lychee_app import query, recorder
 from lychee_app.errors import OutOfMemory
-from lychee_app.jobs import Jobs
 from lychee_app.records import Candidate, ImageBudget, Scored, ScorerInfo, Source
 from lychee_app.request import Request
 from lychee_app.settings import Settings
 from lychee_app.store import Store, rows
-from lychee_app.ui import output
+from lychee_app.ui import pictures
 from tests.support.fakes import FakeScorer, engine_of, picture
-from tests.support.page import html, rank, visit_run
 from tests.support.rows import row, told
 
 DEMO = ImageBudget(28, max_tokens=49, min_tokens=16)
@@ -48,7 +45,7 @@ def judged(scorer: Watched, source: Source, settings: Settings) -> tuple[Scored,
 
 
 def shown(source: Source, row: Scored, max_tokens: int, settings: Settings) -> np.ndarray:
-    data = output.as_seen(source, row, max_tokens, settings)
+    data = pictures.as_seen(source, row, max_tokens, settings)
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
@@ -77,50 +74,6 @@ def test_the_size_outlasts_the_store(settings: Settings, tmp_path: Path) -> None
         store.add(run.id, scored)
         assert store.load(run.id).images == (scored,)
     assert (scored.seen_width_px, scored.seen_height_px) == (112, 112)
-
-
-def test_the_page_says_how_large_it_was(page: AppTest, store: Store) -> None:
-    at, _ = rank(page, store, "red", [("small.png", picture(size=(64, 64)), "image/png")])
-    at.session_state["output-card-0"] = at.session_state["seen-card-0"] = True
-    at.run()
-    assert "112 × 112 px" in html(at)
-    assert not at.exception
-
-
-def test_a_row_of_an_earlier_version_says_that_it_is_not_known(settings: Settings) -> None:
-    at = visit_run(settings, [row(0, 2.0)])
-    at.session_state["output-card-0"] = at.session_state["seen-card-0"] = True
-    at.run()
-    assert "Its size was not recorded" in html(at)
-    assert "ly-seen" not in html(at)
-
-
-def test_an_image_that_was_never_shown_to_the_model_is_not_offered(page: AppTest, store: Store) -> None:
-    at, _ = rank(page, store, "red", [("notes.png", b"these are notes", "image/png")])
-    at.session_state["output-card-0"] = True
-    at.run()
-    assert [one.key for one in at.toggle if (one.key or "").startswith("seen-")] == []
-
-
-def test_one_image_is_explained_at_the_size_it_was_judged_at(
-    page: AppTest, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[int] = []
-    explain = Jobs.explain
-
-    def listening(self, *arguments):
-        asked.append(arguments[0].token_budget)
-        return explain(self, *arguments)
-
-    monkeypatch.setattr(Jobs, "explain", listening)
-    page.number_input(key="tokens").set_value(20).run()
-    at, run = rank(page, store, "red", [("large.png", picture(size=(640, 480)), "image/png")])
-    assert run.token_budget == 20
-    at.session_state["output-card-0"] = True
-    at.run()
-    at.button(key="explain-card-0").click().run()
-    assert "It is red. Score: " in html(at)
-    assert asked == [20]
 
 
 def test_a_row_written_before_is_read_without_a_size() -> None:

@@ -1,0 +1,31 @@
+// The ranked images: a grid whose rows fill the width, a viewer as large as the window, and the keys of both.
+//
+// Sorting, filtering, zooming and moving about happen here, so that they answer at once whatever the server
+// does; decisions are queued here and sent together (POST), so that none is lost however fast the keys come.
+// Positions are transforms: a ranking that changes while it is being made shifts no layout.
+
+const GAP_PX = 8;
+const HEIGHTS_PX = { least: 90, most: 460, usual: 210 };
+const ASPECTS = { least: 0.4, most: 3.2 };
+const CUT_LINE_PX = 34;
+const FLUSH_MS = 90;
+const RETRY_MS = 1500;
+const GONE_MS = 1500; // off the page for longer: somebody went elsewhere
+const MOST_BESIDE = 4;
+const EMBER = 8; // past this score a warm colour needs light text
+
+const store = {
+  get: (name, usual) => {
+    try { return JSON.parse(localStorage.getItem(`lychee-${name}`)) ?? usual; } catch { return usual; }
+  },
+  set: (name, value) => {
+    try { localStorage.setItem(`lychee-${name}`, JSON.stringify(value)); } catch { /* a private window */ }
+  },
+};
+
+const filled = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+const oneDecimal = (score) => (score === null || score === undefined ? "–" : score.toFixed(1));
+const heat = (node, score) => {
+  node.style.setProperty("--p", `${10 * (score ?? 0)}%`);
+  node.classList.toggle("ember", score > EMBER);
+};

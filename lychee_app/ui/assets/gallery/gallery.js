@@ -1,0 +1,264 @@
+class Gallery {
+  constructor(root, data) {
+    this.root = root;
+    this.data = data;
+    this.decide_ = data.mode === "decide";
+    this.recall();
+    this.message = root.appendChild(make("div", "message"));
+    this.message.setAttribute("role", "status");
+    this.message.hidden = true;
+    if (this.decide_) {
+      this.viewer = new Viewer(this, true);
+      root.append(this.viewer.node);
+      // Arrow keys are the viewer's for whoever came by a click on the view switch, not by its arrow keys.
+      if (!document.activeElement?.matches(":focus-visible")) document.activeElement?.blur();
+    } else {
+      this.viewer = new Viewer(this, false);
+      this.tools = root.appendChild(make("div", "tools-line"));
+      this.grid = new Grid(this);
+      this.none = root.appendChild(make("p", "nothing"));
+      root.append(this.grid.node, this.viewer.node);
+    }
+    this.key = this.key.bind(this);
+    this.back = this.back.bind(this);
+    globalThis.lycheeGallery?.leave();
+    globalThis.lycheeGallery = this; // the one that hears keys
+    document.addEventListener("keydown", this.key, true);
+    window.addEventListener("popstate", this.back);
+    addEventListener("pagehide", () => this.decisions.flush());
+  }
+  leave() { // another takes its place
+    document.removeEventListener("keydown", this.key, true);
+    window.removeEventListener("popstate", this.back);
+  }
+  // What must outlive this component, which the page may take off and put back at any moment.
+  recall() {
+    const { mode, run } = this.data, sessions = (globalThis.lycheeSessions ??= new Map());
+    const usual = { filter: "all", sort: "rank", element: null, height: store.get("row-height", HEIGHTS_PX.usual) };
+    if (!sessions.has(run)) sessions.set(run, { decisions: new Decisions(), at: {}, shown: usual });
+    this.session = sessions.get(run);
+    this.decisions = this.session.decisions;
+    this.decisions.app = this;
+    this.shown = this.session.shown;
+    this.mode = mode;
+  }
+  get at() { return this.session.at[this.mode] ?? null; }
+  set at(index) { this.session.at[this.mode] = index; }
+  update(data) {
+    const first = this.data === data, other = this.data.run !== data.run;
+    this.data = data;
+    this.recall();
+    this.byIndex = new Map(data.rows.map((row) => [row.index, row]));
+    this.decisions.follow(data.rows);
+    if (!data.elements.length) this.shown.element = null;
+    if (this.shown.filter === "above" && !data.cut) this.shown.filter = "all";
+    this.refresh();
+    if (first || other) this.back();
+    const [asked, times] = data.open ?? [null, 0]; // from elsewhere on the page: a cell of the heat grid
+    if (times !== (this.opened ?? times) && this.byIndex.has(asked)) this.viewer.open(asked);
+    this.opened = times;
+  }
+  refresh() {
+    this.rows = this.decide_ ? this.data.rows : chosenRows(this);
+    if (this.decide_ && this.place(this.at) < 0) this.at = this.rows[0]?.index ?? null;
+    if (this.grid) {
+      this.toolbar();
+      this.none.hidden = this.rows.length > 0;
+      this.none.textContent = this.data.words.none;
+      this.grid.arrange();
+    }
+    if (this.viewer.isOpen) this.viewer.show();
+  }
+  row(index) { return this.byIndex.get(index); }
+  place(index) { return this.rows.findIndex((row) => row.index === index); }
+  url(kind, row) {
+    return `${this.data.base}/${kind}/${this.data.run}/${row.index}?v=${row.hash}`;
+  }
+  captionPx() {
+    if (this.shown.height < 130) return 0;
+    const lines = 1 + (this.data.elements.length || this.data.not_text ? 1 : 0) + (this.data.mode_explain ? 2 : 0);
+    return 6 + 22 * lines;
+  }
+  send(name, value) { this.root.send(name, value); }
+  say(text) { this.message.hidden = !text; this.message.textContent = text; }
+  repaint(index) {
+    const tile = this.grid?.tiles.get(index);
+    if (tile && this.byIndex.has(index)) tile.paint(this.byIndex.get(index));
+    if (this.viewer.isOpen) this.viewer.show();
+    this.counts();
+  }
+  repaintAll() {
+    for (const [index, tile] of this.grid?.tiles ?? []) tile.paint(this.byIndex.get(index));
+    if (this.viewer.isOpen) this.viewer.show();
+    this.counts();
+  }
+  // Where one is, for a refresh and for the browser's Back.
+  remember(index, push) {
+    const address = new URL(location.href), had = address.searchParams.get("image");
+    if (index === null) {
+      if (had !== null && history.state?.lychee) return history.back();
+      address.searchParams.delete("image");
+    } else address.searchParams.set("image", index);
+    history[push && had === null ? "pushState" : "replaceState"]({ lychee: index !== null }, "", address);
+    return undefined;
+  }
+  back() {
+    if (this.decide_ || !this.root.isConnected) return;
+    const asked = new URL(location.href).searchParams.get("image");
+    const index = asked === null ? null : Number(asked);
+    if (index !== null && this.byIndex.has(index)) this.viewer.open(index);
+    else if (this.viewer.isOpen) this.viewer.close(true);
+  }
+  moveTo(index) {
+    if (this.place(index) < 0) return;
+    const former = this.at;
+    this.at = index;
+    if (this.viewer.isOpen) {
+      this.viewer.show();
+      if (!this.decide_) this.remember(index, false);
+    } else this.grid.reveal(index, true);
+    for (const changed of [former, index]) {
+      const tile = this.grid?.tiles.get(changed);
+      if (tile) tile.paint(this.byIndex.get(changed));
+    }
+  }
+  step(by) {
+    const at = this.place(this.at), next = Math.min(Math.max(at + by, 0), this.rows.length - 1);
+    if (this.rows.length) this.moveTo(this.rows[at < 0 ? 0 : next].index);
+  }
+  decide(decision) { // the key: decides, and goes on
+    if (this.at === null) return this.step(0);
+    this.decisions.set(this.at, decision);
+    return this.step(1);
+  }
+  undo() {
+    const index = this.decisions.undo();
+    if (index !== undefined) this.moveTo(index);
+  }
+  key(event) {
+    if (!this.here()) return undefined;
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.rows?.length) return undefined;
+    const target = event.composedPath()[0];
+    if (/^(input|textarea|select)$/i.test(target.tagName ?? "") && target.type !== "range") return undefined;
+    if (target.isContentEditable || target.closest?.('[role="dialog"], [role="listbox"]')) return undefined;
+    const open = this.viewer.isOpen;
+    if (!open && document.querySelector('[role="dialog"]')) return undefined;
+    const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const vertical = (step) => (open ? undefined : () => this.moveTo(
+      this.at === null ? this.rows[0].index : this.grid.beside(this.at, step)));
+    const takesArrows = target.type === "range" || target.closest?.('[role="radiogroup"]');
+    if (takesArrows && name.startsWith("Arrow")) return undefined;
+    const actions = {
+      ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1),
+      ArrowUp: vertical(-1), ArrowDown: vertical(1),
+      p: () => this.decide("pick"), x: () => this.decide("reject"), u: () => this.undo(),
+      z: () => this.zoomKey(), b: () => open && this.viewer.hold(),
+      m: () => open && this.viewer.seen.click(),
+      Escape: open && !this.decide_ ? () => this.viewer.close() : undefined,
+    };
+    const action = actions[name];
+    if (!action) return undefined;
+    event.preventDefault();
+    event.stopPropagation();
+    return action();
+  }
+  // The page may take this off for a moment and put another in its place: keys of that moment count.
+  here() {
+    if (this.root.isConnected) { this.goneSince = null; return true; }
+    this.goneSince ??= performance.now();
+    return performance.now() - this.goneSince < GONE_MS;
+  }
+  zoomKey() { // in the grid it opens the image first
+    if (!this.viewer.isOpen) {
+      if (this.at === null) this.at = this.rows[0].index;
+      this.viewer.open(this.at);
+    }
+    this.viewer.stage.toggle();
+  }
+  // What is shown of how many, and how: words and controls above the grid.
+  toolbar() {
+    const { data, shown } = this, { words } = data;
+    if (!this.filterBox) {
+      this.filterBox = this.tools.appendChild(make("div", "filters"));
+      this.filterBox.setAttribute("role", "group");
+      this.filterBox.setAttribute("aria-label", words.filter);
+      this.binBox = this.tools.appendChild(make("button", "bin"));
+      this.binBox.type = "button";
+      this.binBox.onclick = () => this.send("unbin", Date.now());
+      this.elementBox = this.select(words.element_filter, (value) => {
+        shown.element = value === "" ? null : Number(value);
+      });
+      this.sortBox = this.select(words.sort, (value) => { shown.sort = value; });
+      const slider = this.tools.appendChild(make("input", "size"));
+      Object.assign(slider, { type: "range", min: HEIGHTS_PX.least, max: HEIGHTS_PX.most, step: 10, value: shown.height });
+      slider.setAttribute("aria-label", words.size);
+      slider.title = words.size;
+      slider.oninput = () => {
+        shown.height = Number(slider.value);
+        store.set("row-height", shown.height);
+        this.grid.arrange();
+      };
+    }
+    const elements = data.elements.map((text, k) => [String(k), filled(words.element_shown, { text })]);
+    fillBox(this.elementBox, [["", words.any_element], ...elements], shown.element === null ? "" : String(shown.element));
+    this.elementBox.hidden = !data.elements.length;
+    const byElement = data.elements.map((text, k) => [`element:${k}`, filled(words.sort_element, { text })]);
+    const sorts = Object.keys(ORDERS).map((name) => [name, words[`sort_${name}`]]);
+    fillBox(this.sortBox, [...sorts, ...byElement], shown.sort);
+    this.binBox.hidden = !data.bin;
+    this.binBox.textContent = data.bin ? `${data.bin.label} ✕` : "";
+    if (data.bin) this.binBox.setAttribute("aria-label", filled(words.unbin, { label: data.bin.label }));
+    this.counts();
+  }
+  select(label, chosen) {
+    const box = this.tools.appendChild(make("select"));
+    box.setAttribute("aria-label", label);
+    box.title = label;
+    box.onchange = () => { chosen(box.value); this.refresh(); };
+    return box;
+  }
+  counts() {
+    if (!this.filterBox) return;
+    const { data, shown } = this, offered = [];
+    for (const [name, holds] of Object.entries(FILTERS)) {
+      const count = data.rows.reduce((sum, row) => sum + holds(row, this), 0);
+      if (name === "undecided" && !this.decisions.made.size) continue;
+      if (name === "all" || count || name === shown.filter) offered.push([name, count]);
+    }
+    const told = JSON.stringify([offered, shown.filter, data.words.filter]);
+    if (told === this.told) return;
+    this.told = told;
+    const held = this.filterBox.contains(this.root.getRootNode().activeElement);
+    this.filterBox.replaceChildren(...offered.map(([name, count]) => {
+      const button = make("button", name, `${data.words[`filter_${name}`]} ${count}`);
+      button.type = "button";
+      button.setAttribute("aria-pressed", String(name === shown.filter));
+      button.onclick = () => { shown.filter = name; this.refresh(); };
+      return button;
+    }));
+    if (held) this.filterBox.querySelector('[aria-pressed="true"]')?.focus();
+  }
+}
+
+function fillBox(box, options, chosen) {
+  const told = JSON.stringify(options);
+  if (box.told !== told) {
+    box.told = told;
+    box.replaceChildren(...options.map(([value, text]) => {
+      const option = make("option", "", text);
+      option.value = value;
+      return option;
+    }));
+  }
+  box.value = options.some(([value]) => value === chosen) ? chosen : options[0][0];
+}
+
+export default function (part) {
+  const { data, parentElement, setTriggerValue } = part, root = rootOf(parentElement);
+  root.send = setTriggerValue; // the newest one: an older one speaks for a part of the page that may be gone
+  if (root.gallery?.data.lang !== data.lang) { // its labels are written once
+    root.replaceChildren();
+    root.gallery = new Gallery(root, data);
+  }
+  root.gallery.update(data);
+}

@@ -1,0 +1,56 @@
+const FILTERS = {
+  all: () => true,
+  above: (row, app) => row.rank !== null && row.rank <= (app.data.cut?.above ?? 0),
+  pick: (row, app) => app.decisions.of(row.index) === "pick",
+  reject: (row, app) => app.decisions.of(row.index) === "reject",
+  undecided: (row, app) => !app.decisions.of(row.index),
+  unscored: (row) => row.score === null,
+};
+const byNumber = (of) => (a, b) => (of(b) ?? -Infinity) - (of(a) ?? -Infinity);
+const ORDERS = {
+  rank: () => 0, // as they come
+  upload: (a, b) => a.index - b.index,
+  name: (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true, sensitivity: "base" }),
+  date: byNumber((row) => row.modified),
+  size: byNumber((row) => row.width * row.height),
+};
+
+function chosenRows(app) {
+  const { data, shown } = app;
+  const held = data.bin ? new Set(data.bin.indexes) : null;
+  const [element, least] = shown.element === null ? [null, 0] : [shown.element, 5];
+  const rows = data.rows.filter((row) =>
+    FILTERS[shown.filter](row, app) && (!held || held.has(row.index)) &&
+    (element === null || (row.elements[element] ?? -1) >= least));
+  const order = shown.sort.startsWith("element:")
+    ? byNumber((row) => row.elements[Number(shown.sort.slice(8))])
+    : ORDERS[shown.sort];
+  return shown.sort === "rank" ? rows : rows.sort(order);
+}
+
+// Rows of equal height that fill the width. `breakAfter`: the place after which a new row begins below a line.
+function justified(aspects, width, height, caption, breakAfter) {
+  const boxes = [], lines = [];
+  let y = 0, start = 0, sum = 0, cutY = null;
+  const close = (end, fills) => {
+    const count = end - start, free = width - GAP_PX * (count - 1);
+    const tall = fills ? free / sum : Math.min(height, free / sum);
+    let x = 0;
+    for (let k = start; k < end; k++) {
+      const wide = tall * aspects[k];
+      boxes.push({ x, y, width: wide, height: tall });
+      x += wide + GAP_PX;
+    }
+    lines.push({ first: start, last: end - 1, y, height: tall + caption });
+    y += tall + caption + GAP_PX;
+    start = end;
+    sum = 0;
+  };
+  for (let k = 0; k < aspects.length; k++) {
+    sum += aspects[k];
+    const full = (width - GAP_PX * (k - start)) / sum <= height;
+    if (full || k + 1 === aspects.length || k === breakAfter) close(k + 1, full);
+    if (k === breakAfter) { cutY = y; y += CUT_LINE_PX; }
+  }
+  return { boxes, lines, height: Math.max(0, y - GAP_PX), cutY };
+}

@@ -1,0 +1,55 @@
+"""Images larger than a thumbnail, decoded on demand by the same guarded decoder that feeds the model."""
+
+import io
+import math
+from functools import lru_cache
+
+from PIL import Image
+
+from lychee_app import intake
+from lychee_app.records import ImageBudget, Scored, Source
+from lychee_app.settings import Settings
+
+LARGE_PX = 4_000_000
+"""More than most windows show."""
+
+
+@lru_cache(maxsize=24)
+def large(source: Source, sha256: str, settings: Settings) -> bytes:
+    """The image upright and in sRGB, for people to look at, as WebP. Raises ImageError."""
+    candidate = intake.reread((0, source), sha256, ImageBudget(token_px=1, max_tokens=LARGE_PX), settings)
+    file = io.BytesIO()
+    candidate.image.save(file, "WEBP", quality=90, method=1)
+    return file.getvalue()
+
+
+def as_seen(source: Source, row: Scored, max_tokens: int, settings: Settings) -> bytes:
+    """Exactly the pixels the model was given, as lossless WebP; `row` knows their size. Raises ImageError."""
+    size = (row.seen_width_px, row.seen_height_px)
+    return _as_seen(source, row.sha256, budget_of(row, max_tokens), size, settings)
+
+
+def budget_of(row: Scored, max_tokens: int) -> ImageBudget:
+    """The run's budget. The side of a token and the least tokens an image may have are the checkpoint's: as
+    the reply and the size seen tell."""
+    size = (row.seen_width_px, row.seen_height_px)
+    tokens = row.reply.image_tokens if row.reply else 1
+    token_px = math.isqrt(size[0] * size[1] // tokens)
+    for least in range(tokens, 0, -1):
+        budget = ImageBudget(token_px, max_tokens, least)
+        if intake.fit(row.width_px, row.height_px, budget) == size:
+            return budget
+    return ImageBudget(token_px, max_tokens)
+
+
+@lru_cache(maxsize=24)
+def _as_seen(
+    source: Source, sha256: str, budget: ImageBudget, size: tuple[int, int], settings: Settings
+) -> bytes:
+    """Made smaller from what the budget allows where memory had run out (intake.refit)."""
+    image = intake.reread((0, source), sha256, budget, settings).image
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    image.save(file, "WEBP", lossless=True, quality=20, method=0)
+    return file.getvalue()

@@ -1,0 +1,166 @@
+"""The page's own addresses beside Streamlit's: pictures and rows by run and upload index, and decisions.
+
+    GET  /lychee/thumb/{run}/{index}     the row's thumbnail
+    GET  /lychee/image/{run}/{index}     the image for people: the file itself where a browser shows it
+    GET  /lychee/seen/{run}/{index}      exactly the pixels the model was given, lossless
+    GET  /lychee/row/{run}/{index}       the raw output, as the viewer lists it
+    POST /lychee/explanation/{run}/{index}  asks the model for its reasons; waits for it
+    POST /lychee/decisions/{run}         {"steps": [{"index": 3, "decision": "pick"}, {"undo": true}]}
+
+A picture waits for no drawing of the page, and a decision for no run that is being scored. Pages elsewhere
+cannot send decisions: a browser asks first before it sends a header of its own to another origin, and nobody
+answers. Requests under another host's name are refused before they come here (server.py).
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lychee_app.errors import LycheeError, StoreError
+from lychee_app.locale import Words, language_of
+from lychee_app.records import ImageBudget
+from lychee_app.services import Services
+from lychee_app.store import Step, Undo
+from lychee_app.ui import output, pictures
+
+MOST_STEPS = 5000
+MOST_BODY_BYTES = 1 << 20
+BROWSERS_SHOW = {
+    b"\xff\xd8\xff": "image/jpeg",
+    b"\x89PNG\r\n\x1a\n": "image/png",
+}
+"""First bytes of files that are sent as they are: still pictures that every browser turns upright itself."""
+
+
+def routes(services: Callable[[], Services]) -> list[Route]:
+    """`services` is called with every request: it opens the data folder when it is first needed."""
+
+    def answered(make: Callable[[Services, Request], Response]) -> Callable[[Request], Response]:
+        def endpoint(request: Request) -> Response:
+            try:
+                return make(services(), request)
+            except StoreError as error:
+                return _refused(error, 404 if error.code == "store-no-run" else 503)
+            except (LycheeError, OSError, LookupError) as error:
+                return _refused(error, 404)
+
+        return endpoint
+
+    async def decisions(request: Request) -> Response:
+        if not _from_the_page(request):
+            return _refused("decisions come from the page alone", 403)
+        body = await request.body()
+        if len(body) > MOST_BODY_BYTES:
+            return _refused(f"{len(body):,} bytes; at most {MOST_BODY_BYTES:,} are read", 413)
+        return await run_in_threadpool(_decided, services, request.path_params["run"], body)
+
+    path = "{run}/{index:int}"
+    return [
+        Route(f"/lychee/thumb/{path}", answered(_thumbnail)),
+        Route(f"/lychee/image/{path}", answered(_image)),
+        Route(f"/lychee/seen/{path}", answered(_seen)),
+        Route(f"/lychee/row/{path}", answered(_row)),
+        Route(f"/lychee/explanation/{path}", answered(_explanation), methods=["POST"]),
+        Route("/lychee/decisions/{run}", decisions, methods=["POST"]),
+    ]
+
+
+def _thumbnail(services: Services, request: Request) -> Response:
+    return _picture(services.store.row(*_place(request)).thumbnail, "image/webp")
+
+
+def _image(services: Services, request: Request) -> Response:
+    row, source = services.store.row(*_place(request)), services.store.source(*_place(request))
+    data = source.read()
+    kind = next((mime for magic, mime in BROWSERS_SHOW.items() if data.startswith(magic)), None)
+    if kind and row.width_px and hashlib.sha256(data).hexdigest() == row.sha256:
+        return _picture(data, kind)
+    return _picture(pictures.large(source, row.sha256, services.settings), "image/webp")
+
+
+def _seen(services: Services, request: Request) -> Response:
+    run_id, index = _place(request)
+    row, source = services.store.row(run_id, index), services.store.source(run_id, index)
+    tokens = services.jobs.run(run_id).token_budget or ImageBudget.max_tokens
+    return _picture(pictures.as_seen(source, row, tokens, services.settings), "image/webp")
+
+
+def _row(services: Services, request: Request) -> Response:
+    run_id, index = _place(request)
+    words = Words(language_of(request.query_params.get("lang", "en")))
+    parts = output.parts(words, services.jobs.run(run_id), services.store.row(run_id, index))
+    return JSONResponse({"parts": parts}, headers={"Cache-Control": "no-store"})
+
+
+def _explanation(services: Services, request: Request) -> Response:
+    if not _from_the_page(request):
+        return _refused("explanations are asked for from the page alone", 403)
+    run_id, index = _place(request)
+    words = Words(language_of(request.query_params.get("lang", "en")))
+    if services.jobs.live():
+        return _refused(words("explain.wait"), 409)
+    run, row = services.jobs.run(run_id), services.store.row(run_id, index)
+    source = (index, services.store.source(run_id, index))
+    try:
+        reply = services.jobs.explain(run, source, row.sha256)
+    except LycheeError as error:
+        return _refused(words.error(error), 409)
+    note = words("explain.note", seconds=f"{reply.seconds:.1f}")
+    return JSONResponse({"text": reply.text, "note": note}, headers={"Cache-Control": "no-store"})
+
+
+def _from_the_page(request: Request) -> bool:
+    return request.headers.get("x-lychee") == "1"
+
+
+def _decided(services: Callable[[], Services], run_id: str, body: bytes) -> Response:
+    try:
+        steps = json.loads(body)["steps"]
+        if not isinstance(steps, list) or len(steps) > MOST_STEPS:
+            raise ValueError(f"at most {MOST_STEPS:,} steps")
+        store = services().store
+        restored = store.follow(run_id, [_step(step) for step in steps])
+    except StoreError as error:
+        return _refused(error, 404 if error.code == "store-no-run" else 503)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        return _refused(f"these are no decisions ({error})", 400)
+    made = list(store.decisions(run_id).items())
+    return JSONResponse(
+        {"decisions": made, "restored": list(restored)}, headers={"Cache-Control": "no-store"}
+    )
+
+
+def _step(step: Mapping[str, Any]) -> Step | Undo:
+    if step.get("undo"):
+        return Undo()
+    index, decision = step["index"], step["decision"]
+    if not isinstance(index, int) or isinstance(index, bool) or decision not in {"pick", "reject", None}:
+        raise ValueError(f"{index!r}: {decision!r}")
+    return Step(index, decision)
+
+
+def _place(request: Request) -> tuple[str, int]:
+    return request.path_params["run"], request.path_params["index"]
+
+
+def _picture(data: bytes, kind: str) -> Response:
+    """The address names the content (its hash is in the query), so it can be kept for good."""
+    if not data:
+        return _refused("there is no picture", 404)
+    headers = {
+        "Cache-Control": "private, max-age=31536000, immutable",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    return Response(data, media_type=kind, headers=headers)
+
+
+def _refused(reason: object, status: int) -> Response:
+    return JSONResponse({"message": str(reason)}, status, headers={"Cache-Control": "no-store"})

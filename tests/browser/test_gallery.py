@@ -1,0 +1,341 @@
+"""The grid, the viewer and their keys, in a real browser."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from lychee_app.settings import Settings
+from lychee_app.store import Store
+from tests.browser.conftest import (
+    Server,
+    at_rest,
+    open_charts,
+    shown_first,
+    upload_and_rank,
+    visit,
+    wait_until_over,
+)
+
+Open = Callable[..., Page]
+DESK = {"width": 1440, "height": 900}
+
+
+def ranked(tab: Page, pictures: list[Path], query: str = "red") -> str:
+    """The id of a finished run of these."""
+    upload_and_rank(tab, pictures, query)
+    wait_until_over(tab, len(pictures))
+    at_rest(tab)
+    return (re.search(r"run=(\w+)", tab.url) or ["", ""])[1]
+
+
+def decisions(server: Server, run: str) -> dict[int, str]:
+    with Store.open(Settings(data_folder=server.home).data_folder) as store:
+        return dict(store.decisions(run))
+
+
+def expect_decisions(server: Server, run: str, wanted: dict[int, str], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while (found := decisions(server, run)) != wanted and time.monotonic() < end:
+        time.sleep(0.02)
+    assert found == wanted
+
+
+def test_a_click_opens_the_viewer_a_refresh_keeps_it_and_back_closes_it(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server)
+    ranked(tab, pictures[:8])
+    best = tab.locator(".tile").first.get_attribute("data-index")
+    viewer = tab.locator("dialog.viewer")
+    tab.locator(".tile .open").first.click()
+    expect(viewer).to_be_visible()
+    assert viewer.bounding_box() == {"x": 0, "y": 0, "width": 1366, "height": 900}
+    assert f"image={best}" in tab.url
+    tab.reload()
+    expect(viewer).to_be_visible()
+    expect(viewer.locator(".title")).to_contain_text("1 of 8")
+    tab.keyboard.press("ArrowRight")
+    expect(viewer.locator(".title")).to_contain_text("2 of 8")
+    assert f"image={best}" not in tab.url
+    tab.go_back()
+    expect(viewer).to_be_hidden()
+    assert "image=" not in tab.url
+    expect(tab.locator(".tile")).to_have_count(8)
+    tab.go_forward()
+    expect(viewer).to_be_visible()
+    tab.keyboard.press("Escape")
+    expect(viewer).to_be_hidden()
+
+
+def test_back_goes_through_the_views(server: Server, open_tab: Open, pictures: list[Path]) -> None:
+    tab = open_tab(server)
+    ranked(tab, pictures[:4])
+    visit(tab, 1)
+    expect(tab.locator(".viewer.inline")).to_be_visible()
+    visit(tab, 2)
+    expect(tab.locator(".st-key-compare")).to_be_visible()
+    tab.go_back()
+    expect(tab.locator(".viewer.inline")).to_be_visible()
+    tab.go_back()
+    expect(tab.locator(".tile").first).to_be_visible()
+    tab.go_forward()
+    expect(tab.locator(".viewer.inline")).to_be_visible()
+
+
+def pressed(tab: Page, current: Locator, keys: str) -> None:
+    """30 ms apart, as a hand that knows the keys is at its fastest."""
+    for key in keys:
+        tab.keyboard.press(key)
+        tab.wait_for_timeout(30)
+
+
+def many_keys(tab: Page, server: Server, run: str, order: list[int]) -> None:
+    """100 keys over 32 images, and what they must leave behind."""
+    wanted: dict[int, str] = {}
+    steps: list[tuple[int, str | None]] = []
+    keys, at = "", 0
+    for number in range(100):
+        key = "pxu"[number % 3] if number % 7 else "p"
+        keys += key
+        if key == "u":
+            if steps:
+                index, before = steps.pop()
+                wanted.pop(index, None)
+                if before:
+                    wanted[index] = before
+                at = order.index(index)
+            continue
+        index, decision = order[at], {"p": "pick", "x": "reject"}[key]
+        if wanted.get(index) != decision:
+            steps.append((index, wanted.get(index)))
+            wanted[index] = decision
+        at = min(at + 1, len(order) - 1)
+    pressed(tab, tab.locator("body"), keys)
+    expect_decisions(server, run, wanted)
+
+
+def test_a_hundred_quick_keys_in_the_grid_leave_what_was_pressed(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server, viewport={"width": 1440, "height": 2400})
+    run = ranked(tab, pictures)
+    order = shown_first(tab)
+    assert len(order) == 32
+    tab.locator(".tile .open").first.focus()
+    many_keys(tab, server, run, order)
+
+
+def test_a_hundred_quick_keys_in_the_viewer_leave_what_was_pressed(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server, viewport={"width": 1440, "height": 2400})
+    run = ranked(tab, pictures)
+    order = shown_first(tab)
+    tab.locator(".tile .open").first.click()
+    expect(tab.locator("dialog.viewer")).to_be_visible()
+    many_keys(tab, server, run, order)
+
+
+def test_a_hundred_quick_keys_in_decide_leave_what_was_pressed(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server, viewport={"width": 1440, "height": 2400})
+    run = ranked(tab, pictures)
+    order = shown_first(tab)
+    visit(tab, 1)
+    tab.locator(".viewer.inline .pane").wait_for()
+    many_keys(tab, server, run, order)
+    made = decisions(server, run)
+    picks, rejects = (sum(one == what for one in made.values()) for what in ("pick", "reject"))
+    left = 32 - picks - rejects
+    expect(tab.locator("body")).to_contain_text(f"{picks} picked · {rejects} rejected · {left} to go")
+
+
+def test_a_pick_while_images_are_scored_is_kept_at_once(
+    server: Server, open_tab: Open, hurry: Callable[[], None], pictures: list[Path]
+) -> None:
+    tab = open_tab(server)
+    upload_and_rank(tab, pictures[:6], "red slowly")
+    tile = tab.locator(".tile").first
+    tile.wait_for()
+    run = (re.search(r"run=(\w+)", tab.url) or ["", ""])[1]
+    index = int(tile.get_attribute("data-index") or -1)
+    tile.locator(".open").focus()
+    tab.keyboard.press("p")
+    expect_decisions(server, run, {index: "pick"}, seconds=0.3)
+    hurry()
+    wait_until_over(tab, 6)
+    expect(tab.locator(f".tile[data-index='{index}']")).to_have_class(re.compile("picked"))
+
+
+def test_sorting_and_filtering_happen_in_the_browser(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server, viewport={"width": 1440, "height": 2400})
+    ranked(tab, pictures[:9], "red + green")
+    by = tab.get_by_label("Order", exact=True)
+    for option in ("upload", "name"):
+        by.select_option(option)
+        expect(tab.locator(".tile").first).to_have_attribute("data-index", "0")
+        assert shown_first(tab) == list(range(9))
+    by.select_option("element:1")
+    assert {index % 3 for index in shown_first(tab)[:3]} == {1}
+    tab.get_by_label("Which element must be there").select_option("1")
+    expect(tab.locator(".tile")).to_have_count(3)
+    tab.get_by_label("Which element must be there").select_option("")
+    by.select_option("rank")
+    tab.locator(".tile .open").first.focus()
+    tab.keyboard.press("p")
+    tab.keyboard.press("x")
+    expect(tab.locator(".filters .pick")).to_have_text("Picked 1")
+    for name, count in (("pick", 1), ("reject", 1), ("undecided", 7), ("all", 9)):
+        tab.locator(f".filters .{name}").click()
+        expect(tab.locator(".tile")).to_have_count(count)
+
+
+def test_the_cut_off_is_a_line_between_images(server: Server, open_tab: Open, pictures: list[Path]) -> None:
+    tab = open_tab(server, viewport={"width": 1440, "height": 2400})
+    ranked(tab, pictures[:9])
+    line = tab.locator(".cutline")
+    expect(line).to_contain_text("3 above")
+    expect(line).to_have_class(re.compile("suggested"))
+    tab.wait_for_timeout(400)  # tiles glide to their places
+    y = (line.bounding_box() or {})["y"]
+    tops = {
+        int(tile.get_attribute("data-index") or -1): tile.bounding_box()
+        for tile in tab.locator(".tile").all()
+    }
+    assert sorted(index for index, box in tops.items() if box and box["y"] < y) == [0, 3, 6]
+    open_charts(tab)
+    tab.locator(".st-key-suggest button").click()
+    expect(line).not_to_have_class(re.compile("suggested"))
+    tab.locator(".filters .above").click()
+    expect(tab.locator(".tile")).to_have_count(3)
+
+
+def test_explain_mode_says_its_sentence_on_the_tile_and_in_the_viewer(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server)
+    tab.locator(".st-key-mode").get_by_role("radio", name="Explain").click()
+    ranked(tab, pictures[:3])
+    expect(tab.locator(".tile .says").first).to_contain_text("It is red. Score: ")
+    tab.locator(".tile .open").first.click()
+    side = tab.locator("dialog.viewer .side")
+    expect(side.locator(".says")).to_contain_text("It is red. Score: ")
+    expect(side.locator("pre.reply mark").first).to_have_text(re.compile(r"[\d.]+"))
+
+
+def test_one_image_is_explained_where_it_is_looked_at(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server)
+    ranked(tab, pictures[:3])
+    tab.locator(".tile .open").first.click()
+    tab.get_by_role("button", name="Explain this image").click()
+    expect(tab.locator("dialog.viewer .asking")).to_contain_text("It is red. Score: ")
+
+
+def test_zoom_goes_to_actual_size_and_back_and_images_stand_side_by_side(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server)
+    ranked(tab, pictures[:5])
+    tab.locator(".tile .open").first.click()
+    stage, image = tab.locator("dialog.viewer .stage"), tab.locator("dialog.viewer .pane img").last
+    expect(tab.locator("dialog.viewer .pane.sharp")).to_be_visible()
+    tab.keyboard.press("z")
+    expect(stage).to_have_class(re.compile("zoomed"))
+    assert image.evaluate("e => [e.clientWidth, e.naturalWidth]") == [120, 120]
+    tab.keyboard.press("z")
+    expect(stage).not_to_have_class(re.compile("zoomed"))
+    for count in (2, 3, 4, 4):
+        tab.keyboard.press("b")
+        tab.keyboard.press("ArrowRight")
+        expect(tab.locator("dialog.viewer .pane")).to_have_count(count)
+
+
+def test_the_first_click_on_rank_ranks_while_the_query_is_typed(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server)
+    ranked(tab, pictures[:4], "red sofa + lamp")
+    chips = tab.locator('[data-testid="stSidebar"] [data-testid="stMultiSelect"]')
+    expect(chips).to_contain_text("red sofa")
+    expect(chips).to_contain_text("lamp")
+
+
+def test_control_and_enter_rank(server: Server, open_tab: Open, pictures: list[Path]) -> None:
+    tab = open_tab(server)
+    files = tab.locator('[data-testid="stFileUploader"] input[type=file]:not([webkitdirectory])')
+    files.set_input_files([str(path) for path in pictures[:4]])
+    tab.get_by_text("4 images ready").wait_for()
+    tab.locator(".st-key-query textarea").press_sequentially("green room")
+    tab.keyboard.press("Control+Enter")
+    wait_until_over(tab, 4)
+    expect(tab.locator(".ly-head h1")).to_have_text("green room")
+
+
+def test_after_a_run_a_full_row_of_images_is_in_the_first_screen(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server, viewport=DESK)
+    ranked(tab, pictures, "red sofa + lamp")
+    tab.wait_for_timeout(500)
+    boxes = [tile.bounding_box() for tile in tab.locator(".tile").all()]
+    tops = sorted({round(box["y"]) for box in boxes if box})
+    row = [box for box in boxes if box and round(box["y"]) == tops[0]]
+    assert len(row) >= 3
+    assert max(box["y"] + box["height"] for box in row) <= DESK["height"]
+    grid = tab.locator(".grid:has(.tile)").bounding_box()
+    assert grid
+    assert abs(max(box["x"] + box["width"] for box in row) - grid["x"] - grid["width"]) <= 1
+
+
+def test_charts_stay_folded_out_over_a_refresh(server: Server, open_tab: Open, pictures: list[Path]) -> None:
+    tab = open_tab(server)
+    ranked(tab, pictures[:4])
+    expect(tab.locator(".st-key-distribution")).to_have_count(0)
+    open_charts(tab)
+    expect(tab.locator(".plot")).to_be_visible()
+    assert "charts=1" in tab.url
+    tab.reload()
+    expect(tab.locator(".plot")).to_be_visible()
+
+
+def test_the_viewer_fits_on_a_phone(server: Server, open_tab: Open, pictures: list[Path]) -> None:
+    tab = open_tab(server)
+    ranked(tab, pictures[:4])
+    path = tab.url.removeprefix(server.address)
+    phone = open_tab(server, path, viewport={"width": 390, "height": 844}, has_touch=True)
+    phone.locator(".tile .open").first.click()
+    for name in ("previous", "next", "pick", "reject", "close"):
+        expect(phone.locator(f"dialog.viewer .bar .{name}")).to_be_in_viewport(ratio=1)
+    expect(phone.locator("dialog.viewer .pane")).to_be_in_viewport(ratio=1)
+
+
+def test_what_could_not_be_saved_is_told_and_sent_again(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server)
+    run = ranked(tab, pictures[:4])
+    order = shown_first(tab)
+    asked: list[int] = []
+
+    def answer(route) -> None:
+        asked.append(len(json.loads(route.request.post_data)["steps"]))
+        if len(asked) == 1:
+            route.fulfill(status=200, body="no JSON")
+        else:
+            route.continue_()
+
+    tab.route("**/lychee/decisions/**", answer)
+    tab.locator(".tile .open").first.focus()
+    tab.keyboard.press("p")
+    expect(tab.get_by_text("Not saved yet (1)")).to_be_visible()
+    expect_decisions(server, run, {order[0]: "pick"})
+    expect(tab.get_by_text("Not saved yet")).to_be_hidden()
