@@ -194,8 +194,8 @@ def _tell_all(reasons: Iterable[Reason], t: Words) -> None:
 
 
 def _checked(engine: Engine, requests: Sequence[Request], settings: Settings, t: Words) -> list[Request]:
-    """As their judge will be asked, before an image is read. Somebody who sits there is asked whether a missing
-    model is to be downloaded.
+    """As their judge will be asked, before an image is read. Somebody who sits there is asked whether a
+    missing model is to be downloaded.
 
     Raises CheckpointError where it is not there afterwards, and UsageError where it knows no word of a query.
     """
