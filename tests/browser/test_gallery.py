@@ -337,5 +337,5 @@ def test_what_could_not_be_saved_is_told_and_sent_again(
     tab.locator(".tile .open").first.focus()
     tab.keyboard.press("p")
     expect(tab.get_by_text("Not saved yet (1)")).to_be_visible()
-    expect_decisions(server, run, {order[0]: "pick"})
     expect(tab.get_by_text("Not saved yet")).to_be_hidden()
+    expect_decisions(server, run, {order[0]: "pick"})

@@ -146,7 +146,8 @@ class Gallery {
     const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const vertical = (step) => (open ? undefined : () => this.moveTo(
       this.at === null ? this.rows[0].index : this.grid.beside(this.at, step)));
-    const takesArrows = target.type === "range" || target.closest?.('[role="radiogroup"]');
+    const place = target.getRootNode(), charts = place instanceof ShadowRoot && place !== this.root.getRootNode();
+    const takesArrows = charts || target.type === "range" || target.closest?.('[role="radiogroup"]');
     if (takesArrows && name.startsWith("Arrow")) return undefined;
     const actions = {
       ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1),
