@@ -238,7 +238,7 @@ def test_the_page_speaks_and_looks_as_the_browser_asks(
     lightness = sum(int(part) for part in re.findall(r"\d+", ground)[:3]) / 3
     assert (lightness > 128) == (scheme == "light")
     other = "en" if locale == "zh-CN" else "zh"
-    tab.locator(".st-key-language button").nth(["zh", "en"].index(other)).click()
+    tab.locator(".st-key-language button").get_by_text({"zh": "中文", "en": "EN"}[other]).click()
     expect(tab.get_by_label({"zh": "查询词", "en": "Query"}[other], exact=True)).to_be_visible()
     assert f"lang={other}" in tab.url
 
