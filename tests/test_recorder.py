@@ -8,6 +8,7 @@ from lychee_app import query, recorder
 from lychee_app.cache import CacheKey
 from lychee_app.engines.local import QUERIES_AT_ONCE
 from lychee_app.errors import ModelLost, StoreError, UsageError
+from lychee_app.reasons import Reason
 from lychee_app.recorder import Forgiving, Unkept, rank
 from lychee_app.records import Candidate, Heartbeat, Reply, Run, Scored, Source, Status
 from lychee_app.request import Request
@@ -105,6 +106,7 @@ class Noted(Unkept):
         self.rows: list[int] = []
         self.phases: list[str] = []
         self.ends: list[tuple[Status, str | None]] = []
+        """How, and the code of the reason."""
 
     def settle(self, run: Run, heartbeat: Heartbeat) -> None:
         self.phases.append(heartbeat.phase)
@@ -117,9 +119,9 @@ class Noted(Unkept):
         self.phases.append(heartbeat.phase)
 
     def finish(
-        self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: str | None = None
+        self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: Reason | None = None
     ) -> None:
-        self.ends.append((status, error))
+        self.ends.append((status, error.code if error else None))
 
 
 RED = Request(query.ask("red"), model="fake")
@@ -136,9 +138,9 @@ def test_a_run_is_told_loading_scoring_row_by_row_and_done(settings: Settings) -
 @pytest.mark.parametrize(
     ("raised", "end"),
     [
-        (ModelLost("gone"), ("failed", "gone")),
+        (ModelLost(told("gone")), ("failed", "as-told")),
         (KeyboardInterrupt(), ("stopped", None)),
-        (ZeroDivisionError("surprise"), ("failed", "ZeroDivisionError: surprise")),
+        (ZeroDivisionError("surprise"), ("failed", "defect")),
         (SystemExit(3), ("interrupted", None)),
     ],
     ids=lambda value: type(value).__name__,
@@ -159,15 +161,15 @@ def test_however_a_run_ends_the_log_has_it_before_it_is_raised(
 def test_a_run_that_the_log_refuses_fails_and_one_that_is_forgiven_goes_on(settings: Settings) -> None:
     class Full(Noted):
         def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat) -> None:
-            raise StoreError("the disk is full", code="store-full")
+            raise StoreError(told("the disk is full"))
 
-    log, told = Full(), []
+    log, complaints = Full(), []
     engine = engine_of(FakeScorer(), settings)
     with pytest.raises(StoreError, match="disk is full"):
         rank(RED, sources("red", "green"), engine, log)
-    assert log.ends == [("failed", "the disk is full")]
-    run = rank(RED, sources("red", "green"), engine, Forgiving(log, told.append))
-    assert (run.status, len(run.images), len(told)) == ("done", 2, 1)
+    assert log.ends == [("failed", "as-told")]
+    run = rank(RED, sources("red", "green"), engine, Forgiving(log, complaints.append))
+    assert (run.status, len(run.images), len(complaints)) == ("done", 2, 1)
 
 
 def test_no_images_are_wrong_usage_and_no_run(settings: Settings) -> None:

@@ -22,11 +22,16 @@ Open = Callable[..., Page]
 
 def test_the_whole_way_from_upload_to_export(server: Server, open_tab: Open, pictures: list[Path]) -> None:
     tab = open_tab(server)
+    hold = server.home / "hold"
+    hold.touch()
     upload_and_rank(tab, pictures, "red sofa + lamp")
     line = tab.locator(".ly-stats")
-    expect(line).to_contain_text(
-        re.compile(r"\d+/32 ?·? ?[\d.]+ s/image ?·? ?ETA \d+ s.*RAM: [\d.]+ / [\d.]+ GB")
-    )
+    try:
+        expect(line).to_contain_text(
+            re.compile(r"\d+/32 ?·? ?[\d.]+ s/image ?·? ?ETA \d+ s.*RAM: [\d.]+ / [\d.]+ GB")
+        )
+    finally:
+        hold.unlink()
     wait_until_over(tab, 32)
     _raw_output(tab)
     open_charts(tab)

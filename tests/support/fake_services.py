@@ -2,6 +2,7 @@
 
 "slowly": some seconds for each image. "once": the second image and those after it are waited for.
 A file called "hurry" in the data folder makes it hurry all the same: no test waits for what it saw begin.
+While there is one called "hold", no image after the second is judged: what shows meanwhile can be seen.
 """
 
 import threading
@@ -15,7 +16,7 @@ from lychee_app.services import Services, opened
 from lychee_app.settings import Settings
 from tests.support.fakes import FakeScorer
 
-HURRY = Settings.from_environment().data_folder / "hurry"
+HURRY, HOLD = (Settings.from_environment().data_folder / name for name in ("hurry", "hold"))
 
 
 class Unhurried(FakeScorer):
@@ -24,8 +25,16 @@ class Unhurried(FakeScorer):
             _wait(3.0)
         elif "once" in queries[0] and self.seen and self.seen[-1][1] == tuple(queries):
             _wait(120.0)
+        if candidate.upload_index > 1:
+            _wait_for_hold()
         time.sleep(0.04)
         return super().judge(candidate, queries, instruction)
+
+
+def _wait_for_hold() -> None:
+    end = time.monotonic() + 60.0
+    while HOLD.exists() and time.monotonic() < end:
+        time.sleep(0.02)
 
 
 def _wait(seconds: float) -> None:
