@@ -137,7 +137,8 @@ class Runs:
             if found is None:
                 self._run(db, run_id)
                 raise LookupError(f"run {run_id} has no row {upload_index}")
-        return rows.unpack_scored(*found, {})
+        record, thumbnail = found
+        return rows.unpack_scored(record, thumbnail, {})
 
     def source(self, run_id: str, upload_index: int) -> Source:
         """Where one image of the run is. Raises LookupError when there is no such image."""

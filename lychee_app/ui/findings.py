@@ -33,22 +33,22 @@ def draw(context: PageContext) -> None:
     for caveat in analysis.caveats(standing.run):
         notice(context.t.reason(caveat), "warn")
     if standing.live:
-        return None
+        return
     found = [one for one in analysis.findings(standing.run, standing.cutoff) if one.kind != "unscored"]
     if not found:
-        return None
+        return
     items = [
         f'<span class="ly-finding {TONE.get(one.kind, "")}"><span class="ly-plain">'
         f"{escaped(sentence(context.t, one, standing.cutoff is not None))}</span></span>"
         for one in found
     ]
-    more = "".join(items[1:])
-    if not more:
-        return st.html(f'<div class="ly-findings">{items[0]}</div>')
+    if len(items) == 1:
+        st.html(f'<div class="ly-findings">{items[0]}</div>')
+        return
     count = escaped(context.t("findings.more", n=len(items) - 1))
-    return st.html(
+    st.html(
         f'<details class="ly-findings"><summary>{items[0]}<span class="ly-more">{count}</span></summary>'
-        f"{more}</details>"
+        f"{''.join(items[1:])}</details>"
     )
 
 

@@ -70,5 +70,5 @@ def test_a_quantised_folder_is_refused_in_one_sentence(
     (folder / "config.json").write_text(json.dumps(config))
     assert cli.main(["rank", "red cat", str(pictures), "--model", str(folder)]) == 1
     said = capfd.readouterr()
-    assert "quantised already (awq)" in said.err
+    assert "already quantised (awq)" in said.err
     assert "Traceback" not in said.err
