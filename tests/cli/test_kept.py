@@ -93,7 +93,7 @@ def test_a_name_that_is_no_model_leaves_no_run_behind(lychee: Lychee, scenes: Pa
 def test_who_stops_it_finds_it_stopped_and_resumable(tmp_path: Path) -> None:
     demo.write_gallery(tmp_path / "gallery")
     with process("-m", "lychee_app", "rank", "red", tmp_path / "gallery", "--mode", "explain") as child:
-        while kept_replies(tmp_path) < 3:
+        while kept_replies(tmp_path) < 8:  # several are in work at once: so many replies, at least one row
             assert child.poll() is None
             time.sleep(0.005)
         child.send_signal(signal.SIGINT)
