@@ -38,6 +38,7 @@ _OF_THIS_MACHINE = {
     "folder-without-images",
     "glob-without-images",
     "no-images",
+    "query-misspelt",
     "query-unknown",
 }
 """Codes of valid arguments with a missing target, or for another model: not wrong usage."""

@@ -25,11 +25,13 @@ class Domain:
     """The bounds of one judge.
 
     `understood`: which words of a text it was taught. `as_taught`: the text with those words in the form it
-    was taught. `is_unlike`: whether an image, at the size the model sees, is unlike what it was taught from.
+    was taught. `nearest`: the word of its own that a misspelt one is likely to be, or None. `is_unlike`:
+    whether an image, at the size the model sees, is unlike what it was taught from.
     """
 
     understood: Callable[[str], Understood]
     as_taught: Callable[[str], str]
+    nearest: Callable[[str], str | None]
     is_unlike: Callable[[Image.Image], bool]
 
     def unknown_words(self, question: Question) -> tuple[str, ...]:
@@ -46,6 +48,9 @@ class Domain:
         Raises UsageError where it knows none of the query's.
         """
         if not self.knows_something_of(question.sent):
+            meant = list(filter(None, map(self.nearest, self.understood(question.sent).unknown)))
+            if meant:
+                raise UsageError("query-misspelt", query=question.sent, meant=", ".join(meant))
             raise UsageError("query-unknown", query=question.sent)
         return replace(
             question,
@@ -68,8 +73,12 @@ def unknown_words(model: str | Path, question: Question) -> tuple[str, ...]:
 
 def not_understood(model: str | Path, question: Question) -> list[Reason]:
     """One reason that names the words its judge does not know, if there are any."""
-    words = unknown_words(model, question)
-    return [Reason.of("words-unknown", words=", ".join(words))] if words else []
+    domain, words = domain_of(model), unknown_words(model, question)
+    if not domain or not words:
+        return []
+    meant = {word: domain.nearest(word) for word in words}
+    told = [f"{word} ({name}?)" if name else word for word, name in meant.items()]
+    return [Reason.of("words-unknown", words=", ".join(told))]
 
 
-_DEMO = Domain(knowledge.understood, knowledge.as_taught, unlike.is_unlike)
+_DEMO = Domain(knowledge.understood, knowledge.as_taught, knowledge.nearest, unlike.is_unlike)

@@ -3,7 +3,8 @@
 import pytest
 
 from lychee_app import demo
-from lychee_app.domain import Domain, domain_of
+from lychee_app.domain import Domain, domain_of, not_understood
+from lychee_app.errors import UsageError
 from lychee_app.query import ask
 
 
@@ -41,3 +42,13 @@ def test_a_question_is_asked_in_the_words_that_were_taught(domain: Domain) -> No
 def test_what_it_knows_nothing_of_is_told(domain: Domain) -> None:
     assert domain.knows_something_of("vintage sofa")
     assert not domain.knows_something_of("vintage zeppelin")
+
+
+def test_a_misspelt_word_is_told_with_what_it_is_likely_to_mean(domain: Domain) -> None:
+    (told,) = not_understood("demo", ask("red umberella + zeppelin"))
+    assert told.values["words"] == "umberella (umbrella?), zeppelin"
+    assert domain.unknown_words(ask("red umberella")) == ("umberella",)
+    with pytest.raises(UsageError) as caught:
+        domain.asked(ask("a umberella"))
+    assert "Did you mean: umbrella?" in str(caught.value)
+    assert not_understood("lychee", ask("umberella")) == []

@@ -79,11 +79,14 @@ def as_taught(text: str) -> str:
 
 
 def nearest(word: str) -> str | None:
-    """The known word that a misspelt one is likely to be; None where none is near enough."""
-    if len(word) < 4 or not word.isascii():
+    """The known word that a misspelt one is likely to be, or that names an emoji; None where none is near."""
+    code = "-".join(f"{ord(char):X}" for char in word if char != "\ufe0f")
+    if (named := next((entry["en"] for entry in words() if entry["hexcode"] == code), None)) is not None:
+        return named
+    if len(word) < 5 or not word.isascii():
         return None
-    names = [name for name, word in _lexicon().items() if word.taught and name.isascii()]
-    return next(iter(get_close_matches(word.lower(), names, 1, cutoff=0.82)), None)
+    names = [name for name, listed in _lexicon().items() if listed.taught and name.isascii()]
+    return next(iter(get_close_matches(word.lower(), names, 1, cutoff=0.86)), None)
 
 
 def _read(text: str) -> list[_Span]:

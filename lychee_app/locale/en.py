@@ -414,6 +414,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     # the question and what is to be ranked
     "query-empty": "The query is empty. Say in a few words what the images should show.",
     "query-unknown": "The demo model knows no word of “{query}”: it was taught drawn objects and six colours (`lychee demo --words` lists them). Ask for some of these, or choose another model; `lychee download` fetches one.",
+    "query-misspelt": "The demo model knows no word of “{query}”. Did you mean: {meant}?",
     "words-unknown": "The demo model does not know: {words}. What a score says about that means nothing.",
     "images-unlike": {
         "one": "{n} of {total} images is unlike the drawings that the demo model was taught, as photographs are. Its score means little.",

@@ -369,6 +369,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     # the question and what is to be ranked
     "query-empty": "查询词是空的。用几个词说说图片里应该有什么。",
     "query-unknown": "“{query}”里没有演示模型认识的词：它只学过手绘物件和六种颜色（`lychee demo --words` 列出全部）。请换用这些词，或换一个模型；`lychee download` 可以下载。",
+    "query-misspelt": "“{query}”里没有演示模型认识的词。是不是想写：{meant}？",
     "words-unknown": "演示模型不认识：{words}。分数在这些方面没有意义。",
     "images-unlike": {
         "other": "{total} 张中有 {n} 张不像演示模型学过的手绘画，照片就是这样。它们的分数没有多大意义。"

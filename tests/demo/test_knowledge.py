@@ -70,6 +70,7 @@ TABLE = [
     ("上海", "", "上海"),
     ("窗台上的猫", "猫", "窗台"),
     ("电动汽车", "汽车", "电动"),
+    ("白色小狗在草地上", "小狗", "白色 | 草地"),
     ("流浪狗", "狗", "流浪"),
     # other colours, adjectives, numbers, relations
     ("white cat", "cat", "white"),
@@ -155,7 +156,18 @@ def test_adjectives_that_changed_no_truth_are_unknown() -> None:
 
 @pytest.mark.parametrize(
     ("word", "name"),
-    [("umberella", "umbrella"), ("sofaa", "sofa"), ("zeppelin", None), ("cat", None), ("猫猫", None)],
+    [
+        ("umberella", "umbrella"),
+        ("sofaa", "sofa"),
+        ("zeppelin", None),
+        ("snow", None),
+        ("french", None),
+        ("🛋️", "sofa"),
+        ("☕", "coffee"),
+        ("🐱", None),
+        ("cat", None),
+        ("猫猫", None),
+    ],
 )
 def test_a_misspelt_word_has_a_nearest_name(word: str, name: str | None) -> None:
     assert nearest(word) == name
