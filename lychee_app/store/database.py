@@ -9,6 +9,7 @@ import errno
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,6 @@ BUSY_SECONDS = 15.0
 IDLE_CONNECTIONS = 4
 
 PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = FAST",
@@ -110,7 +110,7 @@ class Database:
             self.path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
         )
         try:
-            _prepare(connection)
+            _prepare(connection, self._busy_seconds)
         except BaseException:
             connection.close()
             raise
@@ -130,12 +130,26 @@ class Database:
         connection.close()
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection, busy_seconds: float) -> None:
     # Only an empty file can be given this; on another it would cost a write each time.
     if connection.execute("PRAGMA page_count").fetchone() == (0,):
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    _log_ahead(connection, busy_seconds)
     for pragma in PRAGMAS:
         connection.execute(pragma).fetchall()
+
+
+def _log_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """SQLite does not wait for another that makes this change to a new file at the same moment: it fails."""
+    until = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
 
 
 @contextmanager
