@@ -13,7 +13,7 @@ from torch import Tensor
 from lychee_app.model.decode import Prefilled, read
 from lychee_app.model.decode_triton import SLOT_BLOCK, add_product, attend_one, product
 from lychee_app.model.elementwise import Rotary
-from lychee_app.model.graphs import Capture, Recordings
+from lychee_app.model.graphs import Capture, GraphCache
 from lychee_app.model.projections import Product
 from lychee_app.model.text import TextModel
 
@@ -26,7 +26,7 @@ class FusedDecoder:
 
     def __init__(self, text: TextModel, lm_head: Product, capture: Capture | None = None) -> None:
         self._text, self._lm_head = text, lm_head
-        self._recordings = Recordings(capture, most=1)
+        self._graphs = GraphCache(capture, capacity=1)
         self._kv_cache: Tensor | None = None
         self._rotary: Rotary | None = None
 
@@ -40,11 +40,11 @@ class FusedDecoder:
         return read(self._tokens(prompt, max_tokens), stop_ids)
 
     def forget(self) -> None:
-        self._recordings.forget()
+        self._graphs.forget()
         self._kv_cache = self._rotary = None
 
     def launch_singly(self) -> None:
-        self._recordings.stop()
+        self._graphs.stop()
 
     def _tokens(self, prompt: Prefilled, count: int) -> Iterator[Tensor]:
         """Each (1,) on the device; the step to the next one starts when that is asked for."""
@@ -58,7 +58,7 @@ class FusedDecoder:
 
         yield token
         for index in range(count - 1):
-            token = self._recordings(addresses, step, token, slots[index : index + 1])
+            token = self._graphs(addresses, step, token, slots[index : index + 1])
             yield token
 
     def _rotated(self, prompt: Prefilled) -> Rotary:

@@ -31,7 +31,7 @@ from lychee_app.model.decode import Decoder, PlainDecoder, Prefilled
 from lychee_app.model.elementwise import ElementwiseOps, TorchOps
 from lychee_app.model.families import family_of
 from lychee_app.model.forward import Forward
-from lychee_app.model.graphs import Capture, Recordings, capture_for
+from lychee_app.model.graphs import Capture, GraphCache, capture_for
 from lychee_app.model.parity_check import passes_agree, triton_ops
 from lychee_app.model.plain import PlainForward
 from lychee_app.model.positions import Grid, image_start, rope_positions
@@ -62,8 +62,11 @@ class Row:
 class FastForward:
     """See `forward.Forward`. Several threads may share it on a processor, not on a card."""
 
-    def __init__(self, model: Any, *, kernels: bool = True, recorded: bool = True) -> None:
-        """`model`: one that is `capable`. Its matrices are joined in place; it goes on working."""
+    def __init__(self, model: Any, *, kernels: bool = True, capture: Capture | None = None) -> None:
+        """`model`: one that is `capable`. Its matrices are joined in place; it goes on working.
+
+        Without a capture no pass is recorded.
+        """
         self._image_id: int = model.config.image_token_id
         self._merge: int = model.config.vision_config.spatial_merge_size
         kept = model.model.language_model.norm.weight
@@ -76,8 +79,7 @@ class FastForward:
         family = family_of(model.config.model_type)
         self._vision = family.vision(model.model.visual, self.ops)
         self._text = family.text(model.model.language_model, self.ops)
-        capture = capture_for(self._device) if recorded else None
-        self._recordings = Recordings(capture)
+        self._graphs = GraphCache(capture)
         lm_head = projections.of(model.lm_head)
         self._decoder = _decoder(self._text, lm_head, capture, fused=ops is not None)
         self._prefixes: OrderedDict[tuple[Ids, ...], Tensor] = OrderedDict()
@@ -122,16 +124,16 @@ class FastForward:
     def forget(self) -> None:
         with self._prefix_lock:
             self._prefixes.clear()
-        self._recordings.forget()
+        self._graphs.forget()
         self._decoder.forget()
 
     def launch_singly(self) -> None:
         """Records nothing from now on."""
-        self._recordings.stop()
+        self._graphs.stop()
         self._decoder.launch_singly()
 
     def _run(self, tokens: int, key: tuple[Any, ...], work: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-        return work(*inputs) if tokens > self._recorded_tokens else self._recordings(key, work, *inputs)
+        return work(*inputs) if tokens > self._recorded_tokens else self._graphs(key, work, *inputs)
 
     def _split(self, ids: Tensor, tokens: int) -> Row:
         start = image_start(ids, self._image_id, tokens)
@@ -192,11 +194,12 @@ def best(model: Any, *, kernels: bool = True, recorded: bool = True) -> Forward:
     """
     if not capable(model):
         return PlainForward(model)
-    fast = FastForward(model, kernels=kernels, recorded=recorded)
-    if model.model.language_model.norm.weight.device.type == "cpu":
+    device = model.model.language_model.norm.weight.device
+    fast = FastForward(model, kernels=kernels, capture=capture_for(device) if recorded else None)
+    if device.type == "cpu":
         return fast
     quantised = isinstance(model.lm_head, QuantisedLinear)
-    plain = FastForward(model, kernels=False, recorded=False) if quantised else PlainForward(model)
+    plain = FastForward(model, kernels=False) if quantised else PlainForward(model)
     if passes_agree(fast, plain, model):
         return fast
     fast.launch_singly()

@@ -1,6 +1,6 @@
 """Passes recorded once and replayed after that: one launch in place of hundreds from Python.
 
-`Recordings` keeps the books: what comes a second time is recorded, because most galleries repeat few image
+`GraphCache` keeps the books: what comes a second time is recorded, because most galleries repeat few image
 sizes, and only so many recordings are kept. `CudaCapture` records, as a CUDA graph. All recordings of one
 capture share their working memory: inputs are copied in before a replay, and the result out after it.
 """
@@ -16,7 +16,7 @@ from torch import Tensor
 
 log = logging.getLogger(__name__)
 
-KEPT = 16
+CAPACITY = 16
 REMEMBERED = 64
 """Keys that came once and are waited for."""
 
@@ -42,7 +42,7 @@ class Capture(Protocol):
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Graph:
     """`work` is held because the tensors it brought along are read by every replay."""
 
     work: Work
@@ -56,12 +56,12 @@ class _Kept:
         return self.recorded.out.clone()
 
 
-class Recordings:
+class GraphCache:
     """Without a capture everything is run as it comes. Not for two threads at once."""
 
-    def __init__(self, capture: Capture | None, most: int = KEPT) -> None:
-        self._capture, self._most = capture, most
-        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+    def __init__(self, capture: Capture | None, capacity: int = CAPACITY) -> None:
+        self._capture, self._capacity = capture, capacity
+        self._graphs: OrderedDict[Hashable, _Graph] = OrderedDict()
         self._seen: OrderedDict[Hashable, None] = OrderedDict()
 
     def __call__(self, key: Hashable, work: Work, *inputs: Tensor) -> Tensor:
@@ -71,17 +71,17 @@ class Recordings:
         """
         if self._capture is None:
             return work(*inputs)
-        if key not in self._kept and not self._record(key, work, inputs, self._capture):
+        if key not in self._graphs and not self._record(key, work, inputs, self._capture):
             return work(*inputs)
-        self._kept.move_to_end(key)
-        return self._kept[key](inputs)
+        self._graphs.move_to_end(key)
+        return self._graphs[key](inputs)
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._graphs)
 
     def forget(self) -> None:
         """Gives the memory of all recordings back; each key has to come twice again."""
-        self._kept.clear()
+        self._graphs.clear()
         self._seen.clear()
         if self._capture is not None:
             self._capture.renew()
@@ -102,9 +102,9 @@ class Recordings:
             log.warning("Passes are not recorded here, each kernel is launched by itself: %s", error)
             self.stop()
             return False
-        self._kept[key] = _Kept(work, held, recorded)
-        if len(self._kept) > self._most:  # after the new one: working memory lives as long as any does
-            self._kept.popitem(last=False)
+        self._graphs[key] = _Graph(work, held, recorded)
+        if len(self._graphs) > self._capacity:  # after the new one: working memory lives as long as any does
+            self._graphs.popitem(last=False)
         return True
 
     def _came_before(self, key: Hashable) -> bool:

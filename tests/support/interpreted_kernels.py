@@ -9,7 +9,7 @@ from torch import nn
 
 from lychee_app.model import loading, projections, weights
 from lychee_app.model.attention import attend_in_batches, packed
-from lychee_app.model.decode import PlainDecoder, Prefilled
+from lychee_app.model.decode import Decoder, PlainDecoder, Prefilled
 from lychee_app.model.decode_fused import FusedDecoder
 from lychee_app.model.decode_triton import SLOT_BLOCK, add_product, attend_one, product
 from lychee_app.model.elementwise import Norm, TorchOps
@@ -59,28 +59,26 @@ def one_query() -> None:
 
 
 def generation(folder: Path) -> None:
-    """Four tokens of a tiny checkpoint, by both ways to make a step."""
+    """The first tokens of a tiny checkpoint, by both ways to make a step, recorded and not."""
     checkpoint = weights.inspect(folder)
     model = loading.load(checkpoint, "cpu", "float32", folder).model
     lm_head = projections.of(model.lm_head)
     text = checkpoint.family.text(model.model.language_model, TritonOps())
     x, positions = torch.randn(9, len(text.final_norm.weight)), torch.arange(9).expand(3, -1)
-    made = []
     tape = Tape()
-    for decoder in (
-        PlainDecoder(text, lm_head),
-        FusedDecoder(text, lm_head),
-        FusedDecoder(text, lm_head, tape),
-    ):
+
+    def made(decoder: Decoder, tokens: int, stop: frozenset[int] = frozenset()) -> list[int]:
         kv_cache = decoder.new_cache(13)
         hidden = text(x.clone(), text.plan((0,), (9,), positions), kv_cache)
-        made.append(decoder.generate(Prefilled(hidden, kv_cache, 9, 7), 4, frozenset()))
-    assert made[0] == made[1] == made[2], made
-    assert (tape.recorded, tape.replayed) == (1, 2)
-    again = decoder.generate(Prefilled(hidden, kv_cache, 9, 7), 4, frozenset())
-    assert (again, tape.recorded, tape.replayed) == (made[0], 1, 5)
-    stop = frozenset({made[0][2]})
-    assert FusedDecoder(text, lm_head).generate(Prefilled(hidden, kv_cache, 9, 7), 4, stop) == made[0][:3]
+        return decoder.generate(Prefilled(hidden, kv_cache, 9, 7), tokens, stop)
+
+    wanted = made(PlainDecoder(text, lm_head), 4)
+    taped = FusedDecoder(text, lm_head, tape)
+    assert made(taped, 3) == wanted[:3]
+    assert (tape.recorded, tape.replayed) == (1, 1)
+    assert made(taped, 3) == wanted[:3]
+    assert (tape.recorded, tape.replayed) == (1, 3)
+    assert made(FusedDecoder(text, lm_head), 4, stop=frozenset({wanted[2]})) == wanted[:3]
 
 
 def one_step(folder: Path) -> None:
