@@ -5,11 +5,12 @@ next image begins, so a run that ends for whatever reason can be resumed; rows a
 run is live. A run may be another process's: `view` and `run` tell of it all the same.
 """
 
+import hashlib
 import logging
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from lychee_app import recorder
@@ -55,6 +56,32 @@ class Jobs:
         kept = self._store.create(run, sources, phase="waiting")
         self._enqueue(_Job(run, kept))
         return run.id
+
+    def start_after(
+        self, before: str, request: Request, chosen: Sequence[int], more: Sequence[Source] = ()
+    ) -> str:
+        """A new run over images of an earlier one, then `more`. What was decided on those images stays
+        decided, but for a file that holds another image now.
+
+        chosen: upload indices in the earlier run. Raises UsageError and StoreError.
+        """
+        sources, decisions = dict(self._store.sources(before)), self._store.decisions(before)
+        run_id = self.start(request, [*(sources[index] for index in chosen), *more])
+        decided = {
+            place: decisions[index]
+            for place, index in enumerate(chosen)
+            if index in decisions and self._is_as_scored(before, index, sources[index])
+        }
+        self._store.carry(run_id, decided)
+        return run_id
+
+    def _is_as_scored(self, run_id: str, index: int, source: Source) -> bool:
+        """An upload is kept by its content; a file of this machine may have been replaced."""
+        if source.private:
+            return True
+        with suppress(OSError, LookupError):
+            return hashlib.sha256(source.read()).hexdigest() == self._store.row(run_id, index).sha256
+        return False
 
     def resume(self, run_id: str, *, failed_too: bool = False) -> None:
         """Scores what is missing; with `failed_too` also the rows without a score. A live run is left alone.

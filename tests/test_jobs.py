@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from lychee_app.records import Candidate, ImageBudget, Scored, Scorer, ScorerInf
 from lychee_app.request import Precision, Request
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from tests.support.fakes import FakeScorer, Gate, raising, sources
+from tests.support.fakes import FakeScorer, Gate, picture, raising, sources
 from tests.support.rows import told
 
 RED = Request(query.ask("red"), model="fake")
@@ -419,3 +420,33 @@ def test_stop_while_failed_rows_are_tried_again_loses_none_of_them(store: Store)
     gate.open()
     wait(again, run_id)
     assert [row.reason for row in again.run(run_id).images] == [None, told("busy"), told("busy")]
+
+
+def test_a_run_over_images_of_an_earlier_one_keeps_what_was_decided_on_them(store: Store) -> None:
+    jobs = jobs_with(store, FakeScorer())
+    first = jobs.start(RED, sources("red", "green", "blue", "red"))
+    wait(jobs, first)
+    store.decide_all(first, {0: "pick", 1: "reject", 3: "pick"})
+    second = jobs.start_after(first, RED, [1, 2, 3], sources("green"))
+    wait(jobs, second)
+    assert store.decisions(second) == {0: "reject", 2: "pick"}
+    assert len(store.load(second).images) == 4
+    assert store.undo(second) == {}, "what was decided before is no step of this run"
+    assert store.decisions(first) == {0: "pick", 1: "reject", 3: "pick"}
+    (line, _) = store.runs()
+    assert (line.picks, line.rejects) == (1, 1)
+
+
+def test_a_file_that_holds_another_image_now_is_not_picked_any_more(store: Store, tmp_path: Path) -> None:
+    jobs = jobs_with(store, FakeScorer())
+    files = [Source(f"{n}.png", path=tmp_path / f"{n}.png") for n in range(3)]
+    for n, source in enumerate(files):
+        (tmp_path / source.name).write_bytes(picture("red", seed=n))
+    first = jobs.start(RED, files)
+    wait(jobs, first)
+    store.decide_all(first, dict.fromkeys(range(3), "pick"))
+    (tmp_path / "1.png").write_bytes(picture("blue", seed=9))
+    (tmp_path / "2.png").unlink()
+    second = jobs.start_after(first, RED, [0, 1, 2])
+    wait(jobs, second)
+    assert store.decisions(second) == {0: "pick"}

@@ -327,6 +327,8 @@ TEXT: dict[str, str | dict[str, str]] = {
     "history.save": "Save",
     "history.images": "{scored} of {n} scored",
     "history.best": "best {score}",
+    "history.picks": {"one": "{n} pick", "other": "{n} picks"},
+    "history.rejects": {"one": "{n} reject", "other": "{n} rejects"},
     "compare.mark": "Compare",
     "compare.start": "Compare two runs",
     "compare.hint": "Tick two runs to see how the same images fare under both queries.",

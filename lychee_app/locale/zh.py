@@ -285,6 +285,8 @@ TEXT: dict[str, str | dict[str, str]] = {
     "history.save": "保存",
     "history.images": "{scored}/{n} 张有分数",
     "history.best": "最高 {score}",
+    "history.picks": "已选 {n} 张",
+    "history.rejects": "已弃 {n} 张",
     "compare.mark": "对比",
     "compare.start": "对比两次排序",
     "compare.hint": "勾选两次排序，看同样的图片在两个查询词下的差别。",

@@ -40,6 +40,12 @@ class Decisions:
         with self._database.writing() as db:
             _decide(db, run_id, decided)
 
+    def carry(self, run_id: str, decided: Mapping[int, Decision]) -> None:
+        """What was decided before the run began: no step of it, so `undo` does not reach it."""
+        with self._database.writing() as db:
+            rows = [(run_id, index, decision) for index, decision in decided.items()]
+            db.executemany("INSERT OR REPLACE INTO decisions VALUES (?, ?, ?)", rows)
+
     def undo(self, run_id: str) -> dict[int, Decision | None]:
         """Takes the last step back; what its images are decided on now. Empty when there is none."""
         with self._database.writing() as db:

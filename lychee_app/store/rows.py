@@ -46,6 +46,8 @@ class RunSummary:
     done: int
     scored: int
     best_score: float | None
+    picks: int = 0
+    rejects: int = 0
     thumbnails: tuple[bytes, ...] = ()
 
     @property

@@ -274,6 +274,8 @@ def _beat(db: sqlite3.Connection, run_id: str, heartbeat: Heartbeat) -> None:
 def _summary(db: sqlite3.Connection, run: Run) -> RunSummary:
     counts = "SELECT count(*), count(score), max(score) FROM images WHERE run_id = ?"
     done, scored, best = db.execute(counts, (run.id,)).fetchone()
+    decided = "SELECT decision, count(*) FROM decisions WHERE run_id = ? GROUP BY decision"
+    decisions = dict(db.execute(decided, (run.id,)).fetchall())
     shown = (
         "SELECT data FROM images JOIN thumbnails ON sha256 = thumbnail "
         "WHERE run_id = ? AND score IS NOT NULL ORDER BY margin DESC, score DESC, upload_index LIMIT ?"
@@ -290,6 +292,8 @@ def _summary(db: sqlite3.Connection, run: Run) -> RunSummary:
         done=done,
         scored=scored,
         best_score=best,
+        picks=decisions.get("pick", 0),
+        rejects=decisions.get("reject", 0),
         thumbnails=tuple(data for (data,) in thumbnails),
     )
 

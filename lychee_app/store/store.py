@@ -179,6 +179,10 @@ class Store:
         """Any number of images as one step for `undo`."""
         self._decisions.decide(run_id, decided)
 
+    def carry(self, run_id: str, decided: Mapping[int, Decision]) -> None:
+        """Gives a run what was decided on its images in an earlier one: no step for `undo`."""
+        self._decisions.carry(run_id, decided)
+
     def undo(self, run_id: str) -> dict[int, Decision | None]:
         """Takes the last step back; what its images are decided on now. Empty when there is none."""
         return self._decisions.undo(run_id)

@@ -24,10 +24,9 @@ MOST_ROWS = 60
 
 
 def draw(context: PageContext) -> None:
-    pair = st.session_state.get("compared")
-    if pair:
+    if pair := state.compared():
         return _comparison(context, *pair)
-    page = st.session_state.get("history_page", 1) - 1
+    page = state.history_page() - 1
     found = context.services.store.runs(limit=PAGE + 1, offset=page * PAGE)
     _watch(context, page, [summary.id for summary in found])
     if not found and page == 0:
@@ -72,7 +71,7 @@ def _marked() -> list[str]:
 
 
 def _compare(pair: list[str]) -> None:
-    st.session_state["compared"] = tuple(pair)
+    state.compare(*pair)
     for run_id in pair:
         st.session_state[f"mark:{run_id}"] = False
 
@@ -118,6 +117,8 @@ def _markup(context: PageContext, summary: RunSummary) -> str:
     about = [
         *facts(t, summary),
         t("history.images", n=summary.total, scored=summary.scored),
+        t("history.picks", n=summary.picks) if summary.picks else "",
+        t("history.rejects", n=summary.rejects) if summary.rejects else "",
         "" if summary.status == "done" else t(f"status.{summary.status}"),
         "" if summary.best_score is None else t("history.best", score=one_decimal(summary.best_score)),
     ]
@@ -180,12 +181,12 @@ def _deleted(context: PageContext, run_id: str) -> None:
 
 
 def _again(context: PageContext, run_id: str) -> None:
-    """The same question over the same images, by the model as it is now."""
+    """The same question over the same images, by the model as it is now. Picks stay picks."""
 
     def start() -> None:
-        run = context.services.store.head(run_id)
-        sources = [source for _, source in context.services.store.sources(run_id)]
-        state.open_run(context.services.jobs.start(run.request, sources))
+        store, jobs = context.services.store, context.services.jobs
+        chosen = [index for index, _ in store.sources(run_id)]
+        state.open_run(jobs.start_after(run_id, store.head(run_id).request, chosen))
 
     _do(start)
 
@@ -202,13 +203,11 @@ def _pages(context: PageContext, page: int, more: bool) -> None:
         return
     with st.container(horizontal=True, horizontal_alignment="center"):
         st.button(
-            context.t("previous"), key="history-newer", disabled=page == 0, on_click=_turn, args=(page,)
+            context.t("previous"), key="history-newer", disabled=page == 0, on_click=state.turn, args=(page,)
         )
-        st.button(context.t("next"), key="history-older", disabled=not more, on_click=_turn, args=(page + 2,))
-
-
-def _turn(page: int) -> None:
-    st.session_state["history_page"] = page
+        st.button(
+            context.t("next"), key="history-older", disabled=not more, on_click=state.turn, args=(page + 2,)
+        )
 
 
 def heading(t: Words, run: Run | RunSummary) -> str:
@@ -226,7 +225,13 @@ def facts(t: Words, run: Run | RunSummary) -> list[str]:
 
 
 def _comparison(context: PageContext, first_id: str, second_id: str) -> None:
-    st.button(context.t("compare.back"), key="compare-back", icon=":material/arrow_back:", on_click=_back)
+    st.button(
+        context.t("compare.back"),
+        key="compare-back",
+        icon=":material/arrow_back:",
+        on_click=state.go,
+        args=("history",),
+    )
     try:
         runs = [context.services.jobs.run(run_id) for run_id in (first_id, second_id)]
     except LycheeError as error:
@@ -246,10 +251,6 @@ def _side(context: PageContext, name: str, run: Run) -> str:
     about = " · ".join(escaped(fact) for fact in facts(context.t, run))
     line = f'<div class="ly-query"><b>{name}</b> {heading(context.t, run)}</div>'
     return f'{line}<div class="ly-faint">{about}</div>'
-
-
-def _back() -> None:
-    st.session_state.pop("compared", None)
 
 
 def _change_chart(context: PageContext, pairs: list[Pair]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from lychee_app.errors import LycheeError
-from lychee_app.records import Run, Source
+from lychee_app.records import Run
 from lychee_app.store import View
 from lychee_app.ui import state
 from lychee_app.ui.markup import escaped, notice
@@ -58,7 +58,7 @@ def closer(context: PageContext, standing: Standing) -> None:
     if standing.live or not _usual_tokens(context, run):
         return
     chosen = standing.decided("pick") or standing.above() or standing.order.indices
-    chosen = [index for index in chosen if index in standing.order.sources][:CLOSER]
+    chosen = chosen[:CLOSER]
     tokens = context.services.catalogue.tokens(run.model, context.services.settings.max_image_tokens)
     st.button(
         t("closer", n=len(chosen)),
@@ -66,13 +66,14 @@ def closer(context: PageContext, standing: Standing) -> None:
         icon=":material/center_focus_strong:",
         help=t("closer.help", tokens=tokens),
         on_click=_look_closer,
-        args=(context, run, [standing.order.sources[index] for index in chosen], tokens),
+        args=(context, run, chosen, tokens),
     )
 
 
-def _look_closer(context: PageContext, run: Run, sources: list[Source], tokens: int) -> None:
+def _look_closer(context: PageContext, run: Run, chosen: list[int], tokens: int) -> None:
     try:
-        begun = context.services.jobs.start(replace(run.request, max_image_tokens=tokens), sources)
+        asked = replace(run.request, max_image_tokens=tokens)
+        begun = context.services.jobs.start_after(run.id, asked, chosen)
         title = context.t("closer.title", title=run.title or run.question.typed)
         context.services.store.rename(begun, title)
     except LycheeError as error:

@@ -160,10 +160,33 @@ def section() -> Section:
 
 def go(place: Section) -> None:
     """To another view. Each stands in the browser's history."""
+    for part in ("compare", "page"):
+        st.query_params.pop(part, None)
     if place == SECTIONS[0]:
         st.query_params.pop("place", None)
     else:
         st.query_params["place"] = place
+
+
+def compared() -> tuple[str, str] | None:
+    """The two runs that the history compares, as the address names them."""
+    ids = st.query_params.get("compare", "").split("~")
+    return (ids[0], ids[1]) if len(ids) == 2 and all(ids) else None
+
+
+def compare(first_id: str, second_id: str) -> None:
+    st.query_params["compare"] = f"{first_id}~{second_id}"
+
+
+def history_page() -> int:
+    """From 1 on."""
+    named = st.query_params.get("page", "")
+    return max(1, int(named)) if named.isascii() and named.isdecimal() and len(named) < 7 else 1
+
+
+def turn(page: int) -> None:
+    """To another page of the history."""
+    st.query_params["page"] = str(page)
 
 
 def tell(error: LycheeError | str, kind: str = "bad") -> None:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,16 @@ PATIENCE_SECONDS = 60
 
 
 def visit(
-    run_id: str = "", language: str = "en", place: str = "", charts: str = "1", **session: object
+    run_id: str = "",
+    language: str = "en",
+    place: str = "",
+    charts: str = "1",
+    address: Mapping[str, str] | None = None,
+    **session: object,
 ) -> AppTest:
-    """A tab of its own, drawn once; the charts are folded out."""
+    """A tab of its own, drawn once; the charts are folded out. `address`: what else it holds."""
     at = AppTest.from_file(APP, default_timeout=30)
-    address = {"lang": language, "run": run_id, "place": place, "charts": charts}
+    address = {"lang": language, "run": run_id, "place": place, "charts": charts, **(address or {})}
     for key, value in address.items():
         if value:
             at.query_params[key] = value

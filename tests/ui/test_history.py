@@ -3,13 +3,14 @@
 import re
 import sqlite3
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from lychee_app.locale import Words
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.store.store import FILE_NAME
-from tests.support.page import files, finished, html, rank, upload
+from tests.support.page import files, finished, html, rank, upload, visit
 
 
 def test_a_run_that_is_named_while_it_goes_on_is_called_so(
@@ -108,3 +109,36 @@ def test_two_queries_over_the_same_images_are_compared(page: AppTest, store: Sto
     assert any(change.startswith("−") for change in changes)
     assert not any(change.startswith("-") for change in changes)
     assert not at.exception
+
+
+def test_a_comparison_outlasts_a_refresh_and_ends_with_its_address(page: AppTest, store: Store) -> None:
+    at, first = rank(page, store, "red")
+    at.text_area(key="query").set_value("blue").run()
+    at.button(key="rank").click().run()
+    at, second = finished(at, store)
+    at.segmented_control(key="place").set_value("history").run()
+    for run in (first, second):
+        at.checkbox(key=f"mark:{run.id}").check().run()
+    at.button(key="compare").click().run()
+    again = visit(place="history", address={"compare": at.query_params["compare"]})
+    assert "4 images in both" in html(again)
+    again.button(key="compare-back").click().run()
+    assert "4 images in both" not in html(again)
+    assert "compare" not in again.query_params
+
+
+@pytest.mark.parametrize("named", ["~", "a~b", "a", "a~b~c", "..~/etc"])
+def test_an_address_that_names_no_two_runs_is_no_fault(page: AppTest, named: str) -> None:
+    at = visit(place="history", address={"compare": named, "page": "-1"})
+    assert not at.exception
+
+
+def test_ranking_again_keeps_the_picks_and_the_history_counts_them(page: AppTest, store: Store) -> None:
+    at, first = rank(page, store, "red")
+    store.decide_all(first.id, {0: "pick", 2: "pick", 3: "reject"})
+    at.segmented_control(key="place").set_value("history").run()
+    assert "2 picks · 1 reject" in html(at)
+    at.button(key=f"again-{first.id}").click().run()
+    _, second = finished(at, store)
+    assert second.id != first.id
+    assert store.decisions(second.id) == {0: "pick", 2: "pick", 3: "reject"}
