@@ -1,4 +1,4 @@
-"""Opens a checkpoint of the full 7B shape as a user would, and times it: load, images, memory.
+"""Opens a checkpoint of full shape as a user would, and times it: load, images, memory.
 
 The weights are random (the speed and the memory are those of real ones), written as the published release has
 them: four BF16 shards, under the older key names and under the current ones. With `--keep` they stay, for the
@@ -18,12 +18,15 @@ from typing import Any
 import torch
 from PIL import Image
 
-from benchmarks import random_weights
+from benchmarks import random_weights, sides
 from lychee_app.errors import UsageError
+from lychee_app.model.families import family_of
 from lychee_app.model.scorer import LocalScorer, open_scorer
 from lychee_app.records import Candidate
 from lychee_app.settings import Settings
 
+TOKEN_PX = 28
+"""Of Qwen2.5-VL."""
 _TINY = {
     "hidden_size": 64,
     "intermediate_size": 128,
@@ -45,7 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--files", type=Path, required=True, help="folder with config, template and tokenizer"
     )
-    parser.add_argument("--graph", choices=("full", "tiny"), default="full", help="tiny shrinks the config")
+    parser.add_argument(
+        "--graph",
+        choices=("full", "tiny", "qwen3-2b", "qwen3-8b", "qwen3-tiny"),
+        default="full",
+        help="full: as the config says; tiny shrinks it; the others take only the tokenizer from the files",
+    )
     parser.add_argument("--naming", choices=("older", "current", "both"), default="both")
     parser.add_argument(
         "--scratch", type=Path, help="where 16.6 GB may be written (default: a temporary folder)"
@@ -69,7 +77,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "graph": arguments.graph,
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "image_tokens": noise_image(arguments.tokens, 0).tokens(28),
+        "image_tokens": noise_image(arguments.tokens, 0).tokens(TOKEN_PX),
         "namings": {naming: _one(arguments, naming) for naming in namings},
     }
 
@@ -95,6 +103,20 @@ def _copy(files: Path, folder: Path, graph: str) -> None:
         config["vision_config"] |= _TINY_VISION
         config |= {**_TINY, "rope_scaling": {**config["rope_scaling"], "mrope_section": [2, 3, 3]}}
         (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    if graph.startswith("qwen3"):
+        _as_qwen3_vl(folder, graph)
+
+
+def _as_qwen3_vl(folder: Path, graph: str) -> None:
+    """The shape as released, with the special tokens that both families share."""
+    given = json.loads((folder / "config.json").read_text("utf-8"))
+    config = sides.config_of(graph)
+    config |= {name: given[name] for name in config if name.endswith("_token_id")}
+    config["text_config"] |= {name: given[name] for name in ("bos_token_id", "eos_token_id")}
+    pixels = family_of("qwen3_vl").pixels
+    processor = {"image_mean": pixels.mean, "image_std": pixels.std, "patch_size": pixels.patch_px}
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor), "utf-8")
 
 
 def _measured(arguments: argparse.Namespace, folder: Path, scratch: Path) -> dict[str, Any]:
@@ -105,7 +127,10 @@ def _measured(arguments: argparse.Namespace, folder: Path, scratch: Path) -> dic
     )
     loaded = time.perf_counter() - started
     queries = [f"a {number} red cats on a green sofa" for number in range(arguments.queries)]
-    seconds = [_timed(scorer, noise_image(arguments.tokens, n), queries) for n in range(arguments.images + 2)]
+    noise = [
+        noise_image(arguments.tokens, n, scorer.info.budget.token_px) for n in range(arguments.images + 2)
+    ]
+    seconds = [_timed(scorer, image, queries) for image in noise]
     explained = _explained(scorer, arguments) if arguments.explain else {}
     reading = scorer.memory()
     return {
@@ -129,14 +154,15 @@ def _timed(scorer: LocalScorer, candidate: Candidate, queries: list[str]) -> flo
 
 
 def _explained(scorer: LocalScorer, arguments: argparse.Namespace) -> dict[str, Any]:
-    reply = scorer.explain(noise_image(arguments.tokens, 0), "red cats on a green sofa", arguments.explain)
+    image = noise_image(arguments.tokens, 0, scorer.info.budget.token_px)
+    reply = scorer.explain(image, "red cats on a green sofa", arguments.explain)
     return {"explain_seconds": reply.seconds, "explain_tokens": len(reply.generated_ids)}
 
 
-def noise_image(tokens: int, number: int) -> Candidate:
+def noise_image(tokens: int, number: int, token_px: int = TOKEN_PX) -> Candidate:
     """Noise, about 4 : 3, of nearly `tokens` image tokens."""
     rows = max(1, round((tokens * 3 / 4) ** 0.5))
-    width, height = max(1, tokens // rows) * 28, rows * 28
+    width, height = max(1, tokens // rows) * token_px, rows * token_px
     noise = torch.randint(
         0, 255, (height // 14, width // 14, 3), generator=torch.Generator().manual_seed(number)
     )

@@ -140,7 +140,7 @@ def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
 def _milliseconds(scorer: LocalScorer, tokens: int, images: int) -> float:
     times: list[float] = []
     for number in range(images + 2):
-        candidate = load.noise_image(tokens, number)
+        candidate = load.noise_image(tokens, number, scorer.info.budget.token_px)
         started = time.perf_counter()
         scorer.judge(candidate, ["two red cats on a green sofa"])
         times.append(time.perf_counter() - started)
@@ -149,7 +149,7 @@ def _milliseconds(scorer: LocalScorer, tokens: int, images: int) -> float:
 
 def _per_token(scorer: LocalScorer, arguments: argparse.Namespace) -> float:
     """Of a generation's steps: a long one less a short one, each the second of its kind."""
-    image = load.noise_image(arguments.image_tokens[-1], 0)
+    image = load.noise_image(arguments.image_tokens[-1], 0, scorer.info.budget.token_px)
     seconds, made = [], []
     for count in (2, arguments.explain):
         replies = [scorer.explain(image, "red cats on a green sofa", count) for _ in range(2)]

@@ -142,8 +142,9 @@ def random_model(graph: str, device: torch.device, dtype: torch.dtype) -> Any:
     try:
         with device:
             torch.manual_seed(0)
-            kind = family_of(_model_type(graph)).model_class()
-            model = kind(kind.config_class(**_config(graph)))
+            config = config_of(graph)
+            kind = family_of(config["model_type"]).model_class()
+            model = kind(kind.config_class(**config))
     finally:
         torch.set_default_dtype(before)
     return model.eval().requires_grad_(False)
@@ -154,19 +155,21 @@ def _row(image: Tensor, before: int, noise: torch.Generator) -> Tensor:
     return torch.cat([parts[0], image, parts[1]])
 
 
-def _model_type(graph: str) -> str:
-    return "qwen3_vl" if graph.startswith("qwen3") else "qwen2_5_vl"
-
-
-def _config(graph: str) -> dict[str, Any]:
+def config_of(graph: str) -> dict[str, Any]:
     """The published shape; a "tiny" one has the same parts at a thousandth of the size."""
-    of_family = _qwen3_vl if graph.startswith("qwen3") else _qwen2_5_vl
-    text, vision = of_family(graph)
+    third = graph.startswith("qwen3")
+    text, vision = (_qwen3_vl if third else _qwen2_5_vl)(graph)
     text |= {"max_position_embeddings": 128000, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
     vision["out_hidden_size"] = text["hidden_size"]
     special = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
     ids = {name: 401 + number for number, name in enumerate(special)}
-    return {"text_config": text, "vision_config": vision, "tie_word_embeddings": graph == "qwen3-2b", **ids}
+    return {
+        "model_type": "qwen3_vl" if third else "qwen2_5_vl",
+        "text_config": text,
+        "vision_config": vision,
+        "tie_word_embeddings": graph == "qwen3-2b",
+        **ids,
+    }
 
 
 def _qwen2_5_vl(graph: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -123,7 +123,7 @@ def test_a_limit_needs_a_card(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_published_graph_needs_what_its_model_facts_say() -> None:
     """24.5 TFLOP for one image of 1260 tokens; 3.1 times one row for four; 3.3 ms for a token at 4.3 TB/s."""
-    config = sides._config("7b")
+    config = sides.config_of("7b")
     shape: Any = SimpleNamespace(
         text_config=SimpleNamespace(**config["text_config"]),
         vision_config=SimpleNamespace(spatial_merge_size=2, patch_size=14, **config["vision_config"]),

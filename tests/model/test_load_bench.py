@@ -24,6 +24,16 @@ def test_the_bench_loads_both_namings_from_four_shards(tiny: Path, tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_shape_of_another_family_takes_only_the_tokenizer(tiny: Path, tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    load.add_arguments(parser)
+    options = ["--files", str(tiny), "--graph", "qwen3-tiny", "--keep", str(tmp_path / "kept")]
+    options += ["--device", "cpu", "--naming", "current", "--images", "1", "--tokens", "4"]
+    found = load.run(parser.parse_args(options))
+    assert found["namings"]["current"]["seconds_per_image"] > 0
+    assert weights.inspect(tmp_path / "kept").family.label == "Qwen3-VL"
+
+
 def test_weights_are_kept_where_that_is_asked_for(tiny: Path, tmp_path: Path) -> None:
     parser = argparse.ArgumentParser()
     load.add_arguments(parser)

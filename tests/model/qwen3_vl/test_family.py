@@ -113,7 +113,7 @@ def test_the_releases_weigh_what_their_shape_says(size: str) -> None:
     graph, index = SHAPES[size]
     kind = FAMILY.model_class()
     with torch.device("meta"):
-        model = kind(kind.config_class(**sides._config(graph)))
+        model = kind(kind.config_class(**sides.config_of(graph)))
     assert 2 * sum(each.numel() for each in model.parameters()) == FAMILY.releases[index].weight_bytes
 
 
