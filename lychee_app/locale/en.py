@@ -499,7 +499,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "store-newer": "{path} was written by a newer Lychee (schema {schema}; this one knows up to {known}). Update Lychee, or set LYCHEE_HOME to another folder.",
     "store-claimed": "Another Lychee on this machine is scoring this run. Wait for it, or stop it there.",
     "store-upload-gone": "An uploaded image was removed in the meantime, with another run. Add the images again.",
-    "store-cap": "Uploads may take {cap_gb} GB in all; {used_gb} GB are taken and this one has {megabytes:.1f} MB. Delete runs you no longer need, raise LYCHEE_UPLOAD_CAP_GB, or rank a folder of this machine: its images are not copied.",
+    "store-cap": "Uploads may take {cap_gb} GB in all; {used_gb} GB are taken and what was added has {megabytes:.1f} MB. Delete runs you no longer need, raise LYCHEE_UPLOAD_CAP_GB, or rank a folder of this machine: its images are not copied.",
     # files that are written, copied or moved
     "export-write": "{path} could not be written: {detail}. Choose another place, or make room there.",
     "journal-unwritable": "{path} could not be written ({detail}). Nothing more was moved. Make room, then try again.",

@@ -452,7 +452,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "store-newer": "{path} 是由更新版本的荔枝写入的（格式 {schema}，本版本只认得到 {known}）。请更新荔枝，或把 LYCHEE_HOME 设为别的文件夹。",
     "store-claimed": "本机上另一个荔枝正在处理这次排序。请等它完成，或在那边停止。",
     "store-upload-gone": "上传的图片已随另一次排序删除，请重新添加。",
-    "store-cap": "上传的图片最多共占 {cap_gb} GB；已占 {used_gb} GB，这一张有 {megabytes:.1f} MB。请删除不再需要的排序，调高 LYCHEE_UPLOAD_CAP_GB，或直接对本机文件夹排序：那里的图片不会被复制。",
+    "store-cap": "上传的图片最多共占 {cap_gb} GB；已占 {used_gb} GB，这次添加的有 {megabytes:.1f} MB。请删除不再需要的排序，调高 LYCHEE_UPLOAD_CAP_GB，或直接对本机文件夹排序：那里的图片不会被复制。",
     # files that are written, copied or moved
     "export-write": "无法写入 {path}：{detail}。请换一个位置，或在那里腾出空间。",
     "journal-unwritable": "无法写入 {path}（{detail}），没有再移动任何文件。请腾出空间后重试。",

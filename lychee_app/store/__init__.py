@@ -1,4 +1,4 @@
-"""The data folder: runs, rows, decisions, replies and uploads, in SQLite and beside it.
+"""The data folder: runs, drafts, rows, decisions, replies and uploads, in SQLite and beside it.
 
     <data folder>/              0700
       lychee.sqlite3 (-wal, -shm)  0600
@@ -10,7 +10,8 @@ Knows files and tables. Does not know models, order or pages.
 """
 
 from lychee_app.store.decisions import Step, Undo
+from lychee_app.store.drafts import Draft
 from lychee_app.store.rows import RunSummary, View
 from lychee_app.store.store import Store
 
-__all__ = ["RunSummary", "Step", "Store", "Undo", "View"]
+__all__ = ["Draft", "RunSummary", "Step", "Store", "Undo", "View"]

@@ -81,6 +81,16 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
         "ALTER TABLE runs ADD COLUMN beaten REAL",
         requests_whole,
     ),
+    (
+        """CREATE TABLE drafts (
+            id TEXT PRIMARY KEY, run_id TEXT REFERENCES runs (id) ON DELETE SET NULL, touched REAL NOT NULL,
+            version INTEGER NOT NULL DEFAULT 0, removed TEXT NOT NULL DEFAULT '[]', record TEXT)""",
+        "CREATE INDEX drafts_run ON drafts (run_id)",
+        """CREATE TABLE draft_images (
+            draft_id TEXT NOT NULL REFERENCES drafts (id) ON DELETE CASCADE, position INTEGER NOT NULL,
+            upload TEXT, record TEXT NOT NULL, PRIMARY KEY (draft_id, position))""",
+        "CREATE INDEX draft_images_upload ON draft_images (upload)",
+    ),
 )
 VERSION = len(MIGRATIONS)
 

@@ -117,6 +117,15 @@ def read_run(text: str, **changes: Any) -> Run:
         return replace(_build(Run, row), **changes)
 
 
+def write_request(request: Request) -> str:
+    return json.dumps(request, default=vars)
+
+
+def read_request(text: str) -> Request:
+    with _damage_told():
+        return _request(json.loads(text))
+
+
 def write_heartbeat(heartbeat: Heartbeat) -> str:
     return json.dumps(vars(heartbeat), default=vars)
 

@@ -148,13 +148,13 @@ class Runs:
         if found is None:
             raise LookupError(f"run {run_id} has no image {upload_index}")
         upload, text = found
-        return rows.read_source(text, self._uploads.path(upload) if upload else None)
+        return self._uploads.source(text, upload)
 
     def sources(self, run_id: str) -> list[tuple[int, Source]]:
         query = "SELECT upload_index, upload, record FROM sources WHERE run_id = ? ORDER BY upload_index"
         with self._database.reading() as db:
             return [
-                (index, rows.read_source(text, self._uploads.path(upload) if upload else None))
+                (index, self._uploads.source(text, upload))
                 for index, upload, text in db.execute(query, (run_id,)).fetchall()
             ]
 

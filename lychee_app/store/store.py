@@ -10,6 +10,7 @@ from lychee_app.records import Cutoff, Decision, Heartbeat, Phase, Reply, Run, S
 from lychee_app.sizes import DISK_GB
 from lychee_app.store.database import BUSY_SECONDS, Database
 from lychee_app.store.decisions import Decisions, Step, Undo
+from lychee_app.store.drafts import Drafts
 from lychee_app.store.owner import Owner, clear_left_over
 from lychee_app.store.replies import REPLIES_KEPT, Replies
 from lychee_app.store.rows import RunSummary, View
@@ -34,6 +35,7 @@ class Store:
         self._runs = Runs(database, folder, self._uploads, self._owner)
         self._replies = Replies(database, replies_kept)
         self._decisions = Decisions(database)
+        self.drafts = Drafts(database, self._uploads)
 
     @classmethod
     def open(
@@ -121,6 +123,7 @@ class Store:
         """
         marked = self._runs.mark_interrupted()
         clear_left_over(self.folder)
+        self.drafts.drop_old()
         self._uploads.drop_orphans()
         return marked
 
@@ -210,4 +213,4 @@ class Store:
 
     def keep(self, data: bytes) -> str:
         """Keeps uploaded bytes as a private file; returns their SHA-256. StoreError over the cap."""
-        return self._uploads.keep(data)
+        return self._uploads.keep([data])[0]

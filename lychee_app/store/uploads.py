@@ -1,4 +1,5 @@
-"""Uploaded pictures: private files named after their content, under a cap, gone with their last run.
+"""Uploaded pictures: private files named after their content, under a cap, gone with the last run or draft
+that refers to them.
 
 A file is written aside and renamed into place inside the transaction that notes it; it is removed inside the
 transaction that drops it. So the table and the folder agree, whoever else is at work.
@@ -15,6 +16,7 @@ from pathlib import Path
 from lychee_app.errors import StoreError
 from lychee_app.records import Source
 from lychee_app.sizes import disk_gb
+from lychee_app.store import rows
 from lychee_app.store.database import Database, explained
 
 ORPHAN_SECONDS = 24 * 3600.0
@@ -28,46 +30,54 @@ class Uploads:
         self._cap_bytes = cap_bytes
         self.folder = folder
 
-    def keep(self, data: bytes) -> str:
-        """Keeps the bytes and returns their SHA-256. Equal bytes are kept once. Raises StoreError."""
-        sha256 = hashlib.sha256(data).hexdigest()
+    def keep(self, pictures: Sequence[bytes]) -> list[str]:
+        """Keeps all of them, or none, and returns their SHA-256. Equal bytes are kept once. StoreError."""
+        names = [hashlib.sha256(data).hexdigest() for data in pictures]
         with self._database.writing() as db:
-            if self._is_kept(db, sha256):
-                db.execute("UPDATE uploads SET kept = ? WHERE sha256 = ?", (time.time(), sha256))
-                return sha256
-            self._check_cap(db, len(data))
-        aside = self._write_aside(sha256, data)
+            fresh = dict(zip(names, pictures, strict=True))
+            for name in [name for name in fresh if self._is_kept(db, name)]:
+                db.execute("UPDATE uploads SET kept = ? WHERE sha256 = ?", (time.time(), name))
+                del fresh[name]
+            self._check_cap(db, sum(map(len, fresh.values())))
+        aside: dict[str, Path] = {}
         try:
+            for name, data in fresh.items():
+                aside[name] = self._write_aside(name, data)
             with self._database.writing() as db:
-                self._check_cap(db, 0 if self._is_kept(db, sha256) else len(data))
-                os.replace(aside, self.path(sha256))
-                row = (sha256, len(data), time.time())
-                db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?)", row)
+                missing = [name for name in fresh if not self._is_kept(db, name)]
+                self._check_cap(db, sum(len(fresh[name]) for name in missing))
+                for name in missing:
+                    os.replace(aside[name], self.path(name))
+                    row = (name, len(fresh[name]), time.time())
+                    db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?)", row)
         finally:
-            aside.unlink(missing_ok=True)
-        return sha256
+            for path in aside.values():
+                path.unlink(missing_ok=True)
+        return names
 
     def path(self, sha256: str) -> Path:
         return self.folder / sha256
 
+    def source(self, text: str, upload: str | None) -> Source:
+        """A source as it was written down; `upload` where it is one."""
+        return rows.read_source(text, self.path(upload) if upload else None)
+
     @contextmanager
     def keeping(self, sources: Sequence[Source]) -> Iterator[list[str | None]]:
-        """The upload each source is. If one cannot be kept, or the block raises, none stays without a run."""
-        kept: list[str | None] = []
+        """The upload each source is: bytes in hand become one, a file elsewhere on this machine is None.
+
+        If they cannot be kept, or the block raises, no upload stays that nothing refers to.
+        """
+        names = self.keep([source.data for source in sources if source.data is not None])
+        fresh = iter(names)
         try:
-            for source in sources:
-                kept.append(self._sha256_of(source))
-            yield kept
+            yield [next(fresh) if source.data is not None else self._name_of(source) for source in sources]
         except BaseException:
-            if names := {name for name in kept if name}:
-                with suppress(StoreError), self._database.writing() as db:
-                    self.drop_unused(db, names)
+            with suppress(StoreError), self._database.writing() as db:
+                self.drop_unused(db, set(names))
             raise
 
-    def _sha256_of(self, source: Source) -> str | None:
-        """Bytes in hand become an upload. None for a file elsewhere on this machine."""
-        if source.data is not None:
-            return self.keep(source.data)
+    def _name_of(self, source: Source) -> str | None:
         if source.path is not None and source.path.parent == self.folder:
             return source.path.name
         return None
@@ -79,21 +89,28 @@ class Uploads:
                 raise StoreError("store-upload-gone")
 
     def drop_unused(self, db: sqlite3.Connection, names: Iterable[str]) -> None:
-        """Inside a writing transaction: removes those uploads that no run refers to."""
+        """Inside a writing transaction: removes those uploads that no run and no draft refers to."""
+        used = (
+            "SELECT 1 FROM sources WHERE upload = :sha256 "
+            "UNION ALL SELECT 1 FROM draft_images WHERE upload = :sha256"
+        )
         for sha256 in names:
-            if db.execute("SELECT 1 FROM sources WHERE upload = ?", (sha256,)).fetchone() is None:
+            if db.execute(used, {"sha256": sha256}).fetchone() is None:
                 db.execute("DELETE FROM uploads WHERE sha256 = ?", (sha256,))
                 self.path(sha256).unlink(missing_ok=True)
 
     def unlink_unshared(self, db: sqlite3.Connection, run_id: str, names: Iterable[str]) -> None:
         """Removes the files that only this run refers to, before anything is written about it."""
-        query = "SELECT 1 FROM sources WHERE upload = ? AND run_id != ?"
+        query = (
+            "SELECT 1 FROM sources WHERE upload = :sha256 AND run_id != :run "
+            "UNION ALL SELECT 1 FROM draft_images WHERE upload = :sha256"
+        )
         for sha256 in names:
-            if db.execute(query, (sha256, run_id)).fetchone() is None:
+            if db.execute(query, {"sha256": sha256, "run": run_id}).fetchone() is None:
                 self.path(sha256).unlink(missing_ok=True)
 
     def drop_orphans(self) -> None:
-        """Removes uploads that never became part of a run, and files that a killed process left behind."""
+        """Removes uploads that no run or draft ever took, and files that a killed process left behind."""
         before = time.time() - ORPHAN_SECONDS
         with self._database.writing() as db:
             rows = db.execute("SELECT sha256 FROM uploads WHERE kept < ?", (before,)).fetchall()

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,7 @@ RELEASED = (
     "98b784e34ad8c9378a83d3e9da23e767db3c8f07963d3579205cef9e939cd152",
     "2eea2353411997ddf7dd071d2ea10bacad1652556dd08bfa500002527665a7bc",
     "4afbf24aeb81ee56d6ec0079b006cfae1046f33b831360ea33419094f774631c",
+    "976e385003c2f3b2bdceb2bb1e1fff4d2bb78cd3da07abbbbcf6c1773521f4f3",
 )
 """SHA-256 of each step, a function by its source. A new step adds a line; an old line never changes."""
 
@@ -263,19 +264,31 @@ def read_all(folder: Path) -> str:
 
 
 def write_old(folder: Path, version: int, record: str = OLD_RUN, status: str = "running") -> None:
-    """A database as the first `version` steps left it, with one run: by default one that was going on."""
+    """A database as the first `version` steps left it, with one run: by default one that was going on.
+
+    The record is as steps 1 to 4 kept it; later ones bring it along.
+    """
     connection = sqlite3.connect(folder / FILE, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
-    for step in MIGRATIONS[:version]:
-        for statement in step:
-            connection.execute(str(statement))
-    connection.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
-    connection.execute("INSERT INTO schema_version VALUES (?)", (version,))
+    _take_steps(connection, MIGRATIONS[: min(version, 4)])
     old = ("old", "2026-01-01T00:00:00+00:00", status, 3 if status == "done" else 1, None, record)
     connection.execute(
         "INSERT INTO runs (id, created, status, total, owner, record) VALUES (?, ?, ?, ?, ?, ?)", old
     )
+    _take_steps(connection, MIGRATIONS[4:version])
+    connection.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+    connection.execute("INSERT INTO schema_version VALUES (?)", (version,))
     connection.close()
+
+
+def _take_steps(
+    connection: sqlite3.Connection, steps: Sequence[tuple[str | Callable[[sqlite3.Connection], None], ...]]
+) -> None:
+    for action in (action for step in steps for action in step):
+        if isinstance(action, str):
+            connection.execute(action)
+        else:
+            action(connection)
 
 
 def as_nobody(folder: Path) -> str:

@@ -1,0 +1,150 @@
+"""Drafts: what was typed and which images were added, before it is ranked.
+
+A draft may lie beside a run: then it holds what differs from that run's own images. What was added becomes
+part of the run with which it is ranked. A draft that nobody touched for a week is gone, with its uploads, the
+next time that the program starts.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lychee_app.records import Source
+from lychee_app.request import Request
+from lychee_app.store import rows
+from lychee_app.store.database import Database
+from lychee_app.store.uploads import Uploads
+
+KEPT_SECONDS = 7 * 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Draft:
+    """`removed` are upload indices of `run_id`, which are not to be ranked again. `version` grows with every
+    change of the images. `request` is None before anything was typed."""
+
+    id: str
+    run_id: str | None
+    request: Request | None
+    removed: frozenset[int]
+    version: int
+
+
+class Drafts:
+    """Each method is one transaction. A draft that is not there is begun by whatever is put into it."""
+
+    def __init__(self, database: Database, uploads: Uploads) -> None:
+        self._database = database
+        self._uploads = uploads
+
+    def get(self, draft_id: str) -> Draft | None:
+        query = "SELECT run_id, record, removed, version FROM drafts WHERE id = ?"
+        with self._database.reading() as db:
+            found = db.execute(query, (draft_id,)).fetchone()
+        if found is None:
+            return None
+        run_id, record, removed, version = found
+        request = rows.read_request(record) if record else None
+        return Draft(draft_id, run_id, request, frozenset(json.loads(removed)), version)
+
+    def images(self, draft_id: str) -> list[tuple[int, Source]]:
+        """(position, source) of every image that was added, in that order; uploads are files by now."""
+        query = "SELECT position, upload, record FROM draft_images WHERE draft_id = ? ORDER BY position"
+        with self._database.reading() as db:
+            return [
+                (position, self._uploads.source(text, upload))
+                for position, upload, text in db.execute(query, (draft_id,)).fetchall()
+            ]
+
+    def image(self, draft_id: str, position: int) -> Source:
+        """Raises LookupError when there is no such image."""
+        query = "SELECT upload, record FROM draft_images WHERE draft_id = ? AND position = ?"
+        with self._database.reading() as db:
+            found = db.execute(query, (draft_id, position)).fetchone()
+        if found is None:
+            raise LookupError(f"draft {draft_id} has no image {position}")
+        upload, text = found
+        return self._uploads.source(text, upload)
+
+    def write(self, draft_id: str, request: Request | None, run_id: str | None) -> None:
+        """What is typed now, and the run that it lies beside."""
+        with self._database.writing() as db:
+            _beside(db, draft_id, run_id)
+            record = request and rows.write_request(request)
+            db.execute("UPDATE drafts SET record = ? WHERE id = ?", (record, draft_id))
+
+    def add(self, draft_id: str, sources: Sequence[Source]) -> None:
+        """Adds images at the end; bytes in hand are kept as uploads. Raises StoreError: over the cap."""
+        last = "SELECT coalesce(max(position), -1) FROM draft_images WHERE draft_id = ?"
+        with self._uploads.keeping(sources) as uploads, self._database.writing() as db:
+            self._uploads.require(db, {name for name in uploads if name})
+            _touch(db, draft_id)
+            (position,) = db.execute(last, (draft_id,)).fetchone()
+            images = [
+                (draft_id, position + 1 + offset, upload, rows.write_source(source))
+                for offset, (source, upload) in enumerate(zip(sources, uploads, strict=True))
+            ]
+            db.executemany("INSERT INTO draft_images VALUES (?, ?, ?, ?)", images)
+
+    def take_off(self, draft_id: str, positions: Iterable[int]) -> None:
+        """Images that were added are gone, and with them uploads that nothing else refers to."""
+        with self._database.writing() as db:
+            _touch(db, draft_id)
+            for position in positions:
+                query = "DELETE FROM draft_images WHERE draft_id = ? AND position = ? RETURNING upload"
+                for (upload,) in db.execute(query, (draft_id, position)).fetchall():
+                    self._uploads.drop_unused(db, [upload] if upload else [])
+
+    def leave_out(self, draft_id: str, run_id: str, removed: Iterable[int]) -> None:
+        """Which images of the run, by upload index, are not to be ranked again: these and no others."""
+        with self._database.writing() as db:
+            _beside(db, draft_id, run_id)
+            text = json.dumps(sorted(set(removed)))
+            db.execute("UPDATE drafts SET removed = ? WHERE id = ?", (text, draft_id))
+
+    def ranked(self, draft_id: str, run_id: str, request: Request) -> None:
+        """All that was added is that run's now."""
+        with self._database.writing() as db:
+            _beside(db, draft_id, run_id)
+            record = rows.write_request(request)
+            db.execute("UPDATE drafts SET removed = '[]', record = ? WHERE id = ?", (record, draft_id))
+            uploads = _uploads(db, draft_id)
+            db.execute("DELETE FROM draft_images WHERE draft_id = ?", (draft_id,))
+            self._uploads.drop_unused(db, uploads)
+
+    def drop(self, draft_id: str) -> None:
+        with self._database.writing() as db:
+            self._drop(db, draft_id)
+
+    def drop_old(self) -> None:
+        before = time.time() - KEPT_SECONDS
+        with self._database.writing() as db:
+            for (draft_id,) in db.execute("SELECT id FROM drafts WHERE touched < ?", (before,)).fetchall():
+                self._drop(db, draft_id)
+
+    def _drop(self, db: sqlite3.Connection, draft_id: str) -> None:
+        uploads = _uploads(db, draft_id)
+        db.execute("DELETE FROM drafts WHERE id = ?", (draft_id,))
+        self._uploads.drop_unused(db, uploads)
+
+
+def _touch(db: sqlite3.Connection, draft_id: str) -> None:
+    db.execute(
+        "INSERT INTO drafts (id, touched) VALUES (?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET touched = excluded.touched, version = version + 1",
+        (draft_id, time.time()),
+    )
+
+
+def _beside(db: sqlite3.Connection, draft_id: str, run_id: str | None) -> None:
+    """What is not to be ranked of one run says nothing about another."""
+    _touch(db, draft_id)
+    change = "UPDATE drafts SET run_id = ?, removed = '[]' WHERE id = ? AND run_id IS NOT ?"
+    db.execute(change, (run_id, draft_id, run_id))
+
+
+def _uploads(db: sqlite3.Connection, draft_id: str) -> list[str]:
+    query = "SELECT DISTINCT upload FROM draft_images WHERE draft_id = ? AND upload IS NOT NULL"
+    return [upload for (upload,) in db.execute(query, (draft_id,)).fetchall()]
