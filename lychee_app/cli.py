@@ -27,7 +27,7 @@ from lychee_app.locale import Words, language_of
 from lychee_app.query import Question
 from lychee_app.reasons import Reason
 from lychee_app.recorder import Forgiving, Log, Unkept
-from lychee_app.records import Mode, Run, Source
+from lychee_app.records import Mode, Run, Scored, Source
 from lychee_app.request import Precision, Request
 from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, Settings, locale_of_terminal
 
@@ -87,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lychee {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_rank(commands)
+    _add_eval(commands)
     _add_demo(commands)
     _add_app(commands)
     _add_download(commands)
@@ -119,6 +120,31 @@ def _add_rank(commands) -> None:
     parser.add_argument("--json", metavar="FILE", help="write JSON there; - writes it to stdout, alone")
     parser.add_argument("--csv", metavar="FILE", help="write CSV there; - writes it to stdout, alone")
     parser.set_defaults(run=_rank)
+
+
+def _add_eval(commands) -> None:
+    parser = commands.add_parser(
+        "eval",
+        help="how good a judge is on images of your own",
+        description="Ranking measures with intervals, from your own judgements: per query and over all.",
+    )
+    truth_help = "CSV with the columns query, image, relevance; or JSON, as the demo gallery's truth.json"
+    parser.add_argument("truth", metavar="TRUTH", help=truth_help)
+    parser.add_argument("--images", metavar="FOLDER", help="of the images (default: where TRUTH is)")
+    from_help = "relevant from this relevance on, where only yes and no count (default: half of the highest)"
+    parser.add_argument("--relevant-from", type=_above_nothing, metavar="X", help=from_help)
+    for side, of in (("", ""), ("against-", "compare: ")):
+        default = "the same" if side else None
+        parser.add_argument(
+            f"--{side}model", metavar="MODEL", help=f"{of}demo, lychee, a hub name or a folder"
+        )
+        parser.add_argument(f"--{side}mode", choices=get_args(Mode), default=None if side else "judge")
+        precisions = get_args(Precision)
+        parser.add_argument(f"--{side}precision", choices=precisions, default=None if side else "auto")
+        parser.add_argument(f"--{side}image-tokens", type=_tokens, metavar="N", help=default)
+    parser.add_argument("--json", metavar="FILE", help="write JSON there; - writes it to stdout, alone")
+    parser.add_argument("--plot", metavar="FILE", help="write the reliability diagram there, as SVG")
+    parser.set_defaults(run=_eval)
 
 
 def _add_demo(commands) -> None:
@@ -338,11 +364,61 @@ def _kept(settings: Settings, until_done: contextlib.ExitStack, t: Words) -> For
 
 
 def _status(run: Run, t: Words) -> int:
-    if any(row.score is not None for row in run.images):
-        return 0
-    reasons = "; ".join(f"{row.name}: {t.reason(row.reason)}" for row in run.images[:3])
+    return 0 if any(row.score is not None for row in run.images) else _none_scored(run.images, t)
+
+
+def _none_scored(rows: Sequence[Scored], t: Words) -> int:
+    reasons = "; ".join(f"{row.name}: {t.reason(row.reason)}" for row in rows[:3])
     _tell(t("terminal.none_scored", reasons=reasons))
     return 1
+
+
+def _eval(arguments: argparse.Namespace, t: Words) -> int:
+    from lychee_app import evaluate, terminal
+    from lychee_app.engines.local import LocalEngine
+
+    _check_goals(arguments.json, arguments.plot)
+    if arguments.plot == "-":
+        raise UsageError("plot-stdout")
+    settings, images = Settings.from_environment(), arguments.images
+    truth = evaluate.read(Path(arguments.truth), images and Path(images), arguments.relevant_from)
+    _spare_the_images([Source(name, path=truth.folder / name) for name in truth.images], arguments.json)
+    engine, found = LocalEngine(settings), []
+    for request in _sides(arguments, settings):
+        total = evaluate.looks(truth, request)
+        with terminal.progress_line(total, t) as show:
+            answers = evaluate.ask(truth, request, engine, _teller([request], show, t))
+        if all(len(one.unscored) == len(one.rows) for one in answers.each):
+            return _none_scored(answers.each[0].rows, t)
+        found.append(evaluate.evaluate(answers, truth.relevant_from))
+    against = found[1] if found[1:] else None
+    differences = against and evaluate.compare(found[0].answers, against.answers, truth.relevant_from)
+    if arguments.plot is not None:
+        _write(arguments.plot, evaluate.reliability_svg(t, found))
+    if arguments.json is not None:
+        _write(arguments.json, evaluate.to_json(Path(arguments.truth), truth, found[0], against, differences))
+    if arguments.json != "-":
+        _print(evaluate.tables(t, found[0], against, differences))
+    return 0
+
+
+def _sides(arguments: argparse.Namespace, settings: Settings) -> list[Request]:
+    """What is evaluated, and what it is compared with, if anything is."""
+    first = Request(
+        Question("", ""),
+        arguments.mode,
+        model=arguments.model or settings.model,
+        max_image_tokens=arguments.image_tokens,
+        precision=arguments.precision,
+    )
+    given = {
+        "model": arguments.against_model,
+        "mode": arguments.against_mode,
+        "precision": arguments.against_precision,
+        "max_image_tokens": arguments.against_image_tokens,
+    }
+    changed = {name: value for name, value in given.items() if value is not None}
+    return [first, replace(first, **changed)] if changed else [first]
 
 
 def _demo(arguments: argparse.Namespace, t: Words) -> int:
@@ -448,6 +524,16 @@ def _tokens(text: str) -> int:
             f"{text!r} is not a whole number from {LEAST_TOKENS} to {MOST_TOKENS}"
         )
     return int(text)
+
+
+def _above_nothing(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
 
 
 def _folder(text: str) -> Path:

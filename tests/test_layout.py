@@ -17,6 +17,7 @@ ORDER = [
     "services",
     "doctor",
     "library",
+    "evaluate",
     "terminal",
     "streams",
     "jobs",

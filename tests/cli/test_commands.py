@@ -84,7 +84,7 @@ def test_the_readme_names_only_commands_and_options_that_there_are(lychee: Lyche
 
 
 def test_every_command_and_every_promised_option_is_in_the_help(lychee: Lychee) -> None:
-    assert re.search(r"rank.*demo.*app.*download.*doctor", help_of(lychee), re.DOTALL)
+    assert re.search(r"rank.*eval.*demo.*app.*download.*doctor", help_of(lychee), re.DOTALL)
     told = help_of(lychee, "rank")
     for option in (
         "--model",

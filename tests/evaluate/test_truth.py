@@ -1,0 +1,120 @@
+"""What somebody says of their own images, read from a file as people write it."""
+
+from pathlib import Path
+
+import pytest
+
+from lychee_app import evaluate
+from lychee_app.errors import LycheeError, UsageError
+
+ROWS = [("red", "a.png", 1.0), ("red", "b.png", 0.0), ("blue", "a.png", 0.0), ("blue", "b.png", 1.0)]
+LINES = [("red", "a.png", "1"), ("red", "b.png", "0"), ("blue", "a.png", "0"), ("blue", "b.png", "1")]
+
+
+def written(folder: Path, text: str, name: str = "truth.csv", encoding: str = "utf-8") -> Path:
+    for image in ("a.png", "b.png"):
+        (folder / image).touch()
+    (folder / name).write_text(text, encoding=encoding)
+    return folder / name
+
+
+def rows_of(truth: evaluate.Truth) -> list[tuple[str, str, float]]:
+    return [(one.query, one.image, one.relevance) for one in truth.judgements]
+
+
+def table(between: str = ",", header: str = "query,image,relevance") -> str:
+    return "\n".join([header.replace(",", between), *(between.join(line) for line in LINES)]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("truth.csv", table()),
+        ("semicolons.csv", table(";")),
+        ("tabs.csv", table("\t")),
+        ("capitals.csv", table(header=" Query,IMAGE , Relevance")),
+        ("words.csv", table().replace(",1", ", yes").replace(",0", ", No")),
+        ("gaps.csv", table().replace("\n", "\r\n\r\n")),
+        ("more.csv", "who,relevance,image,query\n" + "\n".join(f"me,{r},{i},{q}" for q, i, r in LINES)),
+        ("twice.csv", table() + "red,a.png,1.0\n"),
+        (
+            "rows.json",
+            '[{"query":"red","image":"a.png","relevance":1},{"query":"red","image":"b.png","relevance":false},'
+            '{"query":"blue","image":"a.png","relevance":"0"},{"query":"blue","image":"b.png","relevance":true}]',
+        ),
+        (
+            "gallery.json",
+            '[{"query":"red","images":{"a.png":1,"b.png":0}},{"query":"blue","images":{"a.png":0,"b.png":1}}]',
+        ),
+        ("no-suffix", '[{"query":"red","images":{"a.png":1,"b.png":0}},'
+         '{"query":"blue","images":{"a.png":0,"b.png":1}}]'),
+    ],
+)  # fmt: skip
+def test_the_same_judgements_are_read_however_they_are_written(tmp_path: Path, name: str, text: str) -> None:
+    truth = evaluate.read(written(tmp_path, text, name))
+    assert rows_of(truth) == ROWS
+    assert (truth.queries, truth.images) == (("red", "blue"), ("a.png", "b.png"))
+
+
+def test_a_table_as_excel_saves_it_is_read(tmp_path: Path) -> None:
+    assert rows_of(evaluate.read(written(tmp_path, table(";"), encoding="utf-8-sig"))) == ROWS
+
+
+def test_a_query_may_hold_a_comma_a_quote_and_chinese(tmp_path: Path) -> None:
+    text = 'query,image,relevance\n"绿色沙发, ""brass"" lamp",a.png,0.5\n'
+    assert rows_of(evaluate.read(written(tmp_path, text))) == [('绿色沙发, "brass" lamp', "a.png", 0.5)]
+
+
+def test_what_counts_as_relevant_is_half_of_the_highest_unless_it_is_said(tmp_path: Path) -> None:
+    graded = written(tmp_path, table().replace(",1", ",3"))
+    assert evaluate.read(graded).relevant_from == 1.5
+    assert evaluate.read(graded, relevant_from=3).relevant_from == 3
+    assert evaluate.read(written(tmp_path, table().replace(",1", ",0"))).relevant_from > 0
+
+
+def test_images_lie_beside_the_truth_or_where_it_is_said(tmp_path: Path) -> None:
+    written(tmp_path, "")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "truth.csv").write_text(table())
+    with pytest.raises(LycheeError) as told:
+        evaluate.read(tmp_path / "elsewhere" / "truth.csv")
+    assert told.value.code == "truth-images"
+    assert told.value.reason.values["n"] == 2
+    assert evaluate.read(tmp_path / "elsewhere" / "truth.csv", tmp_path).folder == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "truth-columns"),
+        ("query,image\nred,a.png\n", "truth-columns"),
+        ("query,image,relevance\n", "truth-empty"),
+        ("query,image,relevance\nred,a.png,often\n", "truth-relevance"),
+        ("query,image,relevance\nred,a.png,-1\n", "truth-relevance"),
+        ("query,image,relevance\nred,a.png,nan\n", "truth-relevance"),
+        ("query,image,relevance\nred,a.png\n", "truth-relevance"),
+        ("query,image,relevance\nred,,1\n", "truth-blank"),
+        ("query,image,relevance\nred,a.png,1\nred,a.png,0\n", "truth-twice"),
+        ("{", "truth-no-table"),
+        ("[3]", "truth-columns"),
+        ('[{"query": "red", "image": "a.png"}]', "truth-columns"),
+        ('{"query": null, "images": {"a.png": 1}}', "truth-blank"),
+        ('{"query": "red", "images": {"a.png": null}}', "truth-relevance"),
+        ('{"query": "red", "images": {}}', "truth-empty"),
+        ("[]", "truth-empty"),
+    ],
+)
+def test_what_is_no_truth_is_refused_with_what_is_wrong(tmp_path: Path, text: str, code: str) -> None:
+    with pytest.raises(UsageError) as told:
+        evaluate.read(written(tmp_path, text))
+    assert told.value.code == code
+    assert "truth.csv" in str(told.value)
+
+
+@pytest.mark.parametrize(("make", "code"), [("folder", "truth-unreadable"), ("binary", "truth-no-text")])
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, make: str, code: str) -> None:
+    file = tmp_path / "truth.csv"
+    file.mkdir() if make == "folder" else file.write_bytes(b"\xff\xfe\x00\xd8")
+    with pytest.raises(LycheeError) as told:
+        evaluate.read(file)
+    assert told.value.code == code
