@@ -38,14 +38,18 @@ def draw(context: PageContext, standing: Standing | None) -> None:
     run = standing.run if standing else None
     _follow(context, run)
     _brand(context)
+    # Laid out first: a part that another moved down would be there twice until the browser clears it away.
+    typed, sent, pictures, judged = (st.container() for _ in range(4))
     steps = _steps_chosen()
-    question = _query(context, steps)
-    sent = st.container()
+    with typed:
+        question = _query(context, steps)
     is_typed = bool(st.session_state["query"].strip())
-    pile = images.draw(context, standing)
-    model = model_picker.draw(context)
-    mode = _mode(context)
-    instruction, tokens, precision = _advanced(context)
+    with pictures:
+        pile = images.draw(context, standing)
+    with judged:
+        model = model_picker.draw(context)
+        mode = _mode(context)
+        instruction, tokens, precision = _advanced(context)
     with sent:
         question = question and _sent(context, question, model)
     request = question and Request(question, mode, model, instruction, tokens, precision=precision)

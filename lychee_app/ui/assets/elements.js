@@ -19,7 +19,7 @@ export default function (part) {
       const cell = line.appendChild(make("td", "", row.texts[k]));
       if (score === null) return cell.classList.add("none");
       cell.style.setProperty("--p", `${10 * score}%`);
-      if (score > 8) cell.classList.add("hot");
+      if (score > HOT) cell.classList.add("hot");
     });
     line.onclick = () => root.send("open", row.index);
     line.onkeydown = (event) => { if (event.key === "Enter") root.send("open", row.index); };

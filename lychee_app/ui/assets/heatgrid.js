@@ -36,7 +36,7 @@ export default function (part) {
     cell.setAttribute("aria-label", `${row.name}: ${row.text}`);
     if (row.score === null) cell.classList.add("none");
     else cell.style.setProperty("--p", `${10 * row.score}%`);
-    if (row.score > 8) cell.classList.add("hot");
+    if (row.score > HOT) cell.classList.add("hot");
     if (row.above) cell.classList.add("above");
     cell.onmouseenter = () => show(cell, row);
     cell.onfocus = () => { stop(cell); show(cell, row); };

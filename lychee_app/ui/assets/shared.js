@@ -6,6 +6,9 @@ const make = (tag, cls, text) => {
   return node;
 };
 
+// From this score on the colour of the scale is nearer to the other ink (--ly-ink-hot in page.css).
+const HOT = 8.7;
+
 const rootOf = (parentElement) =>
   parentElement.querySelector(".root") ?? parentElement.appendChild(make("div", "root"));
 

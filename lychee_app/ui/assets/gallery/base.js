@@ -12,7 +12,6 @@ const FLUSH_MS = 90;
 const RETRY_MS = 1500;
 const GONE_MS = 1500; // off the page for longer: somebody went elsewhere
 const MOST_BESIDE = 4;
-const EMBER = 8; // past this score a warm colour needs light text
 
 const store = {
   get: (name, usual) => {
@@ -27,5 +26,5 @@ const filled = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => value
 const oneDecimal = (score) => (score === null || score === undefined ? "–" : score.toFixed(1));
 const heat = (node, score) => {
   node.style.setProperty("--p", `${10 * (score ?? 0)}%`);
-  node.classList.toggle("ember", score > EMBER);
+  node.classList.toggle("hot", score > HOT);
 };
