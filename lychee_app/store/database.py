@@ -17,7 +17,13 @@ from pathlib import Path
 from lychee_app.errors import StoreError
 from lychee_app.store.migrations import migrate
 
-BUSY_SECONDS = 15.0
+BUSY_SECONDS = 2.0
+"""How long a lock of another process is waited for. Transactions of ours take milliseconds, one of thousands
+of images a tenth of a second. What holds it longer is another program, and whoever waits is told so."""
+PATIENCE = 8
+"""Times as long, for rows of a run that is being scored: nobody waits for those, and a run would end."""
+AGAIN_SECONDS = 0.05
+"""Once it is known that somebody holds the lock, who comes next is told at once, until a write succeeds."""
 IDLE_CONNECTIONS = 4
 
 PRAGMAS = (
@@ -52,6 +58,8 @@ class Database:
         self._busy_seconds = busy_seconds
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
+        self._held = False
+        """By another process, as far as is known."""
         self._lock = threading.Lock()
         self._writers = threading.Lock()
         _make_private(path)
@@ -66,20 +74,53 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A transaction that sees one moment of the database. Raises StoreError."""
         with self._connection() as connection:
+            _wait_at_most(connection, self._wait_seconds)
             connection.execute("BEGIN")
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, patient: bool = False) -> Iterator[sqlite3.Connection]:
         """A transaction that is on disk when the block ends, or not at all when it raises. StoreError."""
-        with self._writers, self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._turn(), self._connection() as connection:
+            self._begin(connection, patient)
             yield connection
             connection.execute("COMMIT")
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Threads of this process write in turn; nobody stands behind one that waits for a lock."""
+        while not self._writers.acquire(timeout=AGAIN_SECONDS):
+            if self._held:
+                raise StoreError("store-locked", path=str(self.path), detail="database is locked")
+        try:
+            yield
+        finally:
+            self._writers.release()
+
+    def _begin(self, connection: sqlite3.Connection, patient: bool) -> None:
+        waits = [self._wait_seconds]
+        if patient:
+            waits.append(self._busy_seconds * PATIENCE)
+        while waits:
+            _wait_at_most(connection, waits.pop(0))
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                self._held = is_busy(error)
+                if not (self._held and waits):
+                    raise
+            else:
+                self._held = False
+                return
+
+    @property
+    def _wait_seconds(self) -> float:
+        return min(AGAIN_SECONDS, self._busy_seconds) if self._held else self._busy_seconds
+
     def shrink(self) -> None:
         """Gives the space of deleted rows back to the disk, as far as that is possible now."""
-        with self._writers, self._connection() as connection:
+        with self._turn(), self._connection() as connection:
+            _wait_at_most(connection, self._wait_seconds)
             # execute() would stop after the first page: the pragma yields a row without columns for each.
             connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
 
@@ -130,6 +171,14 @@ class Database:
         connection.close()
 
 
+def _wait_at_most(connection: sqlite3.Connection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}").fetchall()
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
 def _prepare(connection: sqlite3.Connection, busy_seconds: float) -> None:
     # Only an empty file can be given this; on another it would cost a write each time.
     if connection.execute("PRAGMA page_count").fetchone() == (0,):
@@ -147,7 +196,7 @@ def _log_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+            if not is_busy(error) or time.monotonic() > until:
                 raise
         time.sleep(0.01)
 

@@ -28,7 +28,7 @@ class Replies:
     def remember(self, replies: Mapping[CacheKey, Reply]) -> None:
         """A reply known already keeps its place in the line."""
         records = [(_digest(key), pack_reply(reply)) for key, reply in replies.items()]
-        with self._database.writing() as db:
+        with self._database.writing(patient=True) as db:
             db.executemany("INSERT OR IGNORE INTO replies (key, record) VALUES (?, ?)", records)
             db.execute("DELETE FROM replies WHERE id <= (SELECT max(id) FROM replies) - ?", (self._bound,))
 

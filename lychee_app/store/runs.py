@@ -49,7 +49,7 @@ class Runs:
 
     def change(self, run_id: str, heartbeat: Heartbeat | None = None, **changes: Any) -> None:
         """Fields of the Run, by name. A run that is no longer running is nobody's."""
-        with self._database.writing() as db:
+        with self._database.writing(patient=heartbeat is not None) as db:
             _write(db, self._run(db, run_id), **changes)
             if heartbeat:
                 _beat(db, run_id, heartbeat)
@@ -64,7 +64,7 @@ class Runs:
         record = rows.pack_scored(scored)
         thumbnail = hashlib.sha256(scored.thumbnail).hexdigest() if scored.thumbnail else None
         row = (run_id, scored.upload_index, scored.margin, scored.score, thumbnail, record)
-        with self._database.writing() as db:
+        with self._database.writing(patient=True) as db:
             if thumbnail:
                 db.execute("INSERT OR IGNORE INTO thumbnails VALUES (?, ?)", (thumbnail, scored.thumbnail))
             db.execute("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)", row)

@@ -38,8 +38,9 @@ def main() -> None:
 
 def refused(error: LycheeError) -> None:
     """The data folder cannot be used: nothing else can be shown."""
-    markup.page_style("Lychee")
-    notice(str(error), "bad")
+    t = state.words()
+    markup.page_style(t("brand"))
+    notice(t.error(error), "bad")
 
 
 def render(services: Services) -> None:

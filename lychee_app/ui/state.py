@@ -86,9 +86,12 @@ class Standing:
 
 def page_context(services: Services) -> PageContext:
     """Reads the address and the browser's language."""
-    params = st.query_params
-    language = language_of(params.get("lang") or st.context.locale or "en")
-    return PageContext(services, Words(language), params.get("run"))
+    return PageContext(services, words(), st.query_params.get("run"))
+
+
+def words() -> Words:
+    """Of the language in the address, else the browser's."""
+    return Words(language_of(st.query_params.get("lang") or st.context.locale or "en"))
 
 
 def standing(context: PageContext) -> Standing | None:

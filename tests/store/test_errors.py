@@ -10,7 +10,10 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -110,18 +113,66 @@ def test_flipped_bytes_are_told_or_harmless_and_never_a_traceback(tmp_path: Path
     assert told > 10
 
 
+@contextmanager
+def held(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Another program that holds the database."""
+    with closing(sqlite3.connect(folder / FILE, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield other
+
+
 def test_a_database_that_somebody_else_holds_is_told(tmp_path: Path) -> None:
     with Store.open(tmp_path, busy_seconds=0.05) as store:
         store.create(run_of([]))
-        other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="another program") as caught:
-            store.add("run-1", row(0, 1.0))
-        assert caught.value.code == "store-locked"
-        assert store.load("run-1").images == ()
-        other.close()
+        with held(tmp_path):
+            with pytest.raises(StoreError, match="another program") as caught:
+                store.add("run-1", row(0, 1.0))
+            assert caught.value.code == "store-locked"
+            assert store.load("run-1").images == ()
         store.add("run-1", row(0, 1.0))
         assert len(store.load("run-1").images) == 1
+
+
+def test_who_has_been_told_of_a_lock_does_not_wait_for_it_again(tmp_path: Path) -> None:
+    with Store.open(tmp_path, busy_seconds=0.6) as store:
+        store.create(run_of([row(0)]))
+        with held(tmp_path):
+            waited = []
+            for _ in range(3):
+                begun = time.monotonic()
+                with pytest.raises(StoreError, match="another program"):
+                    store.decide("run-1", 0, "pick")
+                waited.append(time.monotonic() - begun)
+            assert waited[0] > 0.5
+            assert max(waited[1:]) < 0.4
+        store.decide("run-1", 0, "pick")
+        assert store.decisions("run-1") == {0: "pick"}
+
+
+def test_a_row_of_a_run_waits_longer_for_a_lock_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with Store.open(tmp_path, busy_seconds=0.2) as store, held(tmp_path) as other:
+        other.execute("COMMIT")
+        store.create(run_of([row(0)]))
+        other.execute("BEGIN EXCLUSIVE")
+        with ThreadPoolExecutor(1) as scoring:
+            added = scoring.submit(store.add, "run-1", row(0, 1.0))
+            time.sleep(0.4)
+            assert not added.done()
+            begun = time.monotonic()
+            with pytest.raises(StoreError, match="another program"):
+                store.decide("run-1", 0, "pick")
+            assert time.monotonic() - begun < 0.6
+            other.execute("COMMIT")
+            added.result(timeout=20)
+        assert len(store.load("run-1").images) == 1
+
+
+def test_a_short_write_of_another_program_is_waited_for(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store, held(tmp_path) as other, ThreadPoolExecutor(1) as later:
+        done = later.submit(lambda: (time.sleep(0.5), other.execute("COMMIT")))
+        store.create(run_of([]))
+        done.result()
+        assert store.load("run-1").total == 0
 
 
 def test_what_is_kept_is_for_its_owner_only(tmp_path: Path) -> None:

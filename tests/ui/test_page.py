@@ -398,3 +398,15 @@ def test_equal_images_keep_their_own_ranking(page: AppTest, store: Store) -> Non
     at, _ = rank(page, store, "red", twice)
     assert ranking(at) == [0, 1]
     assert "1 is a copy of another image" in html(at)
+
+
+def test_a_data_folder_that_cannot_be_used_is_told_in_the_language_of_the_page() -> None:
+    def script() -> None:
+        from lychee_app.errors import StoreError
+        from lychee_app.ui import page
+
+        page.refused(StoreError("store-locked", path="/data", detail="database is locked"))
+
+    at = AppTest.from_function(script)
+    at.query_params["lang"] = "zh"
+    assert "/data 被另一个程序占用太久" in html(at.run())
