@@ -14,11 +14,11 @@ def write(folder: Path, count: int, megapixels: float = 12.0) -> list[Path]:
     files = [folder / f"photo-{number:05}.jpg" for number in range(count)]
     for number, file in enumerate(files):
         if not file.exists():
-            _photo(number, megapixels).save(file, "JPEG", quality=85)
+            photo(number, megapixels).save(file, "JPEG", quality=85)
     return files
 
 
-def _photo(number: int, megapixels: float) -> Image.Image:
+def photo(number: int, megapixels: float) -> Image.Image:
     """Blurred shapes with grain on them: what a picture's DCT looks like, coarse and fine."""
     width, height = SIZES_PX.get(megapixels) or (round((megapixels * 1e6 * 4 / 3) ** 0.5), 0)
     height = height or round(width * 3 / 4)

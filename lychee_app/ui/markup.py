@@ -23,15 +23,23 @@ def escaped(text: object) -> str:
     return html.escape(str(text), quote=True)
 
 
+def prose(text: str) -> str:
+    """A sentence of ours as HTML; what it has between backticks, a command or a path, is set as code."""
+    parts = escaped(text).split("`")
+    if len(parts) % 2 == 0:  # a name from outside holds one
+        return escaped(text)
+    return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))
+
+
 def notice(text: str, kind: str = "warn") -> None:
     """A line that wants to be read. `kind`: warn, bad, good or calm. `text` is shown as it is."""
     role = "alert" if kind == "bad" else "status"
-    st.html(f'<div class="ly-notice {kind}" role="{role}">{escaped(text)}</div>')
+    st.html(f'<div class="ly-notice {kind}" role="{role}">{prose(text)}</div>')
 
 
 def faint(text: str) -> None:
     """A quiet line, shown as it is."""
-    st.html(f'<div class="ly-faint ly-plain">{escaped(text)}</div>')
+    st.html(f'<div class="ly-faint ly-plain">{prose(text)}</div>')
 
 
 def media_url(data: bytes, mime: str = "image/webp") -> str:

@@ -149,4 +149,4 @@ def test_photos_are_of_the_asked_size_and_differ(tmp_path: Path) -> None:
     with Image.open(first) as image:
         assert image.size == (640, 480)
     assert first.read_bytes() != second.read_bytes()
-    assert photos._photo(0, 2.0).size == (1633, 1225)
+    assert photos.photo(0, 2.0).size == (1633, 1225)

@@ -106,6 +106,17 @@ def test_what_a_process_that_is_gone_left_is_removed_and_what_others_write_is_no
     assert (gone.exists(), living.exists()) == (False, True)
 
 
+def test_what_an_earlier_version_made_of_the_same_checkpoint_goes(tmp_path: Path) -> None:
+    file = file_of(tmp_path, "abc", "int8")
+    file.parent.mkdir()
+    names = ("abc-int8-0", "abc-int4-0", "abd-int8-0", "abc-int8-99", "abc-int8-mine")
+    others = [file.with_name(f"{name}.safetensors") for name in names]
+    for other in others:
+        other.write_bytes(b"some gigabytes")
+    written(file)
+    assert set(file.parent.iterdir()) == {file, *others[1:]}
+
+
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     """A file may grow to 2 KB: as on a full disk, it is a write that fails."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

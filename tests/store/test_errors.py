@@ -23,6 +23,7 @@ from lychee_app.query import Question
 from lychee_app.records import Run, Source
 from lychee_app.request import Request
 from lychee_app.store import Store
+from lychee_app.store.database import Database
 from lychee_app.store.migrations import MIGRATIONS, VERSION
 from tests.support.rows import key, reply, row, run_of
 
@@ -192,7 +193,8 @@ def test_what_is_kept_is_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_a_commit_is_flushed_to_the_disk_before_it_returns(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store, store._database.reading() as db:
+    Store.open(tmp_path).close()
+    with closing(Database(tmp_path / FILE)) as database, database.reading() as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert db.execute("PRAGMA synchronous").fetchone() == (2,)
 

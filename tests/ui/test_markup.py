@@ -83,3 +83,16 @@ def test_another_picture_in_its_place_is_not_shown(settings: Settings) -> None:
     source = Source("a.png", data=picture(size=(640, 480)))
     with pytest.raises(ImageError, match="changed since it was scored"):
         pictures.large(source, "2" * 64, settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Run `lychee download` once.", "Run <code>lychee download</code> once."),
+        ("`<b>` is `a & b`", "<code>&lt;b&gt;</code> is <code>a &amp; b</code>"),
+        ("it`s <i>odd</i>", "it`s &lt;i&gt;odd&lt;/i&gt;"),
+        ("plain", "plain"),
+    ],
+)
+def test_a_command_in_a_sentence_is_set_as_code(text: str, shown: str) -> None:
+    assert markup.prose(text) == shown
