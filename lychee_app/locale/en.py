@@ -224,8 +224,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "cut.at.margin": "logit {value}",
     "cut.drag": "Drag to set a cut-off",
     "cut.tag": "{value} · {above} above",
-    "cut.suggest.score": "Suggested {value} (first {n})",
-    "cut.suggest.margin": "Suggested logit {value} (first {n})",
+    "cut.suggest": "Suggested {value} (first {n})",
     "cut.clear": "Clear",
     "cut.above": {
         "one": "{n} of {total} is at or above the cut-off",

@@ -58,8 +58,8 @@ class Database:
         self._busy_seconds = busy_seconds
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
-        self._held = False
-        """By another process, as far as is known."""
+        self._held: sqlite3.Error | None = None
+        """What SQLite said when another process had the lock for too long; until it is free again."""
         self._lock = threading.Lock()
         self._writers = threading.Lock()
         _make_private(path)
@@ -91,7 +91,7 @@ class Database:
         """Threads of this process write in turn; nobody stands behind one that waits for a lock."""
         while not self._writers.acquire(timeout=AGAIN_SECONDS):
             if self._held:
-                raise StoreError("store-locked", path=str(self.path), detail="database is locked")
+                raise _store_error(self.path, self._held)
         try:
             yield
         finally:
@@ -106,11 +106,11 @@ class Database:
             try:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                self._held = is_busy(error)
+                self._held = error if is_busy(error) else None
                 if not (self._held and waits):
                     raise
             else:
-                self._held = False
+                self._held = None
                 return
 
     @property

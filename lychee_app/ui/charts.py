@@ -84,6 +84,18 @@ def _on(standing: Standing, cutoff: Cutoff | None, axis: Axis) -> Cutoff | None:
     return analysis.on_axis(standing.order.scored, cutoff, axis) if cutoff else None
 
 
+def in_force(standing: Standing, cutoff: Cutoff) -> Cutoff:
+    """The same on the axis that the histogram shows; as it is where it has no exact place there."""
+    axis: Axis = "margin" if st.session_state.get("bins") == "margin" else "score"
+    return _on(standing, cutoff, axis) or cutoff
+
+
+def told(context: PageContext, cutoff: Cutoff) -> str:
+    """The number; a logit says that it is one."""
+    text = f"{cutoff.value:.{DIGITS[cutoff.axis]}f}"
+    return text if cutoff.axis == "score" else context.t("cut.at.margin", value=text)
+
+
 def _heat(one: Bin, rows: Sequence[Scored]) -> float:
     """The colour of a bar: the mean score of what may lie in it, on the one scale of the whole page."""
     if one.axis == "score":
@@ -143,13 +155,13 @@ def _cut_controls(context: PageContext, standing: Standing, axis: Axis) -> None:
             on_change=lambda: _cut_typed(context, key, axis),
         )
         if suggested:
-            value = f"{suggested.cutoff.value:.{DIGITS[suggested.cutoff.axis]}f}"
-            words = t(f"cut.suggest.{suggested.cutoff.axis}", value=value, n=suggested.count)
+            offered = in_force(standing, suggested.cutoff)
+            words = t("cut.suggest", value=told(context, offered), n=suggested.count)
             st.button(
                 words,
                 key="suggest",
                 on_click=set_cut,
-                args=(context, suggested.cutoff),
+                args=(context, offered),
                 icon=":material/content_cut:",
             )
         if standing.cutoff:

@@ -61,7 +61,7 @@ def data(context: PageContext, standing: Standing, mode: Mode) -> dict[str, Any]
         "mode_explain": run.request.mode == "explain",
         "explain": run.request.mode == "judge",
         "rows": [_row(context, standing, place) for place in order.ranked],
-        "cut": _cut(standing),
+        "cut": _cut(context, standing),
         "bin": _bin(standing),
         "open": st.session_state.get("zoomed"),
         "words": context.t.under("gallery"),
@@ -107,7 +107,7 @@ def _file(standing: Standing, row: Scored) -> dict[str, Any]:
     return {"modified": standing.order.modified.get(row.upload_index)}
 
 
-def _cut(standing: Standing) -> dict[str, Any] | None:
+def _cut(context: PageContext, standing: Standing) -> dict[str, Any] | None:
     """Where the line is drawn: somebody's own cut-off, else the suggested one."""
     scored = standing.order.scored
     cutoff, suggested = standing.cutoff, False
@@ -115,7 +115,7 @@ def _cut(standing: Standing) -> dict[str, Any] | None:
         cutoff, suggested = found.cutoff, True
     if cutoff is None:
         return None
-    text = f"{cutoff.value:.{charts.DIGITS[cutoff.axis]}f}"
+    text = charts.told(context, charts.in_force(standing, cutoff))
     return {"above": len(analysis.above(scored, cutoff)), "text": text, "suggested": suggested}
 
 

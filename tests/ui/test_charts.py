@@ -72,3 +72,23 @@ def test_a_cut_off_without_an_exact_place_here_is_told_where_it_is_set(settings:
     assert box(at).value is None
     assert box(at).placeholder == "logit 42.50"
     assert "3 of 6 are at or above the cut-off · logit 42.50" in html(at)
+
+
+SPREAD = [4.0, 3.6, 3.4, -0.5, -1.0, -1.5, -2.0]
+"""Margins with one gap, which stands out on the scale of scores."""
+
+
+def test_the_cut_off_that_is_suggested_is_told_in_the_unit_of_the_axis_that_shows(settings: Settings) -> None:
+    at = visit_run(settings, [row(index, margin) for index, margin in enumerate(SPREAD)])
+    assert at.button(key="suggest").label == "Suggested 6.7 (first 3)"
+    assert sent(at, "gallery")["cut"]["text"] == "6.7"
+    at.segmented_control(key="bins").set_value("margin").run()
+    assert at.button(key="suggest").label == "Suggested logit 0.71 (first 3)"
+    assert sent(at, "gallery")["cut"]["text"] == "logit 0.71"
+    hinted = sent(at, "histogram")["suggested"]
+    at.button(key="suggest").click().run()
+    assert box(at).value == hinted == pytest.approx(0.708, abs=1e-3)
+    assert sent(at, "gallery")["cut"] == {"above": 3, "text": "logit 0.71", "suggested": False}
+    at.segmented_control(key="bins").set_value("ranges").run()
+    assert box(at).value == pytest.approx(6.7, abs=0.02)
+    assert sent(at, "gallery")["cut"]["text"] == "6.7"
