@@ -23,7 +23,7 @@ import psutil
 from PIL import Image
 
 from benchmarks.resident import Watched
-from lychee_app import intake
+from lychee_app import intake, sources
 from lychee_app.intake import workers
 from lychee_app.intake.decode import decode
 from lychee_app.records import Candidate, ImageBudget, Refused, Source
@@ -74,7 +74,7 @@ def _hurtful() -> Iterator[bytes]:
 
 def _files(folder: Path | None) -> list[bytes]:
     """What is mutated: a file of every kind made here, and the real pictures of a folder."""
-    found = intake.find([folder]) if folder else []
+    found = sources.find([folder]).sources if folder else ()
     real = [source.path for source in found if source.path and source.path.stat().st_size < LARGEST_BYTES]
     return [*pictures.seeds().values(), *(path.read_bytes() for path in real)]
 

@@ -25,7 +25,7 @@ from lychee_app.engines import Engine, Event, Progress
 from lychee_app.errors import CheckpointError, LycheeError, ModelLost, QueryError, UsageError
 from lychee_app.locale import Words, language_of
 from lychee_app.query import Question
-from lychee_app.reasons import Reason
+from lychee_app.reasons import Reason, left_out_line
 from lychee_app.recorder import Forgiving, Log, Unkept
 from lychee_app.records import Mode, Run, Scored, Source
 from lychee_app.request import Precision, Request
@@ -38,6 +38,7 @@ _OF_THIS_MACHINE = {
     "folder-without-images",
     "glob-without-images",
     "no-images",
+    "all-left-out",
     "query-misspelt",
     "query-unknown",
 }
@@ -113,6 +114,10 @@ def _add_rank(commands) -> None:
         "--queries", metavar="FILE", help="instead of QUERY: one a line; each image is looked at once for all"
     )
     parser.add_argument("--elements", action="store_true", help="score each element of the query too")
+    parser.add_argument(
+        "--exclude", metavar="GLOB", action="append", default=[], help="leave out what matches; repeatable"
+    )
+    parser.add_argument("--include-hidden", action="store_true", help="rank hidden files too")
     parser.add_argument("--limit", type=_positive, metavar="N", help="list the best N images only")
     parser.add_argument("--image-tokens", type=_tokens, metavar="N", help="largest image (default 1280)")
     parser.add_argument("--precision", choices=get_args(Precision), default="auto", help="of the weights")
@@ -173,7 +178,7 @@ def _add_doctor(commands) -> None:
 
 
 def _rank(arguments: argparse.Namespace, t: Words) -> int:
-    from lychee_app import analysis, export, intake, recorder, terminal
+    from lychee_app import analysis, export, recorder, sources, terminal
     from lychee_app.engines.local import LocalEngine
 
     _check_goals(arguments.json, arguments.csv)
@@ -192,14 +197,16 @@ def _rank(arguments: argparse.Namespace, t: Words) -> int:
         _hint(request.question, t)
     engine = LocalEngine(settings)
     requests = _checked(engine, requests, settings, t)
-    sources = intake.find(arguments.paths)
-    _spare_the_images(sources, arguments.json, arguments.csv)
-    with _log(settings, arguments.fresh, t) as log, terminal.progress_line(len(sources), t) as show:
+    found = sources.find(arguments.paths, sources.Rules(tuple(arguments.exclude), arguments.include_hidden))
+    if found.left_out:
+        _tell(left_out_line(t, found.left_out))
+    _spare_the_images(found.sources, arguments.json, arguments.csv)
+    with _log(settings, arguments.fresh, t) as log, terminal.progress_line(len(found.sources), t) as show:
         tell = _teller(requests, show, t)
         if arguments.queries is None:
-            runs = [recorder.rank(requests[0], sources, engine, log, tell)]
+            runs = [recorder.rank(requests[0], found.sources, engine, log, tell, left_out=found.left_out)]
         else:
-            runs = recorder.rank_each(requests, sources, engine, log, tell)
+            runs = recorder.rank_each(requests, found.sources, engine, log, tell, left_out=found.left_out)
     shown = [replace(run, images=export.best(run, arguments.limit)) for run in runs]
     if arguments.json is not None:
         as_json = export.to_json(shown[0]) if arguments.queries is None else export.to_json_list(shown)

@@ -50,9 +50,9 @@ class Jobs:
         self._line: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._worker: threading.Thread | None = None
 
-    def start(self, request: Request, sources: Sequence[Source]) -> str:
+    def start(self, request: Request, sources: Sequence[Source], left_out: Sequence[Reason] = ()) -> str:
         """Puts a new run in line and returns its id at once. Raises UsageError and StoreError."""
-        run = recorder.new_run(request, len(sources))
+        run = recorder.new_run(request, len(sources), left_out)
         kept = self._store.create(run, sources, phase="waiting")
         self._enqueue(_Job(run, kept))
         return run.id
@@ -94,12 +94,12 @@ class Jobs:
                 self._store.set_status(run_id, "running")
                 self._go_on(run_id, failed_too)
 
-    def add(self, run_id: str, sources: Sequence[Source]) -> None:
+    def add(self, run_id: str, sources: Sequence[Source], left_out: Sequence[Reason] = ()) -> None:
         """Adds images to a run that is over; only they are scored. Raises UsageError while it is live."""
         with self._claim(run_id) as claimed:
             if not claimed:
                 raise UsageError("run-live")
-            self._store.extend(run_id, sources)
+            self._store.extend(run_id, sources, left_out)
             self._go_on(run_id)
 
     @contextmanager

@@ -1,6 +1,6 @@
 """Why something is not as it should be, as data: words are put to it where a person reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,3 +36,20 @@ class Reason:
 
     def __str__(self) -> str:
         return Words().reason(self)
+
+
+def counted(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """One reason a code: those that count something (`n`) are added up, and keep what the first one names."""
+    found: dict[str, Reason] = {}
+    for reason in reasons:
+        if (before := found.get(reason.code)) is None:
+            found[reason.code] = reason
+        elif "n" in before.values:
+            n = int(before.values["n"]) + int(reason.values["n"])
+            found[reason.code] = Reason(reason.code, {**before.values, "n": n})
+    return tuple(found.values())
+
+
+def left_out_line(t: Words, reasons: Iterable[Reason]) -> str:
+    """ "Left out: 214 thumbnails of a NAS, 3 deleted files"."""
+    return t("left_out", what=t("left_out.comma").join(map(t.reason, reasons)))

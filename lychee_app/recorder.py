@@ -104,12 +104,15 @@ class Forgiving:
             return None
 
 
-def new_run(request: Request, total: int) -> Run:
+def new_run(request: Request, total: int, left_out: Sequence[Reason] = ()) -> Run:
     """An empty run: what is asked, before the model is open. Raises UsageError where there are no images."""
     if not total:
         raise UsageError("no-images")
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Run(uuid.uuid4().hex, created, request, total, request.model, precision=request.precision)
+    identity, precision = uuid.uuid4().hex, request.precision
+    return Run(
+        identity, created, request, total, request.model, precision=precision, left_out=tuple(left_out)
+    )
 
 
 def rank(
@@ -118,9 +121,11 @@ def rank(
     engine: Engine,
     log: Log,
     on_event: Callable[[Event], None] = lambda event: None,
+    *,
+    left_out: Sequence[Reason] = (),
 ) -> Run:
     """A new run from its beginning to its end. Raises UsageError without sources, and what `score` raises."""
-    run = new_run(request, len(sources))
+    run = new_run(request, len(sources), left_out)
     log.create(run, sources)
     return score(run, list(enumerate(sources)), engine, log, on_event=on_event)
 
@@ -131,6 +136,8 @@ def rank_each(
     engine: Engine,
     log: Log,
     on_event: Callable[[Event], None] = lambda event: None,
+    *,
+    left_out: Sequence[Reason] = (),
 ) -> list[Run]:
     """A new run per request, from one look at each image. Raises what `rank` raises.
 
@@ -150,7 +157,7 @@ def rank_each(
     seconds = (time.perf_counter() - started) / len(requests)
     runs = []
     for request in requests:
-        run = replace(new_run(request, len(sources)), seconds=seconds)
+        run = replace(new_run(request, len(sources), left_out), seconds=seconds)
         log.create(run, sources)
         sitting = _Sitting(run, log, {})
         for event in events:

@@ -21,17 +21,19 @@ Decision = Literal["pick", "reject"]
 Axis = Literal["score", "margin"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where one image comes from: bytes in hand, or a file on this machine. `name` is only ever shown.
 
     `private` marks a file that the store keeps for itself (an upload): its path is neither shown nor moved.
+    `companions` are other files of the same shot, which go where it goes.
     """
 
     name: str
     data: bytes | None = None
     path: Path | None = None
     private: bool = False
+    companions: tuple[Path, ...] = ()
 
     def read(self) -> bytes:
         """All bytes. Raises OSError if the file cannot be read."""
@@ -40,6 +42,14 @@ class Source:
         if self.path is None:
             raise FileNotFoundError(f"{self.name}: neither bytes nor a path")
         return self.path.read_bytes()
+
+
+@dataclass(frozen=True)
+class Found:
+    """The images that are meant, and what was left out or could not be read, counted by kind."""
+
+    sources: tuple[Source, ...]
+    left_out: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -174,6 +184,7 @@ class Run:
     `checkpoint_hash` is "" and `token_budget`, the most image tokens an image got, None until then.
     `seconds` includes opening the model, where this run had to. `peak_memory_bytes` is the peak of the
     process that scored it, up to its last image (see MemoryReading): the model and earlier runs count.
+    `left_out` counts by kind what lay among the images and was none of them.
     """
 
     id: str
@@ -190,6 +201,7 @@ class Run:
     seconds: float = 0.0
     peak_memory_bytes: int = 0
     error: Reason | None = None
+    left_out: tuple[Reason, ...] = ()
 
     @property
     def question(self) -> Question:

@@ -1,5 +1,8 @@
 """Fixtures for all tests: a data folder of their own, no way out to a hub, one browser."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +11,7 @@ import hypothesis
 import pytest
 
 from lychee_app.settings import Settings
+from tests.support.nobody import NOBODY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -50,6 +54,16 @@ def _no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(data_folder=tmp_path / "home")
+
+
+@pytest.fixture
+def nobodys() -> Iterator[Path]:
+    """A folder that an ordinary user may write to: pytest's own lie below one that only its owner enters."""
+    folder = Path(os.path.realpath(tempfile.mkdtemp()))
+    if os.geteuid() == 0:
+        os.chown(folder, NOBODY, -1)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

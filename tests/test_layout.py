@@ -24,6 +24,7 @@ ORDER = [
     "catalogue",
     "recorder",
     "engines",
+    "sources",
     "intake",
     "model",
     "verdict",

@@ -148,7 +148,7 @@ def texts_in(node: ast.expr, path: Path, seen: frozenset[str] = frozenset()) -> 
             parts = [node.body, node.orelse]
         case ast.BoolOp() | ast.Dict():
             parts = node.values
-        case ast.Call(func=ast.Attribute(attr="get", value=table)):
+        case ast.Call(func=ast.Attribute(attr="get", value=table)) | ast.Subscript(value=table):
             parts = [table]
         case ast.Name(id=name) if name not in seen:
             seen |= {name}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lychee_app import intake, parse, query
+from lychee_app import parse, query, sources
 from lychee_app.errors import ImageError, LycheeError, QueryError, UsageError
 from lychee_app.intake.decode import decode
 from lychee_app.locale import Words, languages
@@ -91,7 +91,7 @@ def test_why_a_reply_gives_no_score_is_told_in_every_language(name: str) -> None
             "查询词有 2,001 个字符，最多 2,000 个，请缩短。",
         ),
         (
-            lambda: intake.find(["/nowhere/at-all"]),
+            lambda: sources.find(["/nowhere/at-all"]),
             "There is no /nowhere/at-all. Check the spelling; a path is an image, a folder or a glob.",
             "找不到 /nowhere/at-all。请检查拼写；路径可以是图片、文件夹或通配符。",
         ),

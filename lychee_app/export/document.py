@@ -43,6 +43,7 @@ def document(
         "unknown_words": list(unknown_words(run.model, run.question)),
         "error": _sentence(run.error),
         "error_code": run.error and run.error.code,
+        "left_out": [_counted(reason) for reason in run.left_out],
     }
     return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}
 
@@ -92,6 +93,10 @@ def _image(place: Ranked, decisions: Mapping[int, Decision], timing: bool) -> di
         "error_code": row.reason and row.reason.code,
     }
     return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}
+
+
+def _counted(reason: Reason) -> dict[str, Any]:
+    return {"code": reason.code, "count": reason.values.get("n"), "text": str(reason)}
 
 
 def _sentence(reason: Reason | None) -> str | None:

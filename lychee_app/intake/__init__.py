@@ -1,9 +1,9 @@
 """Files -> candidates: each source becomes an image ready to be scored, or the reason why not.
 
-    find -> Source -> prepare -> Candidate | Refused -> refit, when memory ran out
+    Source -> prepare -> Candidate | Refused -> refit, when memory ran out
 
-What is decided where: `sources` which files are meant, `sniff` what a file is, `fitting` the size the model
-is shown, `colour` and `decode` the pixels, `workers` and `child` where that happens. Does not know the model.
+What is decided where: `sniff` what a file is, `fitting` the size the model is shown, `colour` and `decode`
+the pixels, `workers` and `child` where that happens. Does not know the model.
 """
 
 import os
@@ -20,13 +20,13 @@ from lychee_app.errors import ImageError
 from lychee_app.intake import workers
 from lychee_app.intake.decode import PIXELS_VERSION
 from lychee_app.intake.fitting import fit
+from lychee_app.intake.names import same_name_safe
 from lychee_app.intake.pipes import refused
-from lychee_app.intake.sources import find, same_name_safe
 from lychee_app.reasons import Reason
 from lychee_app.records import Candidate, ImageBudget, Refused, Source
 from lychee_app.settings import Settings
 
-__all__ = ["PIXELS_VERSION", "find", "fit", "get_ready", "prepare", "refit", "reread", "same_name_safe"]
+__all__ = ["PIXELS_VERSION", "fit", "get_ready", "prepare", "refit", "reread", "same_name_safe"]
 
 MAX_FILE_BYTES = 400_000_000
 """Larger files are not read at all."""

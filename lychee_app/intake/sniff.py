@@ -21,6 +21,12 @@ SUFFIXES = frozenset(
 FOREIGN_SUFFIXES = frozenset((".jp2", ".j2k", ".j2c", ".jpc", ".jpx", ".jpf", ".jxl", ".psd", ".psb", ".eps"))
 """Pictures that are refused by name: in a folder they are found, so that nobody waits for them in vain."""
 
+RAW_SUFFIXES = frozenset(
+    {".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos"}
+    | {".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"}
+)
+"""What cameras write beside or instead of a JPEG, lower case."""
+
 _ACCEPTED_MAGIC = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),

@@ -356,6 +356,8 @@ TEXT: dict[str, str | dict[str, str]] = {
     # the terminal
     "terminal.output_full": "The output could not be written: its disk is full. Make room there.",
     "terminal.stopped": "stopped",
+    "left_out": "Left out: {what}",
+    "left_out.comma": ", ",
     "terminal.not_kept": "This run and its replies are not kept from here on. {reason}",
     "terminal.none_scored": "No image could be scored. {reasons}",
     "terminal.gallery": "Wrote {folder}. Try: {command}",
@@ -455,6 +457,40 @@ REASONS: dict[str, str | dict[str, str]] = {
     "path-unreadable": "{path} cannot be read: {detail}. Leave it out, or allow it to be read.",
     "folder-without-images": "The folder {path} and those below it hold no image. Looked for: {formats}.",
     "glob-without-images": "No image matches {pattern}. Looked for: {formats}.",
+    "all-left-out": {
+        "one": "The only file found is left out: it is hidden, deleted, excluded, or of a system. Name it by its own path, or use --include-hidden.",
+        "other": "All {n} files found are left out: they are hidden, deleted, excluded, or of a system. Name their folder itself, or use --include-hidden.",
+    },
+    # what lay among the images and was left out: parts of one line
+    "left-out-thumbnails": {"one": "{n} thumbnail of a NAS", "other": "{n} thumbnails of a NAS"},
+    "left-out-deleted": {"one": "{n} deleted file", "other": "{n} deleted files"},
+    "left-out-snapshots": {"one": "{n} folder of snapshots", "other": "{n} folders of snapshots"},
+    "left-out-system": {"one": "{n} file of the system", "other": "{n} files of the system"},
+    "left-out-unfinished": {"one": "{n} unfinished download", "other": "{n} unfinished downloads"},
+    "left-out-own": {"one": "{n} folder of Lychee’s own", "other": "{n} folders of Lychee’s own"},
+    "left-out-hidden": {"one": "{n} hidden file", "other": "{n} hidden files"},
+    "left-out-excluded": {"one": "{n} excluded file", "other": "{n} excluded files"},
+    "left-out-sidecars": {
+        "one": "{n} sidecar without its picture",
+        "other": "{n} sidecars without their pictures",
+    },
+    "left-out-uncounted": {
+        "one": "{n} folder with more files than are counted",
+        "other": "{n} folders with more files than are counted",
+    },
+    "left-out-closed": {
+        "one": "{n} folder that cannot be read ({name})",
+        "other": "{n} folders that cannot be read ({name} first)",
+    },
+    "left-out-broken-links": {"one": "{n} broken link ({name})", "other": "{n} broken links ({name} first)"},
+    "left-out-odd": {
+        "one": "{n} picture’s name on what is no file ({name})",
+        "other": "{n} pictures’ names on what is no file ({name} first)",
+    },
+    "left-out-imageless": {
+        "one": "{n} path without images ({name})",
+        "other": "{n} paths without images ({name} first)",
+    },
     # why a file cannot be scored
     "empty": "The file is empty (0 bytes). Copy it again from where it came from.",
     "format": "This is {kind!w}. Only {formats} are accepted: save it as one of these.",

@@ -114,6 +114,7 @@ def read_run(text: str, **changes: Any) -> Run:
     with _damage_told():
         row = json.loads(text)
         row |= {"request": _request(row["request"]), "error": _reason(row.get("error"))}
+        row["left_out"] = tuple(map(Reason.read, row.get("left_out", ())))
         return replace(_build(Run, row), **changes)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lychee_app.errors import StoreError
+from lychee_app.reasons import Reason, counted
 from lychee_app.records import Heartbeat, Phase, Run, Scored, Source
 from lychee_app.store import rows
 from lychee_app.store.database import Database
@@ -38,12 +39,13 @@ class Runs:
             self._add_sources(db, run.id, 0, sources, uploads)
             _beat(db, run.id, Heartbeat(phase))
 
-    def extend(self, run_id: str, sources: Sequence[Source]) -> int:
+    def extend(self, run_id: str, sources: Sequence[Source], left_out: Sequence[Reason]) -> int:
         token = self._owner.hold()
         with self._uploads.keeping(sources) as uploads, self._database.writing() as db:
             run = self._run(db, run_id)
             self._add_sources(db, run_id, run.total, sources, uploads)
-            run = replace(run, total=run.total + len(sources))
+            both = counted((*run.left_out, *left_out))
+            run = replace(run, total=run.total + len(sources), left_out=both)
             self._claim(db, run, token)
         return run.total
 

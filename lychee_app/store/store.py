@@ -75,12 +75,12 @@ class Store:
         self._runs.create(run, sources, phase)
         return self.sources(run.id)
 
-    def extend(self, run_id: str, sources: Sequence[Source]) -> int:
+    def extend(self, run_id: str, sources: Sequence[Source], left_out: Sequence[Reason] = ()) -> int:
         """Adds images at the end of a run, makes it running and this process's, and returns its new total.
 
         StoreError if another live process is scoring it.
         """
-        return self._runs.extend(run_id, sources)
+        return self._runs.extend(run_id, sources, left_out)
 
     def settle(self, run: Run, heartbeat: Heartbeat | None = None) -> None:
         """Writes down what is known only once the model is open: its name, hash, precision and budget."""

@@ -7,9 +7,9 @@ from typing import Literal
 
 import streamlit as st
 
-from lychee_app import intake
+from lychee_app import sources
 from lychee_app.errors import LycheeError, UsageError
-from lychee_app.records import Source
+from lychee_app.records import Found, Source
 from lychee_app.request import Request
 from lychee_app.ui import state, widgets
 from lychee_app.ui.markup import faint, notice
@@ -139,15 +139,15 @@ def _named(context: PageContext) -> Sequence[Source]:
     if not path or path in _taken(context)[1]:
         return []
     try:
-        return _found(path)
+        return list(_found(path).sources)
     except UsageError as error:
         notice(context.t.error(error), "bad")
         return []
 
 
 @st.cache_data(ttl=20, max_entries=4, show_spinner=False)
-def _found(path: str) -> list[Source]:
-    return intake.find([path])
+def _found(path: str) -> Found:
+    return sources.find([path])
 
 
 def _other() -> None:
@@ -166,8 +166,8 @@ def demo(context: PageContext) -> None:
         folder = context.services.settings.data_folder / "demo-gallery"
         _write_gallery(folder)
         question = query.ask(demo.GALLERY_QUERY)
-        sources = intake.find([folder])
-        run_id = context.services.jobs.start(Request(question, model="demo"), sources)
+        gallery = sources.find([folder]).sources
+        run_id = context.services.jobs.start(Request(question, model="demo"), gallery)
     except LycheeError as error:
         return state.tell(error)
     st.session_state["model"] = "demo"

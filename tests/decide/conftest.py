@@ -1,12 +1,9 @@
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.support.nobody import NOBODY
 
 
 @pytest.fixture
@@ -24,16 +21,6 @@ def target(tmp_path: Path) -> Path:
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     return tmp_path / "journal"
-
-
-@pytest.fixture
-def nobodys() -> Iterator[Path]:
-    """A folder that an ordinary user may write to: pytest's own lie below one that only its owner enters."""
-    folder = Path(os.path.realpath(tempfile.mkdtemp()))
-    if os.geteuid() == 0:
-        os.chown(folder, NOBODY, -1)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

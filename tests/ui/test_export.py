@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lychee_app import intake, query, recorder
+from lychee_app import query, recorder, sources
 from lychee_app.locale import Words
 from lychee_app.ranking import ranked
 from lychee_app.records import Run
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 def scored(folder: Path, settings: Settings) -> Run:
     return recorder.rank(
         Request(query.ask("red"), model="fake"),
-        intake.find([folder]),
+        sources.find([folder]).sources,
         engine_of(FakeScorer(), settings),
         recorder.Unkept(),
     )
@@ -44,7 +44,7 @@ def archive(folder: Path, run: Run, settings: Settings, language: str) -> zipfil
     """All images of the run picked."""
     places = tuple(ranked(run.images))
     by_index = {place.scored.upload_index: place for place in places}
-    order = Order(run, places, by_index, "margin", dict(enumerate(intake.find([folder]))), {})
+    order = Order(run, places, by_index, "margin", dict(enumerate(sources.find([folder]).sources)), {})
     standing = Standing(order, None, -1, dict.fromkeys(by_index, "pick"), None)
     context = PageContext(opened(settings), Words(language), run.id)
     return zipfile.ZipFile(io.BytesIO(export.zipped(context, standing)))
@@ -89,7 +89,7 @@ def test_a_pick_whose_file_is_gone_is_told_before_the_download(
 ) -> None:
     run = scored(folder, settings)
     with Store.open(settings.data_folder) as store:
-        store.create(run, intake.find([folder]))
+        store.create(run, sources.find([folder]).sources)
         for each in run.images:
             store.add(run.id, each)
             store.decide(run.id, each.upload_index, "pick")
@@ -110,7 +110,7 @@ def test_files_of_one_name_are_told_apart_before_they_are_copied(
     (folder / "sub" / "0-red.png").write_bytes((folder / "0-red.png").read_bytes())
     run = scored(folder, settings)
     with Store.open(settings.data_folder) as store:
-        store.create(run, intake.find([folder]))
+        store.create(run, sources.find([folder]).sources)
         for each in run.images:
             store.add(run.id, each)
             store.decide(run.id, each.upload_index, "pick")

@@ -1,0 +1,49 @@
+"""Names fit to be shown."""
+
+import re
+import unicodedata
+
+NAME_BYTES = 255
+_JOINER = "\u200d"
+
+
+def same_name_safe(name: str) -> str:
+    """The name as it may be shown: one line, no direction marks, no way out of its folder, 255 bytes at most.
+
+    A plain relative path keeps its folders ("beach/1.jpg"), so that equal names stay apart; one that is
+    absolute or climbs keeps only its last part. Two names may become the same: a name is never an identity.
+    """
+    path = name.replace("\\", "/")
+    parts = [part for part in map(_visible, path.split("/")) if part not in {"", "."}]
+    if path.startswith("/") or ".." in parts or re.match("[A-Za-z]:", "".join(parts[:1])):
+        parts = [part for part in parts if part != ".."][-1:]
+    shown = "/".join(parts)
+    return _short(shown) or "unnamed"
+
+
+def _visible(part: str) -> str:
+    """Composed, with white space folded, without control, direction and undecodable characters."""
+    text = "".join(_shown(char) for char in unicodedata.normalize("NFC", part))
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def _shown(char: str) -> str:
+    match unicodedata.category(char):
+        case "Cc" | "Zl" | "Zp":
+            return " "
+        case "Cf":
+            return char if char == _JOINER else ""
+        case "Cs" | "Cn" | "Co":
+            return "\ufffd"
+        case _:
+            return char
+
+
+def _short(name: str) -> str:
+    """At most NAME_BYTES in UTF-8: the middle is left out, the suffix stays."""
+    if len(name.encode()) <= NAME_BYTES:
+        return name
+    kept = (NAME_BYTES - len("…".encode())) // 2
+    head = name.encode()[:kept].decode(errors="ignore")
+    tail = name.encode()[-kept:].decode(errors="ignore")
+    return f"{head}…{tail}"

@@ -1,0 +1,161 @@
+"""What a walk leaves out: names that are no pictures of anybody's, told apart by kind, and counted.
+
+One table for every way in: a walk, the folder uploader and what is dropped on the page (`for_the_browser`).
+"""
+
+import fnmatch
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from lychee_app.intake import sniff
+from lychee_app.intake.names import same_name_safe
+from lychee_app.reasons import Reason
+from lychee_app.store.store import FILE_NAME
+
+
+class Names:
+    """Kind -> globs in lower case, where * stands for anything. Asked of every file of a walk: quick."""
+
+    def __init__(self, **kinds: tuple[str, ...]) -> None:
+        pairs = [(glob, kind) for kind, globs in kinds.items() for glob in globs]
+        self.globs = tuple(glob for glob, _ in pairs)
+        self._exact = {glob: kind for glob, kind in pairs if "*" not in glob}
+        starred = [(glob, kind) for glob, kind in pairs if "*" in glob]
+        self._starred = re.compile("|".join(f"({fnmatch.translate(glob)})" for glob, _ in starred))
+        self._kinds = [kind for _, kind in starred]
+
+    def kind_of(self, name: str) -> str | None:
+        folded = name.lower()
+        if kind := self._exact.get(folded):
+            return kind
+        found = self._starred.match(folded)
+        return self._kinds[found.lastindex - 1] if found and found.lastindex else None
+
+
+FOLDERS = Names(
+    thumbnails=("@eadir", "@__thumb", ".@__thumb", ".thumbnails", ".thumbs"),
+    deleted=("#recycle", "@recycle", "$recycle.bin", "recycler", ".trash*"),
+    snapshots=("#snapshot", ".snapshot", ".snapshots", "~snapshot", "@recently-snapshot", ".zfs"),
+    system=(
+        *("lost+found", "__macosx", "system volume information", "@tmp", ".@upload_cache"),
+        *(".appledouble", ".spotlight-v100", ".fseventsd", ".temporaryitems"),
+    ),
+)
+FILES = Names(
+    deleted=(".trash*",),
+    system=(
+        *("._*", ".ds_store", "thumbs.db", "ehthumbs*.db", "desktop.ini", "icon\r", "*@synoeastream"),
+        *("*@synoresource", ".picasa.ini", "picasa.ini", ".nomedia"),
+    ),
+    unfinished=("*.crdownload", "*.part", "*.partial", "*.!ut", ".syncthing.*", "~syncthing~*"),
+)
+OWN = ("uploads", "models", "running", "moves", "demo-gallery")
+"""What the program keeps beside its database."""
+NOT_LOOKED_INTO = {"snapshots", "own"}
+"""Counted as folders. A snapshot holds the whole volume once more."""
+COUNTED_NAMES = 50_000
+"""So many names inside folders that are left out are looked at, to count their pictures."""
+
+PICTURES = sniff.SUFFIXES | sniff.FOREIGN_SUFFIXES | sniff.RAW_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Rules:
+    """exclude: globs; one without a slash is held against each name, one with it against the path below what
+    was given. Case does not matter.
+    """
+
+    exclude: tuple[str, ...] = ()
+    include_hidden: bool = False
+
+    def kind_of_file(self, name: str, path: str) -> str | None:
+        """Why a file is left out, None where it is not. path: below what was given, "a/b/c.jpg"."""
+        return self._excluded(name, path) or FILES.kind_of(name) or self._hidden(name)
+
+    def kind_of_folder(self, name: str, path: str, *, is_beside_data: bool) -> str | None:
+        """The same of a folder. is_beside_data: the program's database lies in the same folder."""
+        kind = self._excluded(name, path) or FOLDERS.kind_of(name)
+        return kind or ("own" if is_beside_data and name in OWN else self._hidden(name))
+
+    def _excluded(self, name: str, path: str) -> str | None:
+        if not self.exclude:
+            return None
+        return "excluded" if any(one.match(name) or one.match(path) for one in self._patterns) else None
+
+    def _hidden(self, name: str) -> str | None:
+        return "hidden" if name.startswith(".") and not self.include_hidden else None
+
+    @cached_property
+    def _patterns(self) -> list[re.Pattern[str]]:
+        return [
+            re.compile(fnmatch.translate(glob), re.IGNORECASE) for glob in map(_bare, self.exclude) if glob
+        ]
+
+
+COUNTED = {
+    "thumbnails": "left-out-thumbnails",
+    "deleted": "left-out-deleted",
+    "snapshots": "left-out-snapshots",
+    "system": "left-out-system",
+    "unfinished": "left-out-unfinished",
+    "own": "left-out-own",
+    "hidden": "left-out-hidden",
+    "excluded": "left-out-excluded",
+    "sidecars": "left-out-sidecars",
+    "uncounted": "left-out-uncounted",
+}
+NAMED = {
+    "closed": "left-out-closed",
+    "broken-links": "left-out-broken-links",
+    "odd": "left-out-odd",
+    "imageless": "left-out-imageless",
+}
+"""Kinds that somebody may want to mend: the first of them is told by its name."""
+
+
+@dataclass
+class Tally:
+    """How many of each kind, and the first name of each. names_left: see COUNTED_NAMES."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    first: dict[str, str] = field(default_factory=dict)
+    closed_because: str = ""
+    names_left: int = COUNTED_NAMES
+
+    def add(self, kind: str, name: str = "", n: int = 1) -> None:
+        if n:
+            self.counts[kind] = self.counts.get(kind, 0) + n
+            self.first.setdefault(kind, name)
+
+    def closed(self, name: str, error: OSError) -> None:
+        """A folder that cannot be read."""
+        self.closed_because = self.closed_because or error.strerror or str(error)
+        self.add("closed", name)
+
+    def reasons(self) -> tuple[Reason, ...]:
+        """The largest count first. Their sentences are parts of a list: "3 hidden files"."""
+        in_order = sorted(self.counts.items(), key=lambda item: -item[1])
+        return tuple(
+            Reason.of(NAMED[kind], n=n, name=same_name_safe(self.first[kind]))
+            if kind in NAMED
+            else Reason.of(COUNTED[kind], n=n)
+            for kind, n in in_order
+        )
+
+
+def for_the_browser(rules: Rules) -> dict[str, Any]:
+    """The table for who cannot ask Python: globs in lower case, of folders and of files."""
+    hidden = () if rules.include_hidden else (".*",)
+    return {
+        "folders": [*FOLDERS.globs, *hidden],
+        "files": [*FILES.globs, *hidden],
+        "exclude": [glob.lower() for glob in map(_bare, rules.exclude) if glob],
+        "own": {"beside": FILE_NAME, "folders": OWN},
+        "pictures": sorted(PICTURES),
+    }
+
+
+def _bare(glob: str) -> str:
+    return glob.strip().removeprefix("./").strip("/")

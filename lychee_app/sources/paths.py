@@ -1,0 +1,160 @@
+"""What was typed, images, folders and globs, -> the sources that are meant."""
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from lychee_app.errors import UsageError
+from lychee_app.intake.sniff import RAW_SUFFIXES, SPOKEN
+from lychee_app.records import Found, Source
+from lychee_app.sources import companions
+from lychee_app.sources.left_out import Rules, Tally
+from lychee_app.sources.walk import Hit, companions_in, suffix_of, walk
+
+
+def find(paths: Sequence[str | Path], rules: Rules | None = None) -> Found:
+    """The images meant by files, folders (with all below them) and globs, and what was left out.
+
+    In the order given; within a folder or a glob sorted as people count (img2 before img10). A file given
+    by its own path is taken whatever it is. Names are relative to the folder given. Each file is one source,
+    however often and by whatever name it is met; so is a shot of several files. Raises UsageError when a path
+    is not there, or nothing at all is found.
+    """
+    rules, tally = rules or Rules(), Tally()
+    hits: list[Hit] = []
+    refused: list[UsageError] = []
+    for given in paths:
+        try:
+            hits += _meant(given, rules, tally)
+        except UsageError as error:
+            if error.code not in _PASSED_OVER:
+                raise
+            refused.append(error)
+    if not hits:
+        raise _explained(refused, tally)
+    for error in refused:
+        values = error.reason.values
+        tally.add(_PASSED_OVER[error.code], str(values.get("path", values.get("pattern"))))
+    if len(paths) > 1 or hits[0].is_named:
+        hits = _with_companions(hits, rules)
+    return Found(tuple(map(_source, _each_once(hits))), tally.reasons())
+
+
+_PASSED_OVER = {
+    "path-unreadable": "closed",
+    "folder-without-images": "imageless",
+    "glob-without-images": "imageless",
+}
+"""What does not stop the rest, and how it is counted."""
+
+
+def _explained(refused: list[UsageError], tally: Tally) -> UsageError:
+    """Of nothing found: what cannot be read is told first, then what was left out."""
+    unreadable = [error for error in refused if error.code == "path-unreadable"]
+    if not unreadable and "closed" in tally.counts:
+        return UsageError("path-unreadable", path=tally.first["closed"], detail=tally.closed_because)
+    if not unreadable and (n := sum(tally.counts.values())):
+        return UsageError("all-left-out", n=n)
+    return (*unreadable, *refused, UsageError("no-images"))[0]
+
+
+def _meant(given: str | Path, rules: Rules, tally: Tally) -> list[Hit]:
+    path = Path(given)
+    try:
+        path = path if path.exists() else path.expanduser()
+        if not str(given):
+            raise UsageError("path-empty")
+        if path.is_dir():
+            nothing = UsageError("folder-without-images", path=str(path), formats=SPOKEN)
+            return _found(walk(str(path), rules, tally), nothing)
+        if path.exists():
+            return _named(path, rules, tally)
+        if glob.has_magic(str(path)):
+            nothing = UsageError("glob-without-images", pattern=str(path), formats=SPOKEN)
+            return _found(_globbed(path, rules, tally), nothing)
+    except (OSError, RuntimeError) as error:
+        detail = getattr(error, "strerror", None) or error
+        place = getattr(error, "filename", None) or path
+        raise UsageError("path-unreadable", path=str(place), detail=str(detail).rstrip(".")) from error
+    raise UsageError("path-missing", path=str(path))
+
+
+def _found(hits: Iterable[Hit], otherwise: UsageError) -> list[Hit]:
+    """Raises `otherwise` where there are none."""
+    if found := list(hits):
+        return found
+    raise otherwise
+
+
+def _named(path: Path, rules: Rules, tally: Tally) -> list[Hit]:
+    """A file given by its own path."""
+    if rules.kind_of_file(path.name, path.name) == "excluded":
+        tally.add("excluded", path.name)
+        return []
+    return [Hit(str(path), path.name, path.stat().st_ino, path.is_symlink(), is_named=True)]
+
+
+def _globbed(path: Path, rules: Rules, tally: Tally) -> Iterable[Hit]:
+    start, pattern = _split(path)
+    return walk(str(start), rules, tally, (pattern,)) if start.is_dir() else ()
+
+
+def _split(pattern: Path) -> tuple[Path, tuple[str, ...]]:
+    """The folder that is there by its own name, whatever it is called, and the rest."""
+    start, parts = Path(), pattern.parts
+    for number, part in enumerate(parts):
+        if glob.has_magic(part) and not os.path.lexists(start / part):
+            return start, parts[number:]
+        start /= part
+    return start, ()
+
+
+def _each_once(hits: list[Hit]) -> list[Hit]:
+    """A file by its real name, where it is met by that too. The same number may be another disk's file, and
+    some systems number none: two are one only where all that is known of them is the same.
+    """
+    kept: dict[int, int] = {}
+    dropped: set[int] = set()
+    for number, hit in enumerate(hits):
+        first = kept.setdefault(hit.key, number)
+        if first == number or not _is_same(hits[first], hit):
+            continue
+        is_real = hits[first].is_link and not hit.is_link
+        kept[hit.key] = number if is_real else first
+        dropped.add(first if is_real else number)
+    return [hit for number, hit in enumerate(hits) if number not in dropped] if dropped else hits
+
+
+def _is_same(one: Hit, other: Hit) -> bool:
+    if one.path == other.path:
+        return True
+    try:
+        first, second = os.stat(one.path), os.stat(other.path)
+    except OSError:
+        return False
+    return os.path.samestat(first, second) and first.st_mtime_ns == second.st_mtime_ns
+
+
+def _with_companions(hits: list[Hit], rules: Rules) -> list[Hit]:
+    """What was named one by one gets the companions that lie beside it; and none is a source of its own."""
+    folders: dict[str, list[Hit]] = {}
+    for hit in hits:
+        if hit.is_named and suffix_of(hit.name) not in companions.SUFFIXES - RAW_SUFFIXES:
+            folders.setdefault(os.path.dirname(hit.path), []).append(hit)
+    for folder, named in folders.items():
+        groups = companions.grouped((hit.name for hit in named), companions_in(folder, rules))
+        for hit in named:
+            hit.beside = groups.get(hit.name, ())
+    carried = {_absolute(hit, name) for hit in hits for name in hit.beside}
+    return [hit for hit in hits if _absolute(hit) not in carried] if carried else hits
+
+
+def _absolute(hit: Hit, companion: str = "") -> str:
+    path = os.path.join(os.path.dirname(hit.path), companion) if companion else hit.path
+    return os.path.abspath(path)
+
+
+def _source(hit: Hit) -> Source:
+    path = Path(hit.path)
+    return Source(hit.name, path=path, companions=tuple(path.with_name(name) for name in hit.beside))

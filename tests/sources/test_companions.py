@@ -1,0 +1,94 @@
+"""The files of one shot are one item."""
+
+from pathlib import Path
+
+import pytest
+
+from lychee_app import sources
+from lychee_app.records import Found
+from lychee_app.sources import Rules
+from lychee_app.sources.companions import grouped, suffixes
+from tests.sources.conftest import Lay
+from tests.sources.test_paths import counts, names
+
+
+def items(found: Found) -> dict[str, list[str]]:
+    return {source.name: [path.name for path in source.companions] for source in found.sources}
+
+
+SHOTS = {
+    "raw beside JPEG": ({"a.NEF", "a.JPG"}, {"a.JPG": ["a.NEF"]}),
+    "case does not count": ({"IMG_1.cr2", "img_1.jpg"}, {"img_1.jpg": ["IMG_1.cr2"]}),
+    "raw alone": ({"a.NEF"}, {"a.NEF": []}),
+    "raw alone with sidecars": ({"a.NEF", "a.xmp", "a.NEF.xmp"}, {"a.NEF": ["a.NEF.xmp", "a.xmp"]}),
+    "one raw in two formats": ({"a.CR2", "a.dng"}, {"a.CR2": ["a.dng"]}),
+    "a live photo": ({"a.HEIC", "a.MOV", "a.AAE"}, {"a.HEIC": ["a.MOV", "a.AAE"]}),
+    "sidecars of the raw go along": (
+        {"a.jpg", "a.ORF", "a.ORF.xmp", "a.jpg.xmp", "a.pp3"},
+        {"a.jpg": ["a.ORF", "a.ORF.xmp", "a.jpg.xmp", "a.pp3"]},
+    ),
+    "the case of the table": (
+        {"IMG_0.webp", "IMG_0.MOV", "IMG_0.xmp", "IMG_0.webp.xmp", "IMG_0.AAE"},
+        {"IMG_0.webp": ["IMG_0.MOV", "IMG_0.AAE", "IMG_0.webp.xmp", "IMG_0.xmp"]},
+    ),
+    "what a cloud exports": (
+        {"a.jpg", "a.jpg.json", "b.png", "b.png.supplemental-metadata.json", "notes.json"},
+        {"a.jpg": ["a.jpg.json"], "b.png": ["b.png.supplemental-metadata.json"]},
+    ),
+    "two pictures of a name stay two": (
+        {"a.jpg", "a.png", "a.NEF", "a.png.xmp", "a.xmp"},
+        {"a.jpg": ["a.NEF", "a.xmp"], "a.png": ["a.png.xmp"]},
+    ),
+    "another shot's": ({"a.jpg", "ab.NEF", "a-1.xmp"}, {"a.jpg": [], "ab.NEF": []}),
+    "names full of dots": ({"a.b.jpg", "a.b.NEF", "a.xmp"}, {"a.b.jpg": ["a.b.NEF"]}),
+}
+
+
+@pytest.mark.parametrize("name", SHOTS)
+def test_files_of_one_shot_are_one_item(name: str, lay: Lay) -> None:
+    files, expected = SHOTS[name]
+    folder = lay(*files)
+    for path in folder.iterdir():
+        if path.suffix in {".json", ".MOV"}:
+            path.write_bytes(b"{}")
+    for given in ([folder], [folder / "*"], sorted(folder.iterdir())):
+        found = {name: beside for name, beside in items(sources.find(given)).items() if "notes" not in name}
+        if given[0] not in {folder, folder / "*"}:  # a sidecar of nothing that is given itself is a row
+            found = {name: beside for name, beside in found.items() if name not in {"a-1.xmp", "a.xmp"}}
+        assert found == expected
+
+
+def test_shots_of_two_folders_stay_apart(lay: Lay) -> None:
+    assert items(sources.find([lay("1/a.jpg", "2/a.NEF")])) == {"1/a.jpg": [], "2/a.NEF": []}
+
+
+def test_a_picture_given_alone_brings_what_lies_beside_it(lay: Lay) -> None:
+    folder = lay("a.jpg", "a.NEF", "a.xmp", "b.NEF")
+    assert items(sources.find([folder / "a.jpg"])) == {"a.jpg": ["a.NEF", "a.xmp"]}
+    assert items(sources.find([folder / "*.jpg"])) == {"a.jpg": ["a.NEF", "a.xmp"]}
+    assert items(sources.find([folder / "a.NEF"])) == {"a.NEF": ["a.xmp"]}
+    both = sources.find([folder / "*.NEF", folder / "*.jpg"])
+    assert items(both) == {"b.NEF": [], "a.jpg": ["a.NEF", "a.xmp"]}
+
+
+def test_companions_are_paths_that_are_there(lay: Lay, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = lay("sub/a.jpg", "sub/a.NEF")
+    monkeypatch.chdir(folder)
+    for given in ("sub", "sub/*.jpg", "sub/a.jpg", "."):
+        (source,) = sources.find([given]).sources
+        assert [path.resolve() for path in source.companions] == [folder.resolve() / "sub" / "a.NEF"]
+
+
+def test_excluded_companions_are_left_alone(lay: Lay) -> None:
+    found = sources.find([lay("a.jpg", "a.NEF", "a.xmp")], Rules(("*.nef",)))
+    assert (items(found), counts(found)) == ({"a.jpg": ["a.xmp"]}, {"excluded": 1})
+
+
+def test_sidecars_of_no_picture_are_counted(lay: Lay) -> None:
+    found = sources.find([lay("a.jpg", "b.xmp", "c.THM", "d.mov")])
+    assert (names(found), counts(found)) == (["a.jpg"], {"sidecars": 2})
+
+
+def test_a_person_is_told_the_kinds(tmp_path: Path) -> None:
+    assert suffixes(["a.NEF", "a.xmp", "a.NEF.xmp"]) == "NEF, XMP"
+    assert grouped([], ["a.xmp"]) == {}

@@ -1,0 +1,214 @@
+"""What a walk finds of a real folder: each picture once, whatever lies about, and what it leaves out."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lychee_app import sources
+from lychee_app.errors import UsageError
+from lychee_app.sources import Rules
+from lychee_app.sources.left_out import Tally
+from lychee_app.sources.walk import in_natural_order, walk
+from tests.sources.conftest import Lay
+from tests.sources.test_paths import counts, names
+
+
+@pytest.mark.parametrize("given", ["", "**/*.png", "*/*.png", "**", "l1/**/*.png"])
+def test_links_that_lead_in_circles_end_at_once_with_each_file_once(lay: Lay, given: str) -> None:
+    folder = lay("sub/b.png")
+    for link in ("l1", "l2"):
+        (folder / link).symlink_to(".")
+        (folder / "sub" / link).symlink_to("..")
+    found = sources.find([folder / given])
+    assert [path.name for source in found.sources if (path := source.path)] == ["b.png"]
+    assert found.left_out == ()
+
+
+def test_a_folder_elsewhere_is_found_through_its_link(lay: Lay) -> None:
+    folder, other = lay("b.png"), lay("deep/d.png", root="elsewhere")
+    (folder / "a-link").symlink_to(other)
+    assert names(sources.find([folder])) == ["a-link/deep/d.png", "b.png"]
+
+
+def test_where_a_link_leads_to_a_folder_of_the_walk_the_real_names_are_given(lay: Lay) -> None:
+    folder = lay("2024/rome/x.png")
+    (folder / "1-best").symlink_to("2024/rome")
+    (folder / "0.png").symlink_to("2024/rome/x.png")
+    assert names(sources.find([folder])) == ["2024/rome/x.png"]
+
+
+def test_one_file_named_twice_is_one_source_and_a_copy_is_another(lay: Lay) -> None:
+    folder = lay("a.png", "sub/b.png")
+    (folder / "copy.png").write_bytes((folder / "a.png").read_bytes())
+    os.link(folder / "a.png", folder / "hard-link.png")
+    (folder / "link.png").symlink_to("a.png")
+    given = [folder / "link.png", folder / "a.png", folder / "*.png", folder, folder / "sub" / "..", folder]
+    assert names(sources.find(given)) == ["a.png", "copy.png", "sub/b.png"]
+    assert names(sources.find([folder / "link.png"])) == ["link.png"]
+
+
+def test_files_that_a_system_does_not_number_are_all_kept(lay: Lay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As over sshfs, where every entry of a listing has the same number."""
+    folder = lay("a.png", "b.png", "c.png")
+    real = os.scandir
+
+    class Unnumbered:
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self._entry = entry
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._entry, name)
+
+        def inode(self) -> int:
+            return 0xFFFFFFFF
+
+    class Listing:
+        def __init__(self, path: str) -> None:
+            self._entries = list(map(Unnumbered, real(path)))
+
+        def __enter__(self) -> list[Unnumbered]:
+            return self._entries
+
+        def __exit__(self, *what: object) -> None: ...
+
+    monkeypatch.setattr(os, "scandir", Listing)
+    assert names(sources.find([folder])) == ["a.png", "b.png", "c.png"]
+
+
+LEFTOVERS = {
+    "thumbnails": ("@eaDir/IMG_1.png/SYNOPHOTO_THUMB_M.jpg", "@eaDir/IMG_1.png/SYNOPHOTO_THUMB_XL.jpg"),
+    "deleted": ("#recycle/old.jpg", "sub/$RECYCLE.BIN/S-1-5/$R1.jpg", ".Trash-1000/files/x.jpg"),
+    "snapshots": ("#snapshot/GMT-2024/IMG_1.png",),
+    "system": ("._IMG_1.png", ".DS_Store", "sub/Thumbs.db", "__MACOSX/x.png", "desktop.ini"),
+    "hidden": (".secret/deep/x.png", ".y.png"),
+    "unfinished": ("x.png.crdownload", "y.jpg.part"),
+    "sidecars": ("gone.xmp",),
+}
+
+
+def test_what_systems_leave_behind_is_counted_by_kind_and_is_no_source(lay: Lay) -> None:
+    folder = lay("IMG_1.png", "sub/IMG_1.png", *(name for kind in LEFTOVERS.values() for name in kind))
+    found = sources.find([folder])
+    assert names(found) == ["IMG_1.png", "sub/IMG_1.png"]
+    assert counts(found) == {kind: len(files) for kind, files in LEFTOVERS.items()}
+    by_glob = sources.find([folder / "**" / "*"])
+    assert (names(by_glob), counts(by_glob) | {"sidecars": 1}) == (names(found), counts(found))
+    assert found.left_out[0].code == "left-out-system"
+
+
+def test_what_is_left_out_is_taken_where_it_is_given_itself(lay: Lay) -> None:
+    folder = lay("@eaDir/a.jpg", ".secret/b.png", ".c.png", "d.png")
+    assert names(sources.find([folder / "@eaDir", folder / ".secret"])) == ["a.jpg", "b.png"]
+    assert names(sources.find([folder / ".c.png"])) == [".c.png"]
+    assert names(sources.find([folder / "*" / "a.jpg", folder / ".*" / "*.png"])) == [".secret/b.png"]
+    assert names(sources.find([folder / "@*" / "*.jpg"])) == ["@eaDir/a.jpg"]
+
+
+def test_hidden_files_come_with_the_word_and_thumbnails_do_not(lay: Lay) -> None:
+    folder = lay(".secret/b.png", ".c.png", "d.png", ".thumbnails/e.png", "._d.png")
+    found = sources.find([folder], Rules(include_hidden=True))
+    assert names(found) == [".c.png", ".secret/b.png", "d.png"]
+    assert counts(found) == {"thumbnails": 1, "system": 1}
+    assert names(sources.find([folder / "**" / "*.png"], Rules(include_hidden=True))) == names(found)
+
+
+@pytest.mark.parametrize(
+    ("exclude", "kept"),
+    [
+        (("*.JPG",), ["a.png", "draft/b.png"]),
+        (("draft*",), ["a.png", "d.jpg"]),
+        (("draft/",), ["a.png", "d.jpg"]),
+        (("draft/*",), ["a.png", "d.jpg"]),
+        (("./draft",), ["a.png", "d.jpg"]),
+        (("b*", "d.*"), ["a.png", "draft/c.jpg"]),
+        (("", "  "), ["a.png", "d.jpg", "draft/b.png", "draft/c.jpg"]),
+    ],
+)
+def test_globs_leave_out_names_and_paths_whatever_the_case(
+    lay: Lay, exclude: tuple[str, ...], kept: list[str]
+) -> None:
+    folder = lay("a.png", "draft/b.png", "draft/c.jpg", "d.jpg")
+    found = sources.find([folder], Rules(exclude))
+    assert names(found) == kept
+    assert sum(counts(found).values()) == 4 - len(names(found))
+
+
+def test_an_excluded_file_is_left_out_though_it_is_given_itself(lay: Lay) -> None:
+    folder = lay("a.png", "b.png")
+    found = sources.find([folder / "a.png", folder / "b.png"], Rules(("b*",)))
+    assert (names(found), counts(found)) == (["a.png"], {"excluded": 1})
+
+
+def test_where_all_is_left_out_the_error_says_so(lay: Lay) -> None:
+    with pytest.raises(UsageError, match=r"All 2 files found are left out.*--include-hidden"):
+        sources.find([lay(".a.png", ".b/c.png")])
+
+
+def test_the_data_folder_among_the_pictures_is_left_out(lay: Lay) -> None:
+    kept = ("uploads/x.png", "demo-gallery/scene.webp", "mine.png")
+    folder = lay("a.png", "uploads/b.png", *(f"data/{name}" for name in kept))
+    (folder / "data" / "lychee.sqlite3").write_bytes(b"SQLite format 3")
+    found = sources.find([folder])
+    assert names(found) == ["a.png", "data/mine.png", "uploads/b.png"]
+    assert counts(found) == {"own": 2}
+    assert names(sources.find([folder / "data" / "demo-gallery"])) == ["scene.webp"]
+
+
+def test_brackets_in_names_are_names_where_they_are_there(lay: Lay) -> None:
+    folder = lay("[2024] Rome (best)/x.png", "2/y.png", "z[1].png", "z1.png")
+    assert names(sources.find([folder / "[2024] Rome (best)" / "*.png"])) == ["x.png"]
+    assert names(sources.find([folder / "*" / "[2024] Rome (best)", folder / "2"])) == ["y.png"]
+    assert names(sources.find([folder / "[[]2024[]]*" / "*.png"])) == ["[2024] Rome (best)/x.png"]
+    assert names(sources.find([folder / "[2]" / "*.png"])) == ["2/y.png"]
+    assert names(sources.find([folder / "z[1].png", folder / "z[0-9].png"])) == ["z[1].png", "z1.png"]
+
+
+def test_a_folder_or_a_glob_without_images_does_not_stop_the_rest(lay: Lay) -> None:
+    folder = lay("a.png", "empty/notes.txt")
+    (folder / "empty" / "notes.txt").write_text("no picture")
+    found = sources.find([folder / "empty", folder / "a.png", folder / "*.gif"])
+    assert (names(found), counts(found)) == (["a.png"], {"imageless": 2})
+
+
+def test_pictures_in_more_folders_that_are_left_out_than_are_counted_are_said_not_to_be(lay: Lay) -> None:
+    folder = lay("a.png", *(f"@eaDir/{number}.jpg" for number in range(9)))
+    tally = Tally(names_left=5)
+    assert [hit.name for hit in walk(str(folder), Rules(), tally)] == ["a.png"]
+    assert tally.counts == {"thumbnails": 9}
+    assert [hit.name for hit in walk(str(folder), Rules(), tally)] == ["a.png"]
+    assert tally.counts == {"thumbnails": 9, "uncounted": 1}
+
+
+def test_raw_files_are_found_by_their_suffix_and_by_their_bytes(lay: Lay) -> None:
+    folder = lay("1.CR2", "2.cr3", "3.NEF", "4.raf", "5.ORF", "6.rw2", "7.dng")
+    (folder / "8").write_bytes(b"FUJIFILMCCD-RAW 0201" + bytes(200))
+    assert len(names(sources.find([folder]))) == 8
+
+
+def test_a_tree_as_deep_as_a_path_can_be_is_walked(tmp_path: Path) -> None:
+    folders = [tmp_path / "/".join("d" * depth) for depth in range(1, 1200)]
+    for folder in folders:
+        folder.mkdir()
+    (folders[-1] / "x.png").write_bytes(b"")
+    try:
+        assert len(names(sources.find([tmp_path]))) == 1
+    finally:
+        (folders[-1] / "x.png").unlink()
+        for folder in reversed(folders):  # deeper than pytest can clear away
+            folder.rmdir()
+
+
+def test_names_are_ordered_as_people_count(tmp_path: Path) -> None:
+    ordered = [
+        "1.png",
+        "02.png",
+        "a.png",
+        "É.png",
+        "f.png",
+        "img2.png",
+        "IMG10.png",
+        "img10b.png",
+        "９９.png",
+    ]
+    assert sorted(set(ordered), key=in_natural_order) == [*ordered[:2], ordered[-1], *ordered[2:-1]]
