@@ -18,6 +18,7 @@ from lychee_app.ui import (
     run_bar,
     sidebar,
     state,
+    widgets,
 )
 from lychee_app.ui.markup import faint, forget_media, notice
 from lychee_app.ui.state import PageContext, Section, Standing
@@ -70,6 +71,7 @@ def render(services: Services) -> None:
         except LycheeError as error:
             notice(context.t.error(error), "bad")
     images.drop_anywhere(context)
+    widgets.own_words(context.t)
     return None
 
 

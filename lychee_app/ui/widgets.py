@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 import streamlit as st
 from streamlit.components import v2 as components
 
+from lychee_app.locale import DEFAULT, Words
 from lychee_app.ui.markup import asset
 
 T = TypeVar("T", bound=str)
@@ -88,6 +89,13 @@ def from_box(
 def uploader_words(choose: str, drop: str) -> None:
     """Words for the upload field, whose own are English only. They are the page's, never from outside."""
     st.html(f"<style>:root {{ --ly-choose: '{choose}'; --ly-drop: '{drop}'; }}</style>")
+
+
+def own_words(t: Words) -> None:
+    """Streamlit's own words, which it has in English only, in the language of the page."""
+    theirs, ours = Words(DEFAULT).under("own"), t.under("own")
+    words = [[theirs[key], ours[key]] for key in theirs]
+    component("own_words")(key="own-words", data={"language": t.language, "words": words})
 
 
 def hide(*keys: str) -> None:

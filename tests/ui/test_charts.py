@@ -36,6 +36,7 @@ def test_charts_are_folded_up_until_somebody_wants_them(settings: Settings) -> N
     assert {one.proto.component_name for one in folded.get("bidi_component")} == {
         "lychee_gallery",
         "lychee_drop",
+        "lychee_own_words",
     }
 
 
