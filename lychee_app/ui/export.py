@@ -129,12 +129,13 @@ def _files(context: PageContext, standing: Standing) -> None:
         )
         ways: list[Action] = ["copy", "move"]
         action = one_of(t("files.how"), ways, lambda way: t(f"files.{way}"), key="carry-how", show_label=True)
-        folder = st.text_input(t("files.folder"), key="carry-to", placeholder=t("files.folder.placeholder"))
+        typed = st.text_input(t("files.folder"), key="carry-to", placeholder=t("files.folder.placeholder"))
+        folder = widgets.pasted_path(typed)
     chosen = standing.decided(what)
-    if st.button(t("files.plan"), key="carry-plan", disabled=not (chosen and folder.strip())):
+    if st.button(t("files.plan"), key="carry-plan", disabled=not (chosen and folder)):
         try:
             sources = standing.order.sources.items()
-            planned = decide.plan(standing.run, chosen, sources, Path(folder.strip()), action)
+            planned = decide.plan(standing.run, chosen, sources, Path(folder), action)
         except LycheeError as error:
             notice(t.error(error), "bad")
         else:

@@ -121,7 +121,7 @@ def _uploads() -> list:
 
 
 def _path() -> str:
-    return st.session_state.get(_key("path"), "").strip()
+    return widgets.pasted_path(st.session_state.get(_key("path"), ""))
 
 
 def _key(way: Way) -> str:

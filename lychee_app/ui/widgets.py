@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal, TypeVar
+from urllib.request import url2pathname
 
 import streamlit as st
 from streamlit.components import v2 as components
@@ -102,6 +104,33 @@ def hide(*keys: str) -> None:
     """Leaves the elements of these keys out of sight; what was put into them stays there."""
     classes = ", ".join(f".st-key-{re.sub('[^a-zA-Z0-9_-]', '-', key)}" for key in keys)
     st.html(f"<style>{classes} {{ display: none; }}</style>")
+
+
+FILE_ADDRESS = re.compile("file:(?://(?:localhost)?)?(/(?!/).*)", re.IGNORECASE)
+QUOTES = ('""', "''", "“”", "‘’", "«»", "「」")
+
+
+def pasted_path(text: str) -> str:
+    """The path that was typed or pasted: file managers copy one in quotes, or as a file:// address.
+
+    A path that is there as it stands is left so, whatever it holds. `~` is for whoever opens it.
+    """
+    path = text.strip()
+    if not path or _is_there(path):
+        return path
+    for opening, closing in QUOTES:
+        if len(path) > 2 and path.startswith(opening) and path.endswith(closing):
+            path = path[1:-1].strip()
+    if address := FILE_ADDRESS.fullmatch(path):
+        path = url2pathname(address[1])
+    return path
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def component(name: str):

@@ -102,3 +102,13 @@ def test_a_demo_gallery_that_cannot_be_written_is_told(page: AppTest, settings: 
     page.button(key="demo").click().run()
     assert not page.exception
     assert "demo-gallery cannot be written" in html(page)
+
+
+def test_a_path_pasted_in_quotes_is_looked_at(page: AppTest, tmp_path: Path) -> None:
+    (tmp_path / "a b").mkdir()
+    ((name, data, _),) = files("red")
+    (tmp_path / "a b" / name).write_bytes(data)
+    page.text_area(key="query").set_value("red").run()
+    page.segmented_control(key="way").set_value("path").run()
+    page.text_input(key="path").set_value(f'"{tmp_path}/a b"').run()
+    assert page.button(key="rank").label == "Rank 1 image"
