@@ -54,12 +54,16 @@ class Found:
 
 @dataclass(frozen=True)
 class ImageBudget:
-    """How large an image may be for the model. One image token covers `token_px` x `token_px` pixels."""
+    """How large an image may be for the model. One image token covers `token_px` x `token_px` pixels.
+
+    `most_tiles`: into how many tiles one is cut at most that would be shown too small (intake/fitting.py).
+    """
 
     token_px: int
     max_tokens: int = 1280
     min_tokens: int = 4
     max_aspect: int = 200
+    most_tiles: int = 7
 
     def at_most(self, tokens: int) -> "ImageBudget":
         """The same with `tokens` at most, within its own limits."""
@@ -71,7 +75,8 @@ class Candidate:
     """One image, ready to be scored.
 
     `image` is upright RGB, its sides multiples of `token_px` and within the budget: what the model sees.
-    `width_px` and `height_px` are those of the original, upright. `thumbnail` is a small WebP.
+    `width_px` and `height_px` are those of the original, upright. `thumbnail` is a small WebP. `tiles` are
+    parts of it, larger, where the whole is shown too small: the model sees each by itself.
     """
 
     upload_index: int
@@ -82,6 +87,7 @@ class Candidate:
     height_px: int
     thumbnail: bytes = b""
     notes: tuple[Reason, ...] = ()
+    tiles: tuple[Image.Image, ...] = ()
 
     def tokens(self, token_px: int) -> int:
         """How many image tokens of that side the model is given."""

@@ -17,7 +17,7 @@ from lychee_app.intake.decode import decode
 from lychee_app.locale import Words, languages
 from lychee_app.reasons import Reason
 from lychee_app.records import ImageBudget
-from tests.support import hostile, pictures
+from tests.support import hostile, pictures, raws
 
 FILES = {
     **hostile.FOREIGN,
@@ -26,10 +26,23 @@ FILES = {
     "text": b"hello",
     "HEIC": hostile.HEIC_HEADER,
     "strip": pictures.encoded(Image.new("RGB", (1, 30_000)), "PNG"),
-    "cut short": pictures.good("JPEG")[:500],
+    **hostile.EMPTY,
+    "cut short": pictures.good("WEBP")[:500],
+    "a share of it": pictures.good("JPEG")[:1500],
     "damaged": pictures.good("PNG")[:60] + bytes(400),
 }
-NOTED = {"frames": pictures.animated("GIF"), "pages": pictures.animated("TIFF"), **hostile.broken_metadata()}
+WHITE = Image.new("RGB", (160, 120), "white")
+NOTED = {
+    "frames": pictures.animated("GIF"),
+    "pages": pictures.animated("TIFF"),
+    "a later frame": pictures.animated_after(WHITE, "GIF"),
+    "a later page": pictures.animated_after(WHITE, "TIFF"),
+    "cut short": pictures.good("JPEG")[:-2],
+    "white on clear": pictures.drawing_on_clear("white"),
+    "raw": raws.dng(),
+    "raw with a preview": raws.dng(preview=pictures.scene(640, 480)),
+    **hostile.broken_metadata(),
+}
 SAID = {
     "no score": "I cannot say.",
     "two": "8/10 and 7/10",
@@ -64,7 +77,9 @@ def test_why_a_file_is_refused_is_told_in_every_language(name: str) -> None:
 
 @pytest.mark.parametrize("name", NOTED)
 def test_every_note_on_a_picture_is_told_in_every_language(name: str) -> None:
-    for note in decode(NOTED[name], ImageBudget(28), 120_000_000).notes:
+    notes = decode(NOTED[name], ImageBudget(28), 120_000_000).notes
+    assert notes or name in hostile.broken_metadata()
+    for note in notes:
         is_told_in_every_language(note)
 
 

@@ -35,10 +35,11 @@ _KEPT_BYTES = 200_000_000
 def main() -> None:
     """Serves until the pipe from the parent is closed."""
     jobs, answers = _own_pipes()
-    os.putenv("OPENBLAS_NUM_THREADS", "1")  # numpy, should deep grey need it, reserves memory per thread
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.putenv(name, "1")  # numpy and LibRaw, should a file need them, reserve memory per thread
     Image.MAX_IMAGE_PIXELS = None  # every size is checked against the job's own limit
     decoders.loaded()
-    baseline = _memory_bytes()[0]
+    baseline, modules = _memory_bytes()[0], len(sys.modules)
     _forbid_files_and_dumps()
     send(answers, {"ready": True})
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
@@ -48,6 +49,9 @@ def main() -> None:
             _serve(job, data, answers)
             del data
             _alarm(0)
+            if len(sys.modules) > modules:  # what a file had to be loaded for is no burden of the next one
+                _trim()
+                baseline, modules = max(baseline, _memory_bytes()[0]), len(sys.modules)
 
 
 def _serve(job: Head, data: bytes, answers: BinaryIO) -> None:
@@ -116,8 +120,12 @@ def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
 def _give_memory_back() -> None:
     """Without this glibc keeps what a large image took, 0.5 GB, while one small object lies above it."""
     if _memory_bytes()[1] > _KEPT_BYTES:
-        with contextlib.suppress(AttributeError, OSError, TypeError):
-            ctypes.CDLL(None).malloc_trim(0)
+        _trim()
+
+
+def _trim() -> None:
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _forbid_files_and_dumps() -> None:

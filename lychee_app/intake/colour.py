@@ -13,10 +13,16 @@ from PIL import Image, ImageCms
 
 from lychee_app.reasons import Reason
 
-WHITE = 255
+WHITE, DARK = 255, 32
+"""The grounds that transparency is laid over."""
 _PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _EXTREMA_ROWS = 256
+_SAMPLE_PX = 256
+_FAINT, _LIGHT = 32, 224
+"""Below that alpha nothing counts as drawn; from that tone on white hides it."""
+_HIDDEN, _CLEAR = 0.95, 0.05
+"""Shares: of what is drawn, from which on it is hidden; of the picture, from which on it is a drawing."""
 _SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK", "LAB": "LAB"}
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
@@ -43,7 +49,7 @@ def grey_range(image: Image.Image, bits: int, stretch: bool, inverted: bool) -> 
     is common) an image that uses 12 bits or fewer of 16 spans those. Signed, 32-bit and float samples have no
     agreed white: floats within 0..1 and values within 0..255 are taken at that, the rest spans its own range.
     """
-    low, high = _extrema(image)
+    low, high = extrema(image)
     found = GreyRange(0, 2**bits - 1)
     if image.mode in {"I", "F"}:
         found = _open_range(image.mode, low, high)
@@ -61,7 +67,7 @@ def _open_range(mode: str, low: float, high: float) -> GreyRange:
     return GreyRange(low, high, Reason.of("own-range", low=low, high=high))
 
 
-def _extrema(image: Image.Image) -> tuple[float, float]:
+def extrema(image: Image.Image) -> tuple[float, float]:
     """(lowest, highest) of the finite values, (0, 0) if there is none. Pillow's own fails on big-endian."""
     import numpy as np
 
@@ -76,21 +82,45 @@ def _extrema(image: Image.Image) -> tuple[float, float]:
     return min(lows, default=0.0), max(highs, default=0.0)
 
 
-def flat(image: Image.Image, grey: GreyRange | None = None) -> Image.Image:
-    """The pixels as 8-bit L, RGB, CMYK or LAB, transparency laid over white. Deep images need `grey`."""
+def ground(image: Image.Image) -> int:
+    """The grey that transparency is laid over: WHITE, but DARK where what is drawn is as light as that."""
+    if image.mode in _DEEP or not image.has_transparency_data:
+        return WHITE
+    sample = image.resize(
+        (min(image.width, _SAMPLE_PX), min(image.height, _SAMPLE_PX)), Image.Resampling.NEAREST
+    )
+    sample = _with_alpha(sample)
+    if sample.mode not in {"LA", "RGBA"}:
+        return WHITE
+    alpha = sample.getchannel("A")
+    drawn = alpha.point([0] * _FAINT + [255] * (256 - _FAINT))
+    tones = sample.convert("L").histogram(drawn)
+    clear = sum(alpha.histogram()[:_FAINT]) / (sample.width * sample.height)
+    hidden = sum(tones[_LIGHT:]) > _HIDDEN * sum(tones) > 0
+    return DARK if hidden and clear > _CLEAR else WHITE
+
+
+def flat(image: Image.Image, grey: GreyRange | None = None, on: int = WHITE) -> Image.Image:
+    """The pixels as 8-bit L, RGB, CMYK or LAB, transparency over the grey `on`. Deep images need `grey`."""
     if grey is not None:
         return _scaled(image, grey)
-    if image.mode in _PREMULTIPLIED:
-        image = image.convert(_PREMULTIPLIED[image.mode])
-    elif image.mode == "PA" or (image.mode == "P" and "transparency" in image.info):
-        image = image.convert("RGBA")
-    elif image.mode == "1" or (image.mode == "L" and "transparency" in image.info):
-        image = image.convert("LA" if "transparency" in image.info else "L")
-    elif image.mode == "RGB" and "transparency" in image.info:
-        image = _with_key(image).convert("RGBA")
+    image = _with_alpha(image)
     if image.mode in {"RGBA", "LA"}:
-        return _over_white(image)
+        return _over(image, on)
     return image if image.mode in _SPACES else image.convert("RGB")
+
+
+def _with_alpha(image: Image.Image) -> Image.Image:
+    """What is transparent, however the file says it, as RGBA or LA. The rest as it is, but for bits."""
+    if image.mode in _PREMULTIPLIED:
+        return image.convert(_PREMULTIPLIED[image.mode])
+    if image.mode == "PA" or (image.mode == "P" and "transparency" in image.info):
+        return image.convert("RGBA")
+    if image.mode == "1" or (image.mode == "L" and "transparency" in image.info):
+        return image.convert("LA" if "transparency" in image.info else "L")
+    if image.mode == "RGB" and "transparency" in image.info:
+        return _with_key(image).convert("RGBA")
+    return image
 
 
 def _with_key(image: Image.Image) -> Image.Image:
@@ -101,9 +131,9 @@ def _with_key(image: Image.Image) -> Image.Image:
     return image
 
 
-def _over_white(image: Image.Image) -> Image.Image:
+def _over(image: Image.Image, grey: int) -> Image.Image:
     mode = "RGB" if image.mode == "RGBA" else "L"
-    below = Image.new(mode, image.size, (WHITE,) * len(mode) if mode == "RGB" else WHITE)
+    below = Image.new(mode, image.size, (grey,) * len(mode))
     below.paste(image.convert(mode), mask=image.getchannel("A"))
     return below
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from PIL import ExifTags, Image, ImageChops
 
 from lychee_app.errors import ImageError
-from lychee_app.intake import colour, decoders, metadata
+from lychee_app.intake import colour, cut_short, decoders, fitting, frames, icon, metadata, raw
 from lychee_app.intake.fitting import fit
-from lychee_app.intake.sniff import HEAD_BYTES, sniff
+from lychee_app.intake.sniff import HEAD_BYTES, RAW, sniff
 from lychee_app.reasons import Reason
 from lychee_app.records import ImageBudget
 
-PIXELS_VERSION = 1
+PIXELS_VERSION = 2
 """Part of the cache key. Raise it whenever a file may come out as other pixels than before."""
 THUMBNAIL_PX = 320
 BAND_PX = 8_000_000
@@ -26,7 +26,6 @@ BAND_PX = 8_000_000
 
 _CUT_SHORT = re.compile("truncat|unexpected end|end of (?:file|data|image)|not enough|incomplete", re.I)
 _NO_MEMORY = re.compile("insufficient memory|out of memory|cannot allocate|memory allocation", re.I)
-_NEW_SUBFILE_TYPE, _REDUCED, _MAKE, _SUB_IFDS, _DNG_VERSION = 254, 1, 271, 330, 50706
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -42,48 +41,87 @@ _QUARTER_TURNS = {5, 6, 7, 8}
 
 @dataclass(frozen=True)
 class Decoded:
-    """`image` is what the model sees; `width_px` and `height_px` are the original's, upright."""
+    """`image` is what the model sees; `width_px` and `height_px` are the original's, upright.
+
+    `tiles`, all of one size, are parts of it, larger, where the whole is shown too small.
+    """
 
     image: Image.Image
     width_px: int
     height_px: int
     thumbnail: bytes
     notes: tuple[Reason, ...] = ()
+    tiles: tuple[Image.Image, ...] = ()
 
 
 def decode(data: bytes, budget: ImageBudget, max_px: int, light_bytes: int | None = None) -> Decoded:
-    """Decodes the first frame or page of `data`. `light_bytes`: how much memory it may take, by estimate.
+    """Decodes one picture of `data`: the first frame or page that shows something, the largest of an icon,
+    a raw file's preview. `light_bytes`: how much memory it may take, by estimate.
 
     Raises ImageError whatever is wrong with the file, and nothing else; its codes: empty, format,
-    camera-raw, not-an-image, no-decoder, pixels, pixels-bomb, aspect, truncated, corrupt, memory, and heavy
-    where the estimate is over `light_bytes`.
+    camera-raw, raw-unread, not-an-image, no-decoder, pixels, pixels-bomb, aspect, truncated, truncated-share,
+    corrupt, memory, and heavy where the estimate is over `light_bytes`.
     """
     kind = sniff(data[:HEAD_BYTES])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _decoded_or_bare(_Task(kind, budget, max_px, light_bytes), data)
+            if kind == "TIFF" and raw.is_raw(data):
+                kind = RAW
+            if kind == "ICO":
+                kind, data = icon.largest(data)
+            decoders.need(kind)
+            task = _Task(kind, budget, max_px, light_bytes)
+            return task.developed(data) if kind == RAW else _decoded_or_rest(task, data)
     except ImageError:
         raise
     except Exception as error:
-        raise _broken(kind, error, metadata.is_cut_short(kind, data)) from error
+        raise _broken(kind, error, cut_short.is_cut_short(kind, data)) from error
 
 
-def _decoded_or_bare(task: "_Task", data: bytes) -> Decoded:
-    """A file that fails is tried again without what is not pixels: metadata must not cost a good picture."""
-    decoders.need(task.kind)
+def _decoded_or_rest(task: "_Task", data: bytes) -> Decoded:
+    """A file that fails is tried again without what is not pixels, and with what there is of one that lacks
+    its end: neither metadata nor a few missing rows must cost a good picture.
+    """
     if metadata.is_damaged(task.kind, data):
         raise ValueError("the pixels do not match their checksum")
     try:
+        if cut_short.is_padded(task.kind, data):
+            raise EOFError("zeros where its end should be")
         return task.run(data)
     except (ImageError, MemoryError):
         raise
     except Exception:
         bare = metadata.without(task.kind, data)
-        if bare is None:
-            raise
-        decoded = task.run(bare)
-        return replace(decoded, notes=(*decoded.notes, Reason.of("metadata-broken")))
+        broken = Reason.of("metadata-broken")
+        ways: list[tuple[cut_short.Rest, tuple[Reason, ...]]] = []
+        if rest := cut_short.rest_of(task.kind, data):
+            ways.append((rest, ()))
+        if bare is not None:
+            ways.append(
+                (cut_short.rest_of(task.kind, bare) or cut_short.Rest(bare, 0, is_cut=False), (broken,))
+            )
+        for rest, notes in ways:
+            if decoded := _rest(task, rest):
+                return replace(decoded, notes=(*decoded.notes, *notes))
+        raise
+
+
+def _rest(task: "_Task", rest: cut_short.Rest) -> Decoded | None:
+    """None where that cannot be decoded either. Raises ImageError where too much is missing."""
+    if rest.missing > cut_short.MOST_MISSING:
+        kind = decoders.SPOKEN.get(task.kind, task.kind)
+        share, limit = 100 * rest.missing, 100 * cut_short.MOST_MISSING
+        raise ImageError("truncated-share", kind=kind, percent=share, limit=limit)
+    try:
+        decoded = task.run(rest.data)
+    except (ImageError, MemoryError):
+        raise
+    except Exception:
+        return None
+    if not rest.is_cut:
+        return decoded
+    return replace(decoded, notes=(*decoded.notes, Reason.of("cut-short", percent=100 * rest.missing)))
 
 
 @dataclass(frozen=True)
@@ -95,18 +133,34 @@ class _Task:
     max_px: int
     light_bytes: int | None
 
-    def run(self, data: bytes) -> Decoded:
-        """Raises ImageError, and whatever the decoder does."""
+    def run(self, data: bytes, turned: bool = False) -> Decoded:
+        """turned: its pixels are upright, whatever it says. Raises ImageError, and what the decoder does."""
         try:
             with Image.open(io.BytesIO(data), formats=[self.kind]) as image:
-                return self._decoded(image)
+                self._check(image)
+                later = self._seek(image, data)
+                decoded = self._decoded(image, 1 if turned else orientation(image, data))
+                note = frames.note(image, later)
+                return replace(decoded, notes=(*decoded.notes, note)) if note else decoded
         except Image.DecompressionBombError as error:
             raise ImageError("pixels-bomb", limit=self.max_px / 1e6) from error
 
-    def _decoded(self, image: Image.Image) -> Decoded:
-        if _is_raw_preview(image):
-            raise ImageError("camera-raw")
-        width_px, height_px = image.size
+    def developed(self, data: bytes) -> Decoded:
+        """Of a camera's raw file. Raises as `run`."""
+        found = raw.picture(data, lambda width, height: fit(width, height, self.budget), self._check_size)
+        if found.developed is not None:
+            decoded = self._decoded(found.developed, 1)
+        else:
+            decoded = replace(self, kind="JPEG").run(found.preview, found.turned)
+        notes = (found.note, *decoded.notes)
+        return replace(decoded, width_px=found.width_px, height_px=found.height_px, notes=notes)
+
+    def _check(self, image: Image.Image) -> None:
+        self._check_size(*image.size)
+        if self.kind != "JPEG":  # of which less is decoded: that is weighed when it is known
+            self._weigh(image)
+
+    def _check_size(self, width_px: int, height_px: int) -> None:
         if width_px * height_px > self.max_px:
             raise ImageError(
                 "pixels",
@@ -115,21 +169,36 @@ class _Task:
                 megapixels=width_px * height_px / 1e6,
                 limit=self.max_px / 1e6,
             )
-        if self.kind != "JPEG":
-            self._weigh(image)
+
+    def _seek(self, image: Image.Image, data: bytes) -> int | None:
+        """Loads the frame that is shown, and says which it is if it is not the first."""
         if self.kind == "PNG":
             image.load()  # asking for the orientation would, and what fails there once is all black after it
-        turn = orientation(image)
+        if frames.count(image) < 2 or not frames.is_blank(image):
+            return None
+        later = frames.first_shown(data, self.kind, self._check)
+        if later is not None:
+            image.seek(later)
+        return later
+
+    def _decoded(self, image: Image.Image, turn: int) -> Decoded:
         upright = _swapped(image.size, turn)
         goal = _swapped(fit(*upright, self.budget), turn)
-        if self.kind == "JPEG":
-            image.draft(None, goal)  # type: ignore[arg-type]  # decodes at 1/2, 1/4 or 1/8, not below the goal
+        tiling = fitting.tiling(*upright, self.budget)
+        sheet = goal if tiling is None else _swapped(tiling.sheet_px, turn)
+        if image.format in {"JPEG", "MPO"}:
+            image.draft(None, sheet)  # type: ignore[arg-type]  # decodes at 1/2, 1/4 or 1/8, not below
             self._weigh(image)
-        small, note = _resized(image, goal)
-        rgb, colour_note = colour.to_srgb(small, image.info.get("icc_profile"))
-        rgb = rgb.transpose(_TURNS[turn]) if turn in _TURNS else rgb
-        notes = (note, colour_note, _more_frames(image))
-        return Decoded(rgb, *upright, _thumbnail(rgb, upright), tuple(note for note in notes if note))
+        profile = image.info.get("icc_profile")
+        pixels = _Pixels.of(image)
+        small, colour_note = colour.to_srgb(pixels.resized(goal), profile)
+        small = _turned(small, turn)
+        tiles: tuple[Image.Image, ...] = ()
+        if tiling is not None:
+            large = _turned(colour.to_srgb(pixels.resized(sheet), profile)[0], turn)
+            tiles = tuple(large.crop(box) for box in tiling.boxes)
+        notes = tuple(note for note in (pixels.note, colour_note) if note)
+        return Decoded(small, *upright, _thumbnail(small, upright), notes, tiles)
 
     def _weigh(self, image: Image.Image) -> None:
         need = _estimate_bytes(image)
@@ -137,34 +206,35 @@ class _Task:
             raise ImageError("heavy", megabytes=need / 1e6)
 
 
-def _broken(kind: str, error: Exception, cut_short: bool) -> ImageError:
+def _broken(kind: str, error: Exception, is_cut: bool) -> ImageError:
     """What a decoder's exception means."""
     if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
         return ImageError("memory")
     kind = decoders.SPOKEN.get(kind, kind)
-    if cut_short or isinstance(error, EOFError) or _CUT_SHORT.search(str(error)):
+    if is_cut or isinstance(error, EOFError) or _CUT_SHORT.search(str(error)):
         return ImageError("truncated", kind=kind)
     return ImageError("corrupt", kind=kind)
 
 
-def _is_raw_preview(image: Image.Image) -> bool:
-    """NEF, DNG, ARW and others are TIFFs whose first picture is a small copy of another."""
-    tags = getattr(image, "tag_v2", None) if image.format == "TIFF" else None
-    kind = 0 if tags is None else tags.get(_NEW_SUBFILE_TYPE, 0)
-    if tags is None or not isinstance(kind, int) or not kind & _REDUCED:
-        return False
-    return any(tag in tags for tag in (_SUB_IFDS, _DNG_VERSION, _MAKE))
+def orientation(image: Image.Image, data: bytes) -> int:
+    """EXIF orientation, 1 to 8; 1 where there is none, it is broken or it is done already.
 
-
-def orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8; 1 where there is none or it is broken. Pillow turns a TIFF as it loads."""
+    Pillow turns a TIFF as it loads, libheif what its file says itself: only then EXIF is to be asked.
+    """
     if image.format == "TIFF":
         return 1
     try:
-        turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if image.format == "HEIF":
+            turn = 1 if metadata.is_turned_by_heif(data) else image.info.get("original_orientation")
+        else:
+            turn = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:
         return 1
     return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
+
+
+def _turned(image: Image.Image, turn: int) -> Image.Image:
+    return image.transpose(_TURNS[turn]) if turn in _TURNS else image
 
 
 def _swapped(size: tuple[int, int], turn: int) -> tuple[int, int]:
@@ -172,40 +242,61 @@ def _swapped(size: tuple[int, int], turn: int) -> tuple[int, int]:
     return (size[1], size[0]) if turn in _QUARTER_TURNS else size
 
 
-def _resized(image: Image.Image, goal: tuple[int, int]) -> tuple[Image.Image, Reason | None]:
-    """(flat pixels of the goal's size, in the colours of the file; a note or None)."""
-    image.load()
-    grey = _grey_range(image) if colour.is_deep(image) else None
-    large = image.width * image.height > BAND_PX
-    whole = _shrunk(image, goal, grey) if large else colour.flat(image, grey)
-    small = whole.resize(goal, Image.Resampling.BICUBIC)
-    if image.format in {"JPEG", "MPO"} and small.mode == "CMYK" and "adobe" not in image.info:
-        small = ImageChops.invert(small)  # only Adobe's are stored inverted, which Pillow takes all to be
-    return small, grey.note if grey else None
+@dataclass(frozen=True)
+class _Pixels:
+    """A loaded image, and what its grey and its clear parts are shown as."""
+
+    image: Image.Image
+    grey: colour.GreyRange | None
+    ground: int
+
+    @classmethod
+    def of(cls, image: Image.Image) -> "_Pixels":
+        image.load()
+        grey = _grey_range(image) if colour.is_deep(image) else None
+        return cls(image, grey, colour.ground(image))
+
+    @property
+    def note(self) -> Reason | None:
+        if self.ground != colour.WHITE:
+            return Reason.of("dark-ground")
+        return self.grey.note if self.grey else None
+
+    def resized(self, goal: tuple[int, int]) -> Image.Image:
+        """Flat pixels of that size, in the colours of the file."""
+        image = self.image
+        large = image.width * image.height > BAND_PX
+        whole = self._shrunk(goal) if large else colour.flat(image, self.grey, self.ground)
+        small = whole.resize(goal, Image.Resampling.BICUBIC)
+        if image.format in {"JPEG", "MPO"} and small.mode == "CMYK" and "adobe" not in image.info:
+            return ImageChops.invert(small)  # only Adobe's are stored inverted, which Pillow takes all to be
+        return small
+
+    def _shrunk(self, goal: tuple[int, int]) -> Image.Image:
+        """Flattened band by band, and box-reduced as far as twice the goal's size is left."""
+        image = self.image
+        factor = max(1, min(image.width // (2 * goal[0]), image.height // (2 * goal[1])))
+        height = max(1, BAND_PX // image.width // factor) * factor
+        canvas: Image.Image | None = None
+        for top in range(0, image.height, height):
+            box = (0, top, image.width, min(top + height, image.height))
+            band = colour.flat(image.crop(box), self.grey, self.ground).reduce(factor)
+            if canvas is None:
+                canvas = Image.new(band.mode, (band.width, -(-image.height // factor)))
+            canvas.paste(band, (0, top // factor))
+        assert canvas is not None  # an image has at least one row
+        return canvas
 
 
 def _grey_range(image: Image.Image) -> colour.GreyRange:
     tags = getattr(image, "tag_v2", None)
+    if image.format == "PPM" and image.mode == "I":
+        return colour.GreyRange(0, 65535)
     if tags is None:
         return colour.grey_range(image, bits=16, stretch=False, inverted=False)
     bits = tags.get(_BITS_PER_SAMPLE, (16,))[0]
     inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     return colour.grey_range(image, bits, stretch=True, inverted=inverted)
-
-
-def _shrunk(image: Image.Image, goal: tuple[int, int], grey: colour.GreyRange | None) -> Image.Image:
-    """Flattened band by band, and box-reduced as far as twice the goal's size is left."""
-    factor = max(1, min(image.width // (2 * goal[0]), image.height // (2 * goal[1])))
-    height = max(1, BAND_PX // image.width // factor) * factor
-    canvas: Image.Image | None = None
-    for top in range(0, image.height, height):
-        box = (0, top, image.width, min(top + height, image.height))
-        band = colour.flat(image.crop(box), grey).reduce(factor)
-        if canvas is None:
-            canvas = Image.new(band.mode, (band.width, -(-image.height // factor)))
-        canvas.paste(band, (0, top // factor))
-    assert canvas is not None  # an image has at least one row
-    return canvas
 
 
 def _thumbnail(image: Image.Image, original: tuple[int, int]) -> bytes:
@@ -218,19 +309,8 @@ def _thumbnail(image: Image.Image, original: tuple[int, int]) -> bytes:
     return file.getvalue()
 
 
-def _more_frames(image: Image.Image) -> Reason | None:
-    """The note on a file with more than one frame or page."""
-    try:
-        several = image.format != "MPO" and getattr(image, "is_animated", False)
-    except Exception:
-        return None
-    if not several:
-        return None
-    return Reason.of("first-page" if image.format == "TIFF" else "first-frame")
-
-
 _PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
-_EXTRA_BYTES = {"WEBP": 12, "AVIF": 12, "HEIF": 8}
+_EXTRA_BYTES = {"WEBP": 12, "AVIF": 12, "HEIF": 8, "JPEG2000": 16}
 """What a decoder holds per pixel beside the image."""
 
 

@@ -6,9 +6,15 @@ from functools import cache
 from PIL import features
 
 from lychee_app.errors import ImageError
+from lychee_app.intake.sniff import RAW
 
-SPOKEN = {"WEBP": "WebP", "HEIF": "HEIC"}
-_PACKAGES = {"HEIF": "pillow-heif", "WEBP": "pillow (libwebp)", "AVIF": "pillow (libavif)"}
+SPOKEN = {"WEBP": "WebP", "HEIF": "HEIC", "JPEG2000": "JPEG 2000", "PPM": "PNM"}
+_PACKAGES = {
+    "HEIF": "pillow-heif",
+    "WEBP": "pillow (libwebp)",
+    "AVIF": "pillow (libavif)",
+    "JPEG2000": "pillow (openjpeg)",
+}
 
 
 @cache
@@ -17,17 +23,24 @@ def loaded() -> frozenset[str]:
     from PIL import (  # noqa: F401
         BmpImagePlugin,
         GifImagePlugin,
+        IcoImagePlugin,
         JpegImagePlugin,
         MpoImagePlugin,
         PngImagePlugin,
+        PpmImagePlugin,
+        TgaImagePlugin,
         TiffImagePlugin,
     )
 
-    found = {"JPEG", "PNG", "GIF", "BMP", "TIFF"}
+    found = {"JPEG", "PNG", "GIF", "BMP", "TIFF", "ICO", "PPM", "TGA"}
     if features.check("webp"):
         from PIL import WebPImagePlugin  # noqa: F401
 
         found.add("WEBP")
+    if features.check("jpg_2000"):
+        from PIL import Jpeg2KImagePlugin  # noqa: F401
+
+        found.add("JPEG2000")
     if features.check("avif"):
         from PIL import AvifImagePlugin
 
@@ -38,11 +51,15 @@ def loaded() -> frozenset[str]:
 
         pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
         found.add("HEIF")
+    if importlib.util.find_spec("rawpy"):  # loaded when the first raw file comes: it takes its time
+        found.add(RAW)
     return frozenset(found)
 
 
 def need(kind: str) -> None:
-    """Raises ImageError "no-decoder" if this installation cannot decode `kind`."""
+    """Raises ImageError "no-decoder" or "camera-raw" if this installation cannot decode `kind`."""
     if kind in loaded():
         return
+    if kind == RAW:
+        raise ImageError("camera-raw")
     raise ImageError("no-decoder", kind=SPOKEN.get(kind, kind), package=_PACKAGES[kind])

@@ -1,9 +1,53 @@
-"""The size an image is shown to the model at."""
+"""The size an image is shown to the model at, and the tiles one is shown in that would become too small."""
 
 import math
+from dataclasses import dataclass, replace
 
 from lychee_app.errors import ImageError
 from lychee_app.records import ImageBudget
+
+TILED_ASPECT, TILED_SHRINK = 3, 2
+"""An image over three times as long as it is wide, of which less than half its size a side would be left."""
+_TILE_ASPECT, _OVERLAP = 1.5, 1 / 8
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """An image brought to the size of `sheet_px`, upright, is cut into `boxes` (left, top, right, bottom).
+
+    All are of one size, overlap by an eighth, so that what lies across a cut is whole in one of them, and run
+    from left to right or downwards.
+    """
+
+    sheet_px: tuple[int, int]
+    boxes: tuple[Box, ...]
+
+
+def tiling(width_px: int, height_px: int, budget: ImageBudget) -> Tiling | None:
+    """How an image is shown in tiles beside the whole; None where the whole shows it well enough.
+
+    A tile has at most as many tokens as the whole is shown with: what the model sees follows from the size
+    the whole is seen at. At most `budget.most_tiles`.
+    """
+    whole = fit(width_px, height_px, budget)
+    short_px, long_px = sorted((width_px, height_px))
+    aspect = long_px / short_px
+    shrink = math.sqrt(width_px * height_px / (whole[0] * whole[1]))
+    count = min(budget.most_tiles, math.ceil(aspect / _TILE_ASPECT))
+    if aspect <= TILED_ASPECT or shrink <= TILED_SHRINK or count < 2:
+        return None
+    each = round(long_px / (count - (count - 1) * _OVERLAP))
+    tall = height_px > width_px
+    tokens = whole[0] * whole[1] // budget.token_px**2
+    spare = replace(budget, max_tokens=tokens, min_tokens=min(budget.min_tokens, tokens))
+    tile = fit(*((short_px, each) if tall else (each, short_px)), spare)
+    across, along = tile if tall else tile[::-1]
+    length = max(along, round(long_px * across / short_px))
+    starts = [round(index * (length - along) / (count - 1)) for index in range(count)]
+    if tall:
+        return Tiling((across, length), tuple((0, at, across, at + along) for at in starts))
+    return Tiling((length, across), tuple((at, 0, at + along, across) for at in starts))
 
 
 def fit(width_px: int, height_px: int, budget: ImageBudget) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """The same picture without what is not pixels, for files whose metadata a decoder stumbles over.
 
-Knows how PNG, JPEG, WebP and AVIF are cut into pieces. Never fails: what it cannot walk through gives None.
+Knows how PNG, JPEG, WebP and HEIF are cut into pieces. Never fails: what it cannot walk through gives None.
 """
 
 import struct
@@ -27,27 +27,38 @@ def without(kind: str, data: bytes) -> bytes | None:
     return None if len(bare) == len(data) else bare
 
 
-def is_cut_short(kind: str, data: bytes) -> bool:
-    """Whether a container says that it is longer than `data`. False where it does not say."""
-    if kind == "WEBP":
-        return int.from_bytes(data[4:8], "little") + 8 > len(data)
-    if kind not in {"AVIF", "HEIF"}:
-        return False
-    at = 0
-    while at < len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        if size < 8:  # 0: to the end of the file; 1: 64 bits, which no image needs
-            return False
-        at += size
-    return at > len(data)
-
-
 def is_damaged(kind: str, data: bytes) -> bool:
     """Whether pixels differ from what was written. Only a PNG tells, by checksums that Pillow skips."""
     if kind != "PNG":
         return False
-    pieces = (piece for name, piece in _png_chunks(memoryview(data)) if name == b"IDAT")
+    pieces = (piece for name, piece in png_chunks(memoryview(data)) if name == b"IDAT")
     return any(len(piece) == _length(piece) and zlib.crc32(piece[4:-4]) != _last(piece) for piece in pieces)
+
+
+def is_turned_by_heif(data: bytes) -> bool:
+    """Whether a HEIF file says in its own boxes how a picture is turned: its EXIF then counts for nothing.
+
+    ISO/IEC 23008-12: irot and imir are properties of the picture, and libheif applies them. Files that were
+    turned without them, by EXIF alone, are shown upright by viewers all the same.
+    """
+    meta = _box(data, b"meta")
+    properties = _box(_box(meta[4:], b"iprp"), b"ipco")  # 4: version and flags
+    return any(name in {b"irot", b"imir"} for name, _ in _boxes(properties))
+
+
+def _box(data: bytes, wanted: bytes) -> bytes:
+    return next((body for name, body in _boxes(data) if name == wanted), b"")
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(type, body) of ISO base media boxes, as far as they can be followed."""
+    at = 0
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big") or len(data) - at
+        if size < 8:
+            return
+        yield data[at + 4 : at + 8], data[at + 8 : at + size]
+        at += size
 
 
 def _length(chunk: Buffer) -> int:
@@ -60,10 +71,10 @@ def _last(chunk: Buffer) -> int:
 
 
 def _png(data: bytes) -> bytes:
-    return data[:8] + b"".join(piece for kind, piece in _png_chunks(data) if kind in _PNG_KEPT)
+    return data[:8] + b"".join(piece for kind, piece in png_chunks(data) if kind in _PNG_KEPT)
 
 
-def _png_chunks(data: Buffer) -> Iterator[tuple[bytes, Buffer]]:
+def png_chunks(data: Buffer) -> Iterator[tuple[bytes, Buffer]]:
     """(type, the whole chunk), in order."""
     at = 8
     while at + 12 <= len(data):

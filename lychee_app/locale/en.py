@@ -527,7 +527,8 @@ REASONS: dict[str, str | dict[str, str]] = {
     # why a file cannot be scored
     "empty": "The file is empty (0 bytes). Copy it again from where it came from.",
     "format": "This is {kind!w}. Only {formats} are accepted: save it as one of these.",
-    "camera-raw": "This is a camera raw file, which is not accepted: export it as JPEG.",
+    "camera-raw": "This is a camera raw file, and what reads these is not installed: the extra [raw] (pip install rawpy). Install that, or export it as JPEG.",
+    "raw-unread": "This camera raw file cannot be developed, and it holds no preview ({detail}). Export it as JPEG.",
     "not-an-image": "This is not an image: its first bytes are of no known format. Only {formats} are accepted.",
     "no-decoder": "This is a {kind} picture, and what decodes it is not installed: {package}. Install that, or save the image as PNG or JPEG.",
     "file-size": "The file has {megabytes:.0f} MB; at most {limit:.0f} MB are read. Save it smaller.",
@@ -535,6 +536,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "pixels-bomb": "The image has far too many pixels; at most {limit:g} megapixels are decoded. Save it smaller.",
     "aspect": "The image is {width_px} x {height_px} px: one side is over {limit} times the other, more than the model takes. Crop it.",
     "truncated": "This {kind} file is cut short: its end is missing. Copy or download it again.",
+    "truncated-share": "This {kind} file is cut short: {percent:.0f} % of the picture is missing, more than {limit:.0f} %. Copy or download it again.",
     "corrupt": "This {kind} file is damaged, or of a rare kind that is not decoded. Save it again as PNG or JPEG.",
     "memory": "Decoding this file takes more memory than one image may. Save it smaller.",
     "heavy": "Decoding this image takes about {megabytes:.0f} MB, more than may be used beside others. Try it again alone.",
@@ -550,6 +552,12 @@ REASONS: dict[str, str | dict[str, str]] = {
     "unlike-demo": "Unlike the drawings that the demo model was taught: the score means little.",
     "first-frame": "Only its first frame is scored.",
     "first-page": "Only its first page is scored.",
+    "later-frame": "Its first frame is blank: frame {number} of {of} is scored.",
+    "later-page": "Its first page is blank: page {number} of {of} is scored.",
+    "cut-short": "The file lacks its end, {percent:.0f} % of the picture: scored by what is there.",
+    "dark-ground": "A light drawing on a clear background: scored on a dark one, where it can be seen.",
+    "raw-preview": "A camera raw file: its preview of {width_px} x {height_px} px is scored.",
+    "raw-developed": "A camera raw file: developed at half its size to be scored.",
     "profile-broken": "Its colour profile is broken and was ignored.",
     "metadata-broken": "Its metadata is broken and was ignored.",
     "few-bits": "Only {bits} of its 16 bits are used; brightness is scaled to those.",
@@ -730,12 +738,10 @@ REASONS: dict[str, str | dict[str, str]] = {
 }
 
 NAMES: dict[str, str] = {
-    "jpeg-2000": "a JPEG 2000 picture",
     "jpeg-xl": "a JPEG XL picture",
     "postscript": "an EPS or PostScript document",
     "eps": "an EPS document",
     "photoshop": "a Photoshop (PSD) picture",
-    "icon": "a Windows icon",
     "qoi": "a QOI picture",
     "zip": "a ZIP archive or an office document",
     "rar": "a RAR archive",

@@ -462,7 +462,8 @@ REASONS: dict[str, str | dict[str, str]] = {
     # why a file cannot be scored
     "empty": "文件是空的（0 字节），请重新复制。",
     "format": "不接受的文件类型：{kind!w}。只接受 {formats}，请另存为其中一种。",
-    "camera-raw": "这是相机的 RAW 文件，请导出为 JPEG。",
+    "camera-raw": "这是相机的 RAW 文件，但没有安装读取它的扩展 [raw]（pip install rawpy）。请安装，或导出为 JPEG。",
+    "raw-unread": "这个相机 RAW 文件无法冲洗，也没有内嵌预览（{detail}）。请导出为 JPEG。",
     "not-an-image": "这不是图片：无法从文件开头认出格式。只接受 {formats}。",
     "no-decoder": "这是 {kind} 图片，但没有安装解码它的组件：{package}。请安装，或另存为 PNG 或 JPEG。",
     "file-size": "文件有 {megabytes:.0f} MB，最多读取 {limit:.0f} MB。请缩小后再试。",
@@ -470,6 +471,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "pixels-bomb": "图片的像素远远过多，最多 {limit:g} 百万像素。请缩小后再试。",
     "aspect": "图片是 {width_px} × {height_px} 像素，过于狭长：长边超过短边的 {limit} 倍，模型无法处理。请先裁剪。",
     "truncated": "这个 {kind} 文件不完整，结尾缺失。请重新复制或下载。",
+    "truncated-share": "这个 {kind} 文件不完整：画面缺了 {percent:.0f}%，超过 {limit:.0f}%。请重新复制或下载。",
     "corrupt": "这个 {kind} 文件已损坏，或用了少见的编码。请另存为 PNG 或 JPEG。",
     "memory": "解码这张图需要的内存超过了单张图片的上限。请缩小后再试。",
     "heavy": "解码这张图大约需要 {megabytes:.0f} MB 内存，不能与其他图片同时进行。请单独重试。",
@@ -485,6 +487,12 @@ REASONS: dict[str, str | dict[str, str]] = {
     "unlike-demo": "不像演示模型学过的手绘画，分数没有多大意义。",
     "first-frame": "只对第一帧打分。",
     "first-page": "只对第一页打分。",
+    "later-frame": "第一帧是空白，改用第 {number} 帧打分（共 {of} 帧）。",
+    "later-page": "第一页是空白，改用第 {number} 页打分（共 {of} 页）。",
+    "cut-short": "文件结尾缺失，画面少了 {percent:.0f}%，按现有部分打分。",
+    "dark-ground": "透明背景上的浅色图形，衬上深色背景后打分，以便看清。",
+    "raw-preview": "相机 RAW 文件，用内嵌的 {width_px} x {height_px} 像素预览打分。",
+    "raw-developed": "相机 RAW 文件，按一半尺寸冲洗后打分。",
     "profile-broken": "颜色配置文件已损坏，未使用。",
     "metadata-broken": "元数据已损坏，未使用。",
     "few-bits": "16 位中只用了 {bits} 位，亮度按此缩放。",
@@ -658,12 +666,10 @@ REASONS: dict[str, str | dict[str, str]] = {
 }
 
 NAMES: dict[str, str] = {
-    "jpeg-2000": "JPEG 2000 图片",
     "jpeg-xl": "JPEG XL 图片",
     "postscript": "EPS 或 PostScript 文档",
     "eps": "EPS 文档",
     "photoshop": "Photoshop（PSD）图片",
-    "icon": "Windows 图标",
     "qoi": "QOI 图片",
     "zip": "ZIP 压缩包或 Office 文档",
     "rar": "RAR 压缩包",

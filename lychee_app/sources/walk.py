@@ -198,9 +198,7 @@ def looks_like_a_picture(path: str, name: str) -> bool:
     try:
         with open(path, "rb") as file:
             sniff(file.read(HEAD_BYTES))
-    except ImageError as error:
-        return error.code == "camera-raw"
-    except OSError:
+    except (ImageError, OSError):
         return False
     return True
 

@@ -1,5 +1,6 @@
 """Every kind of pixel becomes the RGB a viewer would show: checked against colours worked out by hand."""
 
+import io
 import struct
 
 import numpy as np
@@ -217,3 +218,55 @@ def test_a_large_image_handled_in_bands_looks_like_the_same_image_resized_whole(
     result = decode(pictures.encoded(image, "TIFF"), ImageBudget(28, max_tokens=256), 120_000_000)
     shown = scene.convert("L") if mode == "I;16" else image
     assert difference(result, shown) < 0.8
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "AVIF"])
+def test_a_light_drawing_on_clear_is_shown_on_a_dark_ground_and_that_is_said(kind: str) -> None:
+    result = decoded(pictures.drawing_on_clear("white", kind))
+    assert result.notes == (Reason.of("dark-ground"),)
+    assert mean(pictures.drawing_on_clear("white", kind)).max() < 128
+    assert np.asarray(result.image).max() > 240
+
+
+@pytest.mark.parametrize("colour", ["black", "navy", "red", "grey", "gold"])
+def test_a_drawing_that_white_shows_stays_on_white(colour: str) -> None:
+    result = decoded(pictures.drawing_on_clear(colour))
+    assert result.notes == ()
+    assert np.asarray(result.image)[0, 0].tolist() == [255, 255, 255]
+
+
+def test_a_white_page_with_round_corners_and_text_stays_on_white() -> None:
+    page = Image.new("RGBA", (400, 400), (255, 255, 255, 0))
+    page.paste("white", (2, 0, 398, 400))
+    page.paste("black", (40, 40, 360, 60))
+    assert decoded(pictures.encoded(page, "PNG")).notes == ()
+
+
+def test_a_drawing_all_in_its_transparency_is_seen_whatever_says_what_is_clear() -> None:
+    ring = Image.open(io.BytesIO(pictures.drawing_on_clear("white")))
+    palette = Image.new("P", ring.size, 1)
+    palette.putpalette([255, 255, 255, 0, 0, 0])
+    palette.paste(0, mask=ring.getchannel("A"))
+    grey = Image.new("LA", ring.size, 255)
+    grey.putalpha(ring.getchannel("A"))
+    for data in (
+        pictures.encoded(palette, "PNG", transparency=1),
+        pictures.encoded(palette, "GIF", transparency=1),
+        pictures.encoded(grey, "PNG"),
+    ):
+        assert decoded(data).notes == (Reason.of("dark-ground"),)
+
+
+def test_a_large_light_drawing_has_one_ground_in_all_its_bands() -> None:
+    assert BAND_PX < 4000 * 3000
+    result = decoded(pictures.drawing_on_clear("white", size=(4000, 3000)))
+    pixels = np.asarray(result.image, dtype=float)
+    assert result.notes == (Reason.of("dark-ground"),)
+    assert np.ptp(pixels[[0, -1]]) == 0
+    assert pixels[0, 0, 0] < 40
+
+
+def test_sixteen_bit_pnm_spans_its_bits_and_not_its_own_range() -> None:
+    for top, white in ((65535, 255), (2570, 10)):
+        row = ramp(pictures.encoded(Image.fromarray(grey_ramp(top)).convert("I"), "PPM"))
+        assert row.max() == pytest.approx(white, abs=1)

@@ -71,7 +71,7 @@ def test_bad_files_cost_their_own_row_and_no_other(settings: Settings) -> None:
         good,
     ]
     found = codes(files, settings)
-    assert found[:6] == ["", "empty", "not-an-image", "truncated", "format", ""]
+    assert found[:6] == ["", "empty", "not-an-image", "truncated-share", "format", ""]
     assert all(found[6:-1])
     assert found[-1] == ""
 

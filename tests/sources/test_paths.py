@@ -85,9 +85,9 @@ def test_an_image_without_its_suffix_is_found_by_its_first_bytes(folder: Path) -
 
 
 def test_pictures_of_refused_formats_are_found_so_that_they_get_their_reason(folder: Path) -> None:
-    (folder / "scan.jp2").write_bytes(hostile.FOREIGN["a JPEG 2000 picture"])
+    (folder / "photo.jxl").write_bytes(hostile.FOREIGN["a JPEG XL"])
     (folder / "layers.psd").write_bytes(hostile.FOREIGN["a Photoshop"])
-    assert {"scan.jp2", "layers.psd"} <= set(names(sources.find([folder])))
+    assert {"photo.jxl", "layers.psd"} <= set(names(sources.find([folder])))
 
 
 def test_pipes_devices_and_links_to_nowhere_in_a_folder_are_counted(folder: Path) -> None:

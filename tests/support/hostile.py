@@ -9,33 +9,57 @@ import warnings
 import zlib
 from collections.abc import Iterator
 
+from tests.support import raws
 from tests.support.pictures import (
     animated,
+    encoded,
     good,
+    icon_of,
     jpeg_of_size,
     jpeg_segment,
     jpeg_with,
     png_chunk,
     png_of_size,
     png_with,
+    scene,
     with_exif,
 )
 
 FOREIGN: dict[str, bytes] = {
-    "a JPEG 2000 picture": b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(200),
     "an EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n",
     "a Photoshop": b"8BPS\x00\x01" + bytes(200),
     "an SVG": b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="9"/>',
     "a PDF": b"%PDF-1.7\n1 0 obj\n",
     "a web page": b"\xef\xbb\xbf\n<!DOCTYPE html><html><body>404</body></html>",
     "a JPEG XL": b"\x00\x00\x00\x0cJXL \r\n\x87\n",
-    "a camera raw": b"II*\x00\x10\x00\x00\x00CR\x02\x00" + bytes(100),
     "a video": b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + bytes(100),
     "a ZIP": b"PK\x03\x04" + bytes(100),
-    "a Windows icon": b"\x00\x00\x01\x00\x01\x00" + bytes(100),
     "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n",
     "a program": b"\x7fELF" + bytes(100),
 }
+
+RAW_HEADERS: dict[str, bytes] = {
+    "CR2": b"II*\x00\x10\x00\x00\x00CR\x02\x00" + bytes(200),
+    "CR3": b"\x00\x00\x00\x18ftypcrx \x00\x00\x00\x00crx isom" + bytes(200),
+    "CRW": b"II\x1a\x00\x00\x00HEAPCCDR" + bytes(200),
+    "ORF": b"IIRO\x08\x00\x00\x00" + bytes(200),
+    "RW2": b"IIU\x00\x18\x00\x00\x00" + bytes(200),
+    "RAF": b"FUJIFILMCCD-RAW 0201" + bytes(200),
+    "X3F": b"FOVb" + bytes(200),
+    "MRW": b"\x00MRM" + bytes(200),
+}
+"""Cameras' raw files by their first bytes, with nothing behind them."""
+
+EMPTY: dict[str, bytes] = {
+    "JPEG 2000": b"\x00\x00\x00\x0cjP  \r\n\x87\n" + bytes(200),
+    "codestream": b"\xff\x4f\xff\x51" + bytes(200),
+    "ICO": b"\x00\x00\x01\x00\x01\x00" + bytes(100),
+    "ICO of nothing": b"\x00\x00\x01\x00\x00\x00" + bytes(100),
+    "PNM": b"P6 9 9 255\n",
+    "TGA": b"\x00\x00\x02" + bytes(9) + b"\x10\x00\x10\x00\x18\x00",
+    **RAW_HEADERS,
+}
+"""Accepted by their first bytes, and broken behind them."""
 
 HEIC_HEADER = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(64)
 
@@ -66,7 +90,21 @@ def bombs() -> dict[str, bytes]:
         "WEBP": bytes(webp),
         "AVIF": bytes(avif),
         "PNG 200 MP": png_of_size(20_000, 10_000),
+        "PPM": b"P6 60000 60000 255\n" + bytes(1000),
+        "plain PGM": b"P2 60000 60000 255\n" + b"1 " * 500,
+        "TGA": b"\x00\x00\x0a" + bytes(9) + struct.pack("<HH", 60_000, 60_000) + b"\x18\x00" + bytes(500),
+        "JPEG 2000": _jpeg_2000_of_size(60_000, 60_000),
+        "ICO with a PNG": icon_of(png_of_size(60_000, 60_000)),
+        "DNG": raws.dng(stated_px=(60_000, 60_000)),
     }
+
+
+def _jpeg_2000_of_size(width_px: int, height_px: int) -> bytes:
+    data = bytearray(encoded(scene(), "JPEG2000"))
+    box, size = data.index(b"ihdr"), data.index(b"\xff\x51")
+    data[box + 4 : box + 12] = struct.pack(">II", height_px, width_px)
+    data[size + 6 : size + 14] = struct.pack(">II", width_px, height_px)
+    return bytes(data)
 
 
 def broken_metadata() -> dict[str, bytes]:

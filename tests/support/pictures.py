@@ -9,12 +9,12 @@ import zlib
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageChops, ImageCms
+from PIL import Image, ImageChops, ImageCms, ImageColor, ImageDraw
 
 from lychee_app.intake import decoders
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
 
 
 def scene(width_px: int = 160, height_px: int = 120) -> Image.Image:
@@ -44,6 +44,44 @@ def animated(kind: str) -> bytes:
     frames = [Image.new("RGB", size, colour) for colour in ("black", "white")]
     options = {"lossless": True} if kind == "WEBP" else {}
     return encoded(scene(), kind, save_all=True, append_images=frames, duration=100, **options)
+
+
+def animated_after(blank: Image.Image, kind: str, **options: Any) -> bytes:
+    """One colour twice, then the scene."""
+    options = {"duration": 100} | ({"lossless": True} if kind == "WEBP" else {}) | options
+    frames = [blank.copy(), scene().resize(blank.size)]
+    frames[0].putpixel((0, 0), (1, 1, 1))  # equal frames may be stored as one
+    return encoded(blank, kind, save_all=True, append_images=frames, **options)
+
+
+def drawing_on_clear(colour: str, kind: str = "PNG", size: tuple[int, int] = (160, 120)) -> bytes:
+    """A ring of that colour on nothing: what is clear has the same colour."""
+    image = Image.new("RGBA", size, (*ImageColor.getrgb(colour)[:3], 0))
+    width, height = size
+    box = (width // 4, height // 4, 3 * width // 4, 3 * height // 4)
+    ImageDraw.Draw(image).ellipse(box, outline=colour, width=height // 12)
+    return encoded(image, kind, **({"lossless": True} if kind == "WEBP" else {}))
+
+
+def icon_of(*pictures: bytes, sizes: tuple[int, ...] = ()) -> bytes:
+    """An icon that lists these (PNGs, or bitmaps without their file header) as so large."""
+    sides = sizes or (0,) * len(pictures)
+    at, entries = 6 + 16 * len(pictures), b""
+    for side, picture in zip(sides, pictures, strict=True):
+        entries += struct.pack("<BBBBHHII", side, side, 0, 0, 1, 32, len(picture), at)
+        at += len(picture)
+    return struct.pack("<HHH", 0, 1, len(pictures)) + entries + b"".join(pictures)
+
+
+def heif_turned_by_exif(orientation: int, image: Image.Image | None = None) -> bytes:
+    """A HEIC that no box of its own turns, with an orientation in its EXIF."""
+    exif = Image.Exif()
+    exif[0x0112] = 1
+    data = encoded(image or scene(), "HEIF", quality=95, exif=exif.tobytes())
+    before, found, after = data.partition(struct.pack(">HHIH", 0x0112, 3, 1, 1))
+    assert found
+    assert b"irot" not in data
+    return before + struct.pack(">HHIH", 0x0112, 3, 1, orientation) + after
 
 
 def with_exif(kind: str, orientation: int, image: Image.Image | None = None) -> bytes:
@@ -221,4 +259,13 @@ def seeds() -> dict[str, bytes]:
         "PNG palette": encoded(scene().convert("P"), "PNG", transparency=3),
         "BMP palette": encoded(scene().convert("P"), "BMP"),
         "WEBP lossless": good("WEBP", lossless=True),
+        "JPEG 2000 codestream": good("JPEG2000", no_jp2=True, irreversible=True),
+        "TGA packed": good("TGA", compression="tga_rle"),
+        "TGA palette": encoded(scene().convert("P"), "TGA"),
+        "PGM 16": encoded(grey.convert("I"), "PPM"),
+        "PGM plain": b"P2 3 2 255\n0 50 100 150 200 250\n",
+        "ICO": encoded(scene(), "ICO", sizes=[(16, 16), (48, 48)]),
+        "ICO of bitmaps": encoded(scene(), "ICO", sizes=[(16, 16), (48, 48)], bitmap_format="bmp"),
+        "blank first GIF": animated_after(Image.new("RGB", (160, 120), "white"), "GIF"),
+        "tall PNG": encoded(scene(260, 16_000), "PNG"),
     }

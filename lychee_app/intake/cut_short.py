@@ -1,0 +1,176 @@
+"""Files that lack their end: whether one does, how much of its picture is missing, what can be shown of it.
+
+JPEG and PNG give what is there. WebP, AVIF, HEIF, GIF, TIFF and JPEG 2000 do not: their decoders give all or
+nothing, as Pillow uses them.
+"""
+
+import io
+import struct
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, cast
+
+from PIL import Image
+
+from lychee_app.intake.metadata import Buffer, png_chunks
+
+MOST_MISSING = 0.25
+"""Of the picture. With more of it gone what is left is no longer what the file shows."""
+
+_END = b"\xff\xd9"
+_START_OF_DATA = b"\xff\x93"
+_PAD = bytes(64)
+_SCAN = 0xDA
+_STEP_BYTES = 1 << 20
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A whole file of what is there. `missing`: the share of the picture, 0 to 1, that is not.
+
+    `is_cut`: something is missing, if only the mark of the end.
+    """
+
+    data: bytes
+    missing: float
+    is_cut: bool = True
+
+
+def is_cut_short(kind: str, data: bytes) -> bool:
+    """Whether a file says that it is longer than `data`. False where it does not say."""
+    if kind == "JPEG":
+        return _lacks_end(data)
+    if kind == "WEBP":
+        return int.from_bytes(data[4:8], "little") + 8 > len(data)
+    if kind == "JPEG2000":
+        return data.find(_END, data.find(_START_OF_DATA)) < 0
+    if kind not in {"AVIF", "HEIF"}:
+        return False
+    at = 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if size < 8:  # 0: to the end of the file; 1: 64 bits, which no image needs
+            return False
+        at += size
+    return at > len(data)
+
+
+def is_padded(kind: str, data: bytes) -> bool:
+    """A JPEG that breaks off in zeros, as a download leaves it: its decoder takes them for a picture."""
+    return kind == "JPEG" and data.endswith(_PAD) and _lacks_end(data)
+
+
+def rest_of(kind: str, data: bytes) -> Rest | None:
+    """What is there of a file that lacks its end; None where it does not, or nothing can be said."""
+    try:
+        if kind == "JPEG" and _lacks_end(data):
+            whole = data.rstrip(b"\0") + _END
+            return Rest(whole, _missing_of_jpeg(whole))
+        return _png(data) if kind == "PNG" else None
+    except (OSError, SyntaxError, ValueError, struct.error, IndexError, zlib.error):
+        return None
+
+
+def _lacks_end(data: bytes) -> bool:
+    """No marker of its end after the first scan: in a scan's own data there is never one."""
+    at = 2
+    while data[at : at + 1] == b"\xff" and len(data) > at + 4:
+        if data[at + 1] == 0xFF:  # a fill byte
+            at += 1
+        elif data[at + 1] == _SCAN:
+            return data.find(_END, at) < 0
+        else:
+            at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+    return False
+
+
+def _missing_of_jpeg(whole: bytes) -> float:
+    """What libjpeg could not fill is left in even grey. So may be what the picture shows there: of a baseline
+    file the decoder also tells how far it came, in rows of blocks, without an end to run into.
+    """
+    even = _even_end(_eighth(whole))
+    cut = whole[: -len(_END)]
+    twice = [_rows(_eighth(cut, start)) for start in (0, 255)]
+    written = sum(one == other for one, other in zip(*twice, strict=True)) / len(twice[0])
+    return min(even, 1 - written) if written else even
+
+
+def _eighth(data: bytes, start: int | None = None) -> Image.Image:
+    """An eighth of its size a side. start: the grey of what the decoder does not reach; None: it must."""
+    with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        image.draft(None, (image.width // 8, image.height // 8))
+        if start is None:
+            image.load()
+            return image.copy()
+        _, _, offset, arguments = cast(tuple[str, Any, int, tuple[str, str]], image.tile[0])
+        there = Image.new(image.mode, image.size, (start,) * len(image.getbands()))
+        with suppress(ValueError):  # it is not all there: that is what is asked
+            there.frombytes(data[offset:], "jpeg", *arguments, *image.decoderconfig)
+        return there
+
+
+def _rows(image: Image.Image) -> list[bytes]:
+    return [image.crop((0, row, image.width, row + 1)).tobytes() for row in range(image.height)]
+
+
+def _even_end(image: Image.Image) -> float:
+    """The share of the pixels at the end, from left to right and downwards, that are the grey of no data."""
+    pixel, rows = image.crop((image.width - 1, image.height - 1, *image.size)).tobytes(), _rows(image)
+    if not set(pixel) <= {127, 128}:
+        return 0.0
+    even = 0
+    for row in reversed(rows):
+        run = len(row) - len(row.rstrip(pixel) if len(pixel) == 1 else _without_end(row, pixel))
+        even += run // len(pixel)
+        if run < len(row):
+            break
+    return even / (image.width * image.height)
+
+
+def _without_end(row: bytes, pixel: bytes) -> bytes:
+    while row.endswith(pixel):
+        row = row[: -len(pixel)]
+    return row
+
+
+def _png(data: bytes) -> Rest | None:
+    """The rows that are there, as a PNG of that height. None if interlaced: parts of all rows are there."""
+    chunks = list(png_chunks(data))
+    if not chunks or chunks[-1][0] == b"IEND" or chunks[0][0] != b"IHDR":
+        return None
+    header = bytearray(chunks[0][1][8:21])
+    width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    if interlaced or colour not in _CHANNELS:
+        return None
+    pieces = [bytes(piece[8 : 8 + _stated(piece)]) for name, piece in chunks if name == b"IDAT"]
+    row_bytes = 1 + (width * bits * _CHANNELS[colour] + 7) // 8
+    rows = min(height, _unpacked_bytes(pieces, row_bytes * height) // row_bytes)
+    if not rows:
+        return None
+    header[4:8] = struct.pack(">I", rows)
+    before = b"".join(
+        bytes(piece) for name, piece in chunks[1:] if name not in {b"IDAT", b"acTL", b"fcTL", b"fdAT"}
+    )
+    made = (_chunk(b"IHDR", bytes(header)), before, _chunk(b"IDAT", b"".join(pieces)), _chunk(b"IEND", b""))
+    return Rest(data[:8] + b"".join(made), 1 - rows / height)
+
+
+def _stated(chunk: Buffer) -> int:
+    return int.from_bytes(chunk[:4], "big")
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _unpacked_bytes(pieces: list[bytes], most: int) -> int:
+    """How much they unpack to, counted in steps, so that a bomb takes no memory. Raises zlib.error."""
+    unpack, count = zlib.decompressobj(), 0
+    for piece in pieces:
+        left = piece
+        while left and count < most:
+            count += len(unpack.decompress(left, _STEP_BYTES))
+            left = unpack.unconsumed_tail
+    return count

@@ -1,0 +1,129 @@
+"""Files that lack their end: what is there is scored, and how much is not is said."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lychee_app.intake import cut_short
+from tests.intake.test_decode import decoded, difference, refusal
+from tests.support import hostile, pictures
+
+PHOTO = Image.blend(pictures.scene(640, 480), Image.effect_noise((640, 480), 90).convert("RGB"), 0.4)
+"""Every row of it takes about as many bytes."""
+
+
+def file_of(kind: str, **options: object) -> bytes:
+    return pictures.encoded(PHOTO, kind, **({"quality": 90} if kind == "JPEG" else {}), **options)
+
+
+@pytest.mark.parametrize("gone", [1, 2, 20, 300])
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}]
+)
+def test_a_jpeg_without_its_last_bytes_is_scored_with_a_note(gone: int, options: dict) -> None:
+    result = decoded(file_of("JPEG", **options)[:-gone])
+    assert [note.code for note in result.notes] == ["cut-short"]
+    assert result.notes[0].values["percent"] < 2
+    assert difference(result, PHOTO) < 8
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("there", [0.9, 0.8])
+def test_what_is_missing_is_said_as_a_share_of_the_picture(kind: str, there: float) -> None:
+    data = file_of(kind)
+    (note,) = decoded(data[: int(len(data) * there)]).notes
+    assert note.code == "cut-short"
+    assert note.values["percent"] == pytest.approx(100 * (1 - there), abs=4)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_file_of_which_more_than_a_quarter_is_missing_is_refused_with_the_share(kind: str) -> None:
+    data = file_of(kind)
+    error = refusal(data[: int(len(data) * 0.6)])
+    assert error.code == "truncated-share"
+    assert error.reason.values["percent"] == pytest.approx(40, abs=4)
+    assert error.reason.values["limit"] == 25
+    assert "40 %" in str(error) or "39 %" in str(error) or "41 %" in str(error)
+
+
+def test_a_progressive_jpeg_is_there_as_a_whole_once_its_first_scan_is() -> None:
+    data = file_of("JPEG", progressive=True)
+    (note,) = decoded(data[: len(data) // 2]).notes
+    assert note.values["percent"] == 0
+    assert refusal(data[:1500]).code == "truncated-share"
+
+
+def test_grey_that_the_picture_shows_is_not_taken_for_missing() -> None:
+    """Half of it is the very grey that a decoder leaves where there is no data."""
+    picture = PHOTO.copy()
+    picture.paste((128, 128, 128), (0, 240, 640, 480))
+    (note,) = decoded(pictures.encoded(picture, "JPEG", quality=90)[:-2]).notes
+    assert note.values["percent"] < 4
+
+
+def test_a_jpeg_that_ends_in_zeros_is_cut_short_and_not_scored_as_whole() -> None:
+    data = file_of("JPEG")
+    half, most = (data[: int(len(data) * share)] for share in (0.5, 0.9))
+    assert refusal(half + bytes(len(data) - len(half))).code == "truncated-share"
+    (note,) = decoded(most + bytes(len(data) - len(most))).notes
+    assert note.values["percent"] == pytest.approx(10, abs=4)
+    assert decoded(data + bytes(5000)).notes == ()
+
+
+def test_a_cut_jpeg_with_broken_metadata_is_scored_with_both_notes() -> None:
+    exif = pictures.jpeg_segment(0xE1, b"Exif\x00\x00II*\x00\xff\xff\xff\x7f")
+    result = decoded(pictures.jpeg_with(exif, file_of("JPEG"))[:-2])
+    assert "cut-short" in [note.code for note in result.notes]
+
+
+def test_the_rows_of_a_png_that_are_there_are_what_is_scored() -> None:
+    data = file_of("PNG")
+    result = decoded(data[: int(len(data) * 0.9)])
+    assert 400 < result.height_px < 450
+    assert difference(result, PHOTO.crop((0, 0, 640, result.height_px))) < 2
+
+
+def test_a_turned_jpeg_that_lacks_its_end_is_upright() -> None:
+    stored = pictures.stored_as(PHOTO, 6)
+    result = decoded(pictures.with_exif("JPEG", 6, stored)[:-10])
+    assert (result.width_px, result.height_px) == (640, 480)
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_the_share_is_measured_in_every_kind_of_jpeg(mode: str) -> None:
+    data = pictures.encoded(PHOTO.convert(mode), "JPEG", quality=90)
+    (note,) = decoded(data[: int(len(data) * 0.85)]).notes
+    assert note.values["percent"] == pytest.approx(15, abs=4)
+
+
+def test_an_interlaced_png_and_a_damaged_one_are_refused_as_before() -> None:
+    data = bytearray(file_of("PNG"))
+    data[28] = 1
+    assert cut_short.rest_of("PNG", bytes(data[:-300])) is None
+    assert cut_short.rest_of("PNG", pictures.good("PNG")) is None
+
+
+def test_a_png_bomb_that_is_cut_short_is_counted_without_being_held() -> None:
+    """It unpacks to 300 MB: its rows are counted, and the pixels have their own limit."""
+    data = pictures.png_black(10_000, 10_000, bits=24)
+    rest = cut_short.rest_of("PNG", data[: len(data) * 9 // 10])
+    assert rest is not None
+    assert rest.missing == pytest.approx(0.1, abs=0.02)
+    assert refusal(data[: len(data) * 9 // 10], max_px=50_000_000).code == "pixels"
+
+
+def test_whatever_is_cut_out_of_a_file_there_is_an_answer() -> None:
+    for seed, kind in enumerate(("JPEG", "PNG")):
+        for data in hostile.mutants(pictures.good(kind), seed=seed, count=150):
+            rest = cut_short.rest_of(kind, data)
+            assert rest is None or 0 <= rest.missing <= 1
+
+
+def test_a_whole_file_is_none_of_this() -> None:
+    whole = file_of("JPEG")
+    assert not cut_short.is_cut_short("JPEG", whole)
+    assert cut_short.rest_of("JPEG", whole) is None
+    with Image.open(io.BytesIO(whole)) as image:
+        assert np.asarray(image).shape == (480, 640, 3)
