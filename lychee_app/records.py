@@ -156,7 +156,8 @@ class Scored:
     `score` and `elements` are 0 to 10, unrounded. In judge mode `score` is 10 * p_yes; with a "not" text,
     p_yes is that of "the query and not that". In explain mode `score` is the number read at `span` of
     `reply.text`, and margin and p_yes are None. The model was given the image at `seen_width_px` x
-    `seen_height_px`; both are 0 where that was not kept.
+    `seen_height_px`; both are 0 where that was not kept. `path` and `companions` are its Source's, where that
+    is a file of this machine.
     """
 
     upload_index: int
@@ -179,6 +180,12 @@ class Scored:
     seen_height_px: int = 0
     thumbnail: bytes = b""
     path: str | None = None
+    companions: tuple[str, ...] = ()
+
+    @property
+    def beside(self) -> str:
+        """The kinds of files that go with the image: "NEF, XMP"; "" where there are none."""
+        return ", ".join(dict.fromkeys(Path(path).suffix[1:].upper() for path in self.companions))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from rich.text import Text
 from lychee_app.engines import Progress as Step
 from lychee_app.locale import Words
 from lychee_app.ranking import one_decimal, ranked
-from lychee_app.records import Run
+from lychee_app.records import Run, Scored
 
 
 @contextmanager
@@ -65,7 +65,9 @@ def table(run: Run, t: Words) -> Table:
         row = place.scored
         reply = t.reason(row.reason) if row.reason else row.reply.text if row.reply else ""
         parts = [one_decimal(score) for score in row.elements] or ["–"] * len(run.question.elements)
-        view.add_row(_whole(place.rank), one_decimal(row.score), *parts, Text(row.name), Text(_tame(reply)))
+        view.add_row(
+            _whole(place.rank), one_decimal(row.score), *parts, Text(_whole_shot(row)), Text(_tame(reply))
+        )
     return view
 
 
@@ -78,6 +80,11 @@ def summary(run: Run, listed: int, t: Words) -> Text:
     return Text(
         "  ·  ".join((run.question.sent, f"{run.model}, {run.request.mode}", count, f"{run.seconds:.1f} s"))
     )
+
+
+def _whole_shot(row: Scored) -> str:
+    """IMG_1.jpg + NEF, XMP"""
+    return f"{row.name} + {row.beside}" if row.beside else row.name
 
 
 def _tame(reply: str) -> str:

@@ -20,7 +20,8 @@ from lychee_app.reasons import Reason
 
 
 def carry_out(plan: Plan, journal_folder: Path, on_step: Callable[[int], None] = lambda done: None) -> Done:
-    """Copies or moves file after file; what fails is left out with a reason, and left as it was.
+    """Copies or moves file after file; what fails is left out with a reason, and left as it was. With an image
+    that stays, its companions stay.
 
     `on_step` is called with the number of steps behind. Raises UsageError if the folder cannot be made, and
     StoreError if the journal cannot be written.
@@ -28,13 +29,17 @@ def carry_out(plan: Plan, journal_folder: Path, on_step: Callable[[int], None] =
     made_folder = _make(plan.folder)
     steps: list[Step] = []
     left_out = list(plan.left_out)
+    images = {step.upload_index: step.source for step in reversed(plan.steps)}
+    stayed: set[int] = set()
     with new_journal(journal_folder, plan, made_folder) as (path, journal):
         for number, step in enumerate(plan.steps, start=1):
-            problem = _take(step, plan.action, journal)
-            if problem is None:
-                steps.append(step)
-            else:
+            problem = None if step.upload_index in stayed else _take(step, plan.action, journal)
+            if problem is not None:
                 left_out.append(LeftOut(step.upload_index, step.source.name, problem))
+                if step.source == images[step.upload_index]:
+                    stayed.add(step.upload_index)
+            elif step.upload_index not in stayed:
+                steps.append(step)
             on_step(number)
     return Done(
         path, plan.run_id, plan.action, plan.folder, tuple(steps), tuple(left_out), made_folder=made_folder

@@ -32,9 +32,9 @@ class Done:
     made_folder: bool = False
 
     @property
-    def paths(self) -> dict[int, Path]:
-        """Where each file is now, by upload index."""
-        return {step.upload_index: step.target for step in self.steps}
+    def moved(self) -> dict[Path, Path]:
+        """Where each file was -> where it is now."""
+        return {step.source: step.target for step in self.steps}
 
 
 class Journal:
@@ -49,7 +49,7 @@ class Journal:
 
     def failed(self, step: Step) -> None:
         """The step was taken back at once: its target is nobody's any more."""
-        self.write({"failed": step.upload_index})
+        self.write({"failed": step.upload_index, "source": str(step.source)})
 
     def write(self, line: dict[str, Any]) -> None:
         self._file.write(json.dumps(line) + "\n")
@@ -74,15 +74,18 @@ def new_journal(folder: Path, plan: Plan, made_folder: bool) -> Iterator[tuple[P
         raise StoreError("journal-unwritable", path=str(path), detail=detail) from error
 
 
-def read_journal(path: Path) -> tuple[Done, dict[int, Path]]:
-    """What was begun, and the aside file of each step. A last line cut off by a crash was not begun.
+def read_journal(path: Path) -> tuple[Done, dict[Path, Path]]:
+    """What was begun, and the aside file of each target. A last line cut off by a crash was not begun.
 
     Raises StoreError.
     """
     try:
         lines = list(_lines(path))
-        failed = {line["failed"] for line in lines if "failed" in line}
-        head, rest = lines[0], [line for line in lines if line.get("upload_index", -1) not in {-1, *failed}]
+        failed = {(line["failed"], line.get("source")) for line in lines if "failed" in line}
+        begun = [line for line in lines if "upload_index" in line]
+        # A failure without a source was written when an image was always one file.
+        rest = [line for line in begun if failed.isdisjoint(_named(line))]
+        head = lines[0]
         done = Done(
             journal=path,
             run_id=head["run_id"],
@@ -94,7 +97,7 @@ def read_journal(path: Path) -> tuple[Done, dict[int, Path]]:
         )
     except (OSError, IndexError, KeyError, ValueError) as error:
         raise StoreError("journal-unreadable", path=str(path), detail=str(error)) from error
-    return done, {line["upload_index"]: Path(line["aside"]) for line in rest}
+    return done, {Path(line["target"]): Path(line["aside"]) for line in rest}
 
 
 def journals(folder: Path) -> list[Done]:
@@ -119,6 +122,10 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             if not isinstance(line := json.loads(text), dict):
                 raise ValueError(f"{text!r} is no line of a journal")
             yield line
+
+
+def _named(line: dict[str, Any]) -> set[tuple[int, str | None]]:
+    return {(line["upload_index"], line["source"]), (line["upload_index"], None)}
 
 
 def _step(line: dict[str, Any]) -> Step:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ from typing import Literal
 from lychee_app import ranking
 from lychee_app.errors import UsageError
 from lychee_app.export import LeftOut
-from lychee_app.export.names import folded, unique_name
+from lychee_app.export.names import MAX_BYTES, folded, unique_name
 from lychee_app.reasons import Reason
 from lychee_app.records import Run, Scored, Source
 
@@ -19,7 +19,9 @@ Action = Literal["copy", "move"]
 
 @dataclass(frozen=True)
 class Step:
-    """One file. `sha256` is that of the scored bytes, "" if they were never read."""
+    """One file: an image, or one of its companions, which follow it. `sha256` is that of the scored bytes, ""
+    where they were not.
+    """
 
     upload_index: int
     source: Path
@@ -55,14 +57,24 @@ def plan(
     taken = {folded(name) for name in os.listdir(folder)} if folder.is_dir() else set()
     steps: list[Step] = []
     left_out: list[LeftOut] = []
+    planned: set[Path] = set()
     for row in (place.scored for place in ranking.chosen(run.images, chosen)):
-        found = _fit(row, by_index.get(row.upload_index), folder, action, {step.source for step in steps})
+        source = by_index.get(row.upload_index)
+        found = _fit(row, source, folder, action, planned)
         if isinstance(found, LeftOut):
             left_out.append(found)
             continue
-        name = unique_name(found.name, taken)
-        taken.add(folded(name))
-        steps.append(Step(row.upload_index, found, folder / name, row.sha256))
+        files = [found]
+        for path in map(Path, map(os.path.abspath, source.companions if source else ())):
+            problem = _problem(path, folder, action, planned)
+            if problem is None:
+                files.append(path)
+            elif problem.code != "missing":  # what is gone was not promised
+                left_out.append(LeftOut(row.upload_index, path.name, problem))
+        for path, name in zip(files, _names(files, taken), strict=True):
+            taken.add(folded(name))
+            planned.add(path)
+            steps.append(Step(row.upload_index, path, folder / name, row.sha256 if path == found else ""))
     size_bytes = _needed_bytes(steps, folder, action)
     return Plan(run.id, action, folder, tuple(steps), tuple(left_out), size_bytes)
 
@@ -90,6 +102,25 @@ def _fit(
     path = Path(os.path.abspath(source.path))
     problem = _problem(path, folder, action, planned)
     return LeftOut(row.upload_index, row.name, problem) if problem else path
+
+
+def _names(files: Sequence[Path], taken: Collection[str]) -> list[str]:
+    """Free names for the files of a shot, numbered alike, so that they still belong together."""
+    names, stem = [path.name for path in files], files[0].stem
+    if len(names) == 1:
+        return [unique_name(names[0], taken)]
+    marks = ("", *(f" ({number})" for number in range(2, len(taken) + 3)))
+    for mark in marks:
+        marked = [
+            f"{stem}{mark}{name[len(stem) :]}" if folded(name).startswith(folded(stem)) else name
+            for name in names
+        ]
+        if not any(folded(name) in taken or len(os.fsencode(name)) > MAX_BYTES for name in marked):
+            return marked
+    free: list[str] = []  # too long for a number, or not of one stem
+    for name in names:
+        free.append(unique_name(name, {*taken, *map(folded, free)}))
+    return free
 
 
 def _problem(path: Path, folder: Path, action: Action, planned: Collection[Path]) -> Reason | None:

@@ -3,7 +3,8 @@
 Goes by what is on disk: a file that is where the run says is left alone.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,17 +19,22 @@ def recover(store: Store) -> None:
     for done in journals(store.moves_folder):
         if done.action == "move":
             with suppress(StoreError):
-                if moved := _moved(done, dict(store.sources(done.run_id))):
-                    store.relocate(done.run_id, moved)
+                if moved := _moved(done, _missing(store.sources(done.run_id))):
+                    store.relocate(moved)
 
 
-def _moved(done: Done, sources: Mapping[int, Source]) -> dict[int, Path]:
-    """Where the files are that are not where the run says: at the target, or taken back already."""
-    found = {}
-    for step in done.steps:
-        source = sources.get(step.upload_index)
-        if source is None or source.private or source.path is None or source.path.exists():
-            continue
-        if place := next((path for path in (step.target, step.source) if path.exists()), None):
-            found[step.upload_index] = place
-    return found
+def _missing(sources: Iterable[tuple[int, Source]]) -> set[Path]:
+    """Files of this machine that are not where the run says."""
+    return {
+        Path(os.path.abspath(path))
+        for _, source in sources
+        if source.path and not source.private
+        for path in (source.path, *source.companions)
+        if not path.exists()
+    }
+
+
+def _moved(done: Done, missing: set[Path]) -> dict[Path, Path]:
+    """Where those are: at the target, or taken back already."""
+    both = [pair for step in done.steps for pair in ((step.source, step.target), (step.target, step.source))]
+    return {said: place for said, place in both if said in missing and place.exists()}

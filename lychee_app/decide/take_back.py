@@ -24,9 +24,9 @@ class Undone:
     left_out: tuple[LeftOut, ...]
 
     @property
-    def paths(self) -> dict[int, Path]:
-        """Where each file is again, by upload index."""
-        return {step.upload_index: step.source for step in self.steps}
+    def moved(self) -> dict[Path, Path]:
+        """Where each file was -> where it is again."""
+        return {step.target: step.source for step in self.steps}
 
 
 def undo(journal: Path) -> Undone:
@@ -35,7 +35,7 @@ def undo(journal: Path) -> Undone:
     back: list[Step] = []
     left_out: list[LeftOut] = []
     for step in reversed(done.steps):
-        problem = _take_back(step, done.action, asides[step.upload_index])
+        problem = _take_back(step, done.action, asides[step.target])
         if problem is None:
             back.append(step)
         else:

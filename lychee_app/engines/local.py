@@ -55,15 +55,14 @@ class LocalEngine:
             request, budget = _as_taught(request, scorer.info.name), self._budget(request, scorer)
             yield Opened(scorer.info, budget)
             judge = _Judge(request, scorer, budget, RecentReplies() if cache is None else cache)
-            paths = {
-                index: str(source.path) for index, source in sources if source.path and not source.private
-            }
+            files = {index: source for index, source in sources if source.path and not source.private}
             started, rows = time.perf_counter(), judge.rows(intake.prepare(sources, budget, self._settings))
             for done, row in enumerate(rows, start=1):
                 scorer.release()
                 seconds = time.perf_counter() - started
-                placed = replace(row, path=paths.get(row.upload_index))
-                yield Progress(placed, done, len(sources), seconds, scorer.memory())
+                yield Progress(
+                    _placed(row, files.get(row.upload_index)), done, len(sources), seconds, scorer.memory()
+                )
 
     def explain(
         self, request: Request, source: tuple[int, Source], sha256: str, *, cache: ReplyCache | None = None
@@ -232,6 +231,12 @@ def _as_taught(request: Request, model: str | Path) -> Request:
 def _smaller(candidate: Candidate, share: int, budget: ImageBudget) -> Candidate:
     tokens = max(budget.min_tokens, candidate.tokens(budget.token_px) // share)
     return intake.refit(candidate, tokens, budget)
+
+
+def _placed(row: Scored, source: Source | None) -> Scored:
+    if source is None:
+        return row
+    return replace(row, path=str(source.path), companions=tuple(map(str, source.companions)))
 
 
 def _bare(candidate: Candidate) -> Scored:

@@ -91,6 +91,7 @@ def _image(place: Ranked, decisions: Mapping[int, Decision], timing: bool) -> di
         "path": row.path,
         "decision": decisions.get(row.upload_index),
         "error_code": row.reason and row.reason.code,
+        "files": [row.path, *row.companions] if row.path else [],
     }
     return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}
 

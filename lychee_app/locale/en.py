@@ -444,8 +444,14 @@ TEXT: dict[str, str | dict[str, str]] = {
     "eval.promised": "promised",
     "eval.mean_p": "mean probability",
     "eval.really": "really relevant",
-    "eval.unscored": {"one": "{n} image has no score and is left out: {image}: {reason}", "other": "{n} images have no score and are left out, such as {image}: {reason}"},
-    "eval.took": {"one": "{judge}: {n} look at an image in {seconds} s", "other": "{judge}: {n} looks at images in {seconds} s"},
+    "eval.unscored": {
+        "one": "{n} image has no score and is left out: {image}: {reason}",
+        "other": "{n} images have no score and are left out, such as {image}: {reason}",
+    },
+    "eval.took": {
+        "one": "{judge}: {n} look at an image in {seconds} s",
+        "other": "{judge}: {n} looks at images in {seconds} s",
+    },
     # the report
     "report.report": "Ranking report",
     "report.query": "Query",
@@ -720,9 +726,12 @@ REASONS: dict[str, str | dict[str, str]] = {
     "truth-relevance": "{path}, line {line}: {value!r} is no relevance. Write a number from 0, or yes or no.",
     "truth-twice": "{path}, line {line}: {image} was judged otherwise before, for {query!r}. Keep one of the two.",
     "truth-empty": "{path} holds no judgement. Write a line of query, image and relevance for each.",
-    "truth-images": {"one": "{n} image that {path} names is not in {folder}: {image}. Mend its name, or name the folder with --images.", "other": "{n} images that {path} names are not in {folder}, such as {image}. Mend their names, or name the folder with --images."},
+    "truth-images": {
+        "one": "{n} image that {path} names is not in {folder}: {image}. Mend its name, or name the folder with --images.",
+        "other": "{n} images that {path} names are not in {folder}, such as {image}. Mend their names, or name the folder with --images.",
+    },
     "plot-stdout": "The diagram goes into a file: --plot FILE.svg",
-    "eval-extra": "Evaluation needs scikit-learn. Install it: pip install \"lychee-rank[eval]\"",
+    "eval-extra": 'Evaluation needs scikit-learn. Install it: pip install "lychee-rank[eval]"',
     "eval-unscored": "none of its images has a score",
     "eval-one-class": "{relevant} of {n} images are relevant; it needs some that are and some that are not",
     "eval-none-relevant": "none of the {n} images is relevant",

@@ -650,7 +650,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "truth-empty": "{path} 里没有任何判断。请每行写一组 query、image、relevance。",
     "truth-images": "{path} 里有 {n} 张图片不在 {folder} 中，例如 {image}。请改正文件名，或用 --images 指明文件夹。",
     "plot-stdout": "图要写进文件：--plot FILE.svg",
-    "eval-extra": "评测需要 scikit-learn。请安装：pip install \"lychee-rank[eval]\"",
+    "eval-extra": '评测需要 scikit-learn。请安装：pip install "lychee-rank[eval]"',
     "eval-unscored": "它的图片都没有分数",
     "eval-one-class": "{n} 张图片里有 {relevant} 张相关；既要有相关的，也要有不相关的",
     "eval-none-relevant": "{n} 张图片都不相关",

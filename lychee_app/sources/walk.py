@@ -120,8 +120,9 @@ class _Walk:
         is_wanted, is_named = _wants(folder.wanted, entry.name)
         kind = self._rules.kind_of_file(entry.name, name)
         if kind and not (is_named and kind != "excluded"):
-            inner = suffix_of(entry.name.removesuffix(suffix))  # of IMG_1.jpg.part
-            if is_wanted and (kind == "system" or not PICTURES.isdisjoint({suffix, inner})):
+            if kind == "unfinished":  # IMG_1.jpg.part
+                suffix = suffix_of(entry.name[: -len(suffix)] if suffix else "")
+            if is_wanted and (kind == "system" or suffix in PICTURES):
                 self._tally.add(kind, name)
             return
         if suffix in companions.SUFFIXES:

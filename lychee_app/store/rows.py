@@ -91,6 +91,7 @@ def unpack_scored(data: bytes, thumbnail: bytes | None, shared: dict[str, str]) 
         row["element_replies"] = tuple(_reply(reply, shared) for reply in row["element_replies"])
         row["elements"] = tuple(row["elements"])
         row["notes"] = tuple(map(Reason.read, row["notes"]))
+        row["companions"] = tuple(row.get("companions", ()))
         row["reason"] = _reason(row.get("reason", row.get("error")))
         row["span"] = row["span"] and tuple(row["span"])
         return _build(Scored, row | {"thumbnail": thumbnail or b""})
@@ -142,14 +143,17 @@ def read_heartbeat(text: str) -> Heartbeat:
 
 def write_source(source: Source) -> str:
     """Where a source is, whatever folder is the current one later; bytes in hand are kept as an upload."""
-    return json.dumps({"name": source.name, "path": source.path and str(source.path.absolute())})
+    companions = [str(path.absolute()) for path in source.companions]
+    record = {"name": source.name, "path": source.path and str(source.path.absolute())}
+    return json.dumps(record | ({"companions": companions} if companions else {}))
 
 
 def read_source(text: str, upload: Path | None) -> Source:
     with _damage_told():
         row = json.loads(text)
         path = upload or (Path(row["path"]) if row["path"] else None)
-        return Source(row["name"], path=path, private=upload is not None)
+        companions = tuple(map(Path, row.get("companions", ())))
+        return Source(row["name"], path=path, private=upload is not None, companions=companions)
 
 
 def write_cutoff(cutoff: Cutoff | None) -> str | None:

@@ -1,6 +1,7 @@
 """The runs and their rows: begun, filled one row at a time, ended, found again, deleted."""
 
 import hashlib
+import os
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -160,19 +161,18 @@ class Runs:
                 for index, upload, text in db.execute(query, (run_id,)).fetchall()
             ]
 
-    def relocate(self, run_id: str, paths: Mapping[int, Path]) -> None:
-        """In every run that names these files: several may be about one folder."""
+    def relocate(self, moved: Mapping[Path, Path]) -> None:
+        """In every run and draft that names these files: several may be about one folder."""
         with self._database.writing() as db:
-            query = "SELECT upload_index, record FROM sources WHERE run_id = ? AND upload IS NULL"
-            own = db.execute(query, (run_id,)).fetchall()
-            moved = {rows.read_source(text, None).path: paths[index] for index, text in own if index in paths}
-            query = "SELECT rowid, record FROM sources WHERE upload IS NULL"
-            for place, text in db.execute(query).fetchall():
-                with suppress(StoreError):  # a damaged row of another run is no matter of this one
-                    source = rows.read_source(text, None)
-                    if source.path in moved:
-                        record = rows.write_source(replace(source, path=moved[source.path]))
-                        db.execute("UPDATE sources SET record = ? WHERE rowid = ?", (record, place))
+            for table in ("sources", "draft_images"):
+                query = f"SELECT rowid, record FROM {table} WHERE upload IS NULL"
+                for place, text in db.execute(query).fetchall():
+                    with suppress(StoreError):  # a damaged row of another run is no matter of this one
+                        source = rows.read_source(text, None)
+                        now = _moved(source, moved)
+                        if now != source:
+                            record = (rows.write_source(now), place)
+                            db.execute(f"UPDATE {table} SET record = ? WHERE rowid = ?", record)
 
     def newest(self, limit: int, offset: int) -> list[RunSummary]:
         query = "SELECT id FROM runs ORDER BY created DESC, rowid DESC LIMIT ? OFFSET ?"
@@ -256,8 +256,18 @@ class Runs:
 
 def _placed(scored: Scored, source: str | None) -> Scored:
     """`source`: the record of the file of this machine that was scored; None for an upload."""
-    path = source and rows.read_source(source, None).path
-    return replace(scored, path=str(path)) if path else scored
+    now = rows.read_source(source, None) if source else None
+    if now is None or now.path is None:
+        return scored
+    return replace(scored, path=str(now.path), companions=tuple(map(str, now.companions)))
+
+
+def _moved(source: Source, moved: Mapping[Path, Path]) -> Source:
+    def place(path: Path) -> Path:
+        return moved.get(Path(os.path.abspath(path)), path)
+
+    companions = tuple(map(place, source.companions))
+    return replace(source, path=source.path and place(source.path), companions=companions)
 
 
 def _write(db: sqlite3.Connection, run: Run, **changes: Any) -> None:

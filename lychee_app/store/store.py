@@ -151,9 +151,9 @@ class Store:
         """Where one image of a run is. Raises StoreError, and LookupError when there is no such image."""
         return self._runs.source(run_id, upload_index)
 
-    def relocate(self, run_id: str, paths: Mapping[int, Path]) -> None:
-        """Notes for every run where these files of this machine are now, by upload index (see decide/)."""
-        self._runs.relocate(run_id, paths)
+    def relocate(self, moved: Mapping[Path, Path]) -> None:
+        """Notes for every run where these files of this machine are now: absolute paths, old to new."""
+        self._runs.relocate(moved)
 
     def runs(self, limit: int = 50, offset: int = 0) -> list[RunSummary]:
         """Newest first."""

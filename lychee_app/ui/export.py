@@ -198,7 +198,7 @@ def _carry_out(context: PageContext, planned: Plan) -> None:
     try:
         done = decide.carry_out(planned, store.moves_folder)
         if done.action == "move":
-            store.relocate(done.run_id, done.paths)
+            store.relocate(done.moved)
     except LycheeError as error:
         decide.recover(store)
         state.forget_orders()
@@ -232,7 +232,7 @@ def _take_back(context: PageContext, done: Done) -> None:
     try:
         undone = decide.undo(done.journal)
         if done.action == "move":
-            context.services.store.relocate(done.run_id, undone.paths)
+            context.services.store.relocate(undone.moved)
     except LycheeError as error:
         state.tell(error)
     else:

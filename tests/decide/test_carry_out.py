@@ -28,11 +28,11 @@ def test_what_was_planned_is_done_and_can_be_taken_back(
     assert tree(target) == {"a.jpg": b"photo a", "b.jpg": b"photo b"}
     assert (target / "b.jpg").stat().st_mtime == 1_000_000_000
     assert tree(photos) == (before if action == "copy" else {"c.jpg": b"photo c"})
-    assert done.paths == {0: target / "a.jpg", 1: target / "b.jpg"}
+    assert done.moved == {photos / "a.jpg": target / "a.jpg", photos / "b.jpg": target / "b.jpg"}
     assert (seen, done.left_out, done.finished) == ([1, 2], (), True)
     undone = undo(done.journal)
     assert undone.left_out == ()
-    assert undone.paths == {0: photos / "a.jpg", 1: photos / "b.jpg"}
+    assert undone.moved == {new: old for old, new in done.moved.items()}
     assert tree(photos) == before
     assert not target.exists()
     assert journals(journal) == []

@@ -72,7 +72,7 @@ def test_a_file_that_was_taken_back_when_the_undo_was_cut_off_is_found_where_it_
 ) -> None:
     run, sources = kept(store, photos, a=1.0, b=2.0)
     done = carry_out(plan(run, [0, 1], sources, target, "move"), store.moves_folder)
-    store.relocate(run.id, done.paths)
+    store.relocate(done.moved)
     os.replace(target / "a.jpg", photos / "a.jpg")
     recover(store)
     assert places(store) == [photos / "a.jpg", target / "b.jpg"]

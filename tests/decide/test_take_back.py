@@ -86,5 +86,5 @@ def test_what_was_done_can_be_found_again_after_a_restart(photos: Path, target: 
     run, sources = shots(photos, a=1.0)
     done: Done = carry_out(plan(run, [0], sources, target, "move"), journal)
     (found,) = journals(journal)
-    assert (found.run_id, found.action, found.paths) == ("run-1", "move", done.paths)
+    assert (found.run_id, found.action, found.moved) == ("run-1", "move", done.moved)
     assert found.made_folder

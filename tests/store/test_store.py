@@ -153,7 +153,7 @@ def test_images_added_to_a_run_follow_the_others(store: Store) -> None:
 
 def test_moved_files_are_found_at_their_new_place_and_uploads_stay(store: Store, tmp_path: Path) -> None:
     store.create(run_of([], total=2), [Source("a", path=tmp_path / "a"), Source("b", data=b"b")])
-    store.relocate("run-1", {0: tmp_path / "new" / "a", 1: tmp_path / "nowhere"})
+    store.relocate({tmp_path / "a": tmp_path / "new" / "a", tmp_path / "c": tmp_path / "nowhere"})
     (_, moved), (_, upload) = store.sources("run-1")
     assert (moved.name, moved.path) == ("a", tmp_path / "new" / "a")
     assert upload.read() == b"b"
@@ -163,10 +163,10 @@ def test_moved_files_are_found_by_all_runs_about_them(store: Store, tmp_path: Pa
     a, b = Source("a", path=tmp_path / "a"), Source("b", path=tmp_path / "b")
     store.create(run_of([], total=2), [a, b])
     store.create(run_of([], id="run-2", total=3), [b, a, Source("upload", data=b"c")])
-    store.relocate("run-1", {0: tmp_path / "new" / "a"})
+    store.relocate({tmp_path / "a": tmp_path / "new" / "a"})
     found = [source.path for _, source in store.sources("run-2")[:2]]
     assert found == [tmp_path / "b", tmp_path / "new" / "a"]
-    store.relocate("run-2", {1: tmp_path / "a"})  # and back, whichever run takes it back
+    store.relocate({tmp_path / "new" / "a": tmp_path / "a"})  # and back
     assert [source.path for _, source in store.sources("run-1")] == [tmp_path / "a", tmp_path / "b"]
 
 
@@ -176,7 +176,7 @@ def test_rows_name_moved_files_where_they_are_now(store: Store, tmp_path: Path) 
     store.create(run_of([], total=3), [Source("a", path=old), Source("b", data=b"b")])
     for image in images:
         store.add("run-1", image)
-    store.relocate("run-1", {0: new})
+    store.relocate({old: new})
     assert [image.path for image in store.load("run-1").images] == [str(new), None, "elsewhere"]
 
 
