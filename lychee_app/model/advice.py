@@ -36,6 +36,11 @@ class Rates:
     def on_card(self) -> bool:
         return self.device.startswith("cuda")
 
+    @property
+    def bfloat16_speed(self) -> float:
+        """Times that of float32."""
+        return self.flops_per_second["bfloat16"] / self.flops_per_second["float32"]
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -102,12 +107,13 @@ def seconds(sizes: Sizes, precision: Precision, rates: Rates, image_tokens: int)
 
 
 def for_machine(judge: Judge, rates: Rates, precision: Precision = "auto") -> Advice:
-    """How this judge would run. `precision` "auto": the most exact that fits."""
-    chosen = choose(judge.sizes, rates.device, rates.free_bytes) if precision == "auto" else precision
-    needs = needed_bytes(judge.sizes, chosen, rates.on_card)
-    tokens = budget(judge.sizes, chosen, rates)
-    spent = seconds(judge.sizes, chosen, rates, tokens)
-    return Advice(judge, chosen, tokens, spent, needs, needs <= rates.free_bytes)
+    """How this judge would run. `precision` "auto": see `precision.choose`."""
+    if precision == "auto":
+        precision = choose(judge.sizes, rates.device, rates.free_bytes, rates.bfloat16_speed)
+    needs = needed_bytes(judge.sizes, precision, rates.on_card)
+    tokens = budget(judge.sizes, precision, rates)
+    spent = seconds(judge.sizes, precision, rates, tokens)
+    return Advice(judge, precision, tokens, spent, needs, needs <= rates.free_bytes)
 
 
 def budget(sizes: Sizes, precision: Precision, rates: Rates) -> int:

@@ -21,7 +21,7 @@ from lychee_app.model.fast import capable
 from lychee_app.model.memory import largest_card
 from lychee_app.model.parity_check import unpacking
 from lychee_app.model.placement import Placement, cost, placement_for
-from lychee_app.model.precision import BITS, Sizes, choose, needed_bytes
+from lychee_app.model.precision import BITS, Sizes, choose, is_small, needed_bytes
 from lychee_app.model.quantised import Workspace
 from lychee_app.model.weights import Checkpoint
 from lychee_app.reasons import Reason
@@ -64,7 +64,12 @@ def choose_precision(checkpoint: Checkpoint, device: str, precision: Precision, 
         return precision
     if not fast:
         return "bfloat16" if device.startswith("cuda") else "float32"
-    return choose(Sizes.of(checkpoint), device, _free_bytes(device))
+    sizes = Sizes.of(checkpoint)
+    if device != "cpu" or is_small(sizes):  # measuring would take longer than opening it
+        return choose(sizes, device, _free_bytes(device))
+    from lychee_app.model import measure
+
+    return choose(sizes, device, _free_bytes(device), measure.rates(device).bfloat16_speed)
 
 
 def load_quantised(

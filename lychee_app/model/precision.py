@@ -17,6 +17,8 @@ _QUANTISED_ROOM_BYTES = 5 << 28
 """Kept free beside quantised weights: the workspace (0.28 GB on a card), activations at 1280 image tokens."""
 _SMALL_BYTES = 4_000_000_000
 """Up to so many bytes in BF16, a processor takes float32. Larger ones take a third of that in 8 bits."""
+_PAYS = 1.3
+"""From so many times the speed of float32 on, a processor has instructions for BF16."""
 _SCALED = {"int8": 1.0, "int4": 0.5 + 2 / 64}
 """Bytes of one number with its share of the scales (quantised.py)."""
 
@@ -58,17 +60,26 @@ def needed_bytes(sizes: Sizes, precision: Precision, on_card: bool) -> int:
     return sizes.total * (2 if precision == "bfloat16" else 4) + ROOM_BYTES
 
 
-def choose(sizes: Sizes, device: str, free_bytes: int) -> Precision:
-    """What "auto" stands for. `free_bytes`: of the card, or of RAM where `device` is the processor.
+def is_small(sizes: Sizes) -> bool:
+    """Whether a processor runs it in float32 without a thought."""
+    return 2 * sizes.total <= _SMALL_BYTES
 
-    The most exact that fits; on a processor, float32 for small models only. Where nothing fits it is what can
-    be spilled (placement.py): BF16 on a card, float32 elsewhere.
+
+def choose(sizes: Sizes, device: str, free_bytes: int, bfloat16_speed: float = 1.0) -> Precision:
+    """What "auto" stands for. `free_bytes`: of the card, or of RAM where `device` is the processor;
+    `bfloat16_speed`: there, times the speed of float32.
+
+    The most exact that fits. On a processor, float32 is for small models only: a large one takes BF16 where
+    that is quick, and else int8, which takes as long as float32 in half the memory. Where nothing fits it is
+    what can be spilled (placement.py): BF16 on a card, float32 elsewhere.
     """
     if device == "mps":
         return "float32"
     on_card = device.startswith("cuda")
     whole: Precision = "bfloat16" if on_card else "float32"
-    first: tuple[Precision, ...] = (whole,) if on_card or 2 * sizes.total <= _SMALL_BYTES else ()
+    first: tuple[Precision, ...] = (whole,) if on_card or is_small(sizes) else ()
+    if not first and bfloat16_speed >= _PAYS:
+        first = ("bfloat16",)
     quantised: tuple[Precision, ...] = ("int8", "int4")
     for precision in (*first, *quantised):
         if needed_bytes(sizes, precision, on_card) <= free_bytes:

@@ -1,5 +1,6 @@
 """What a machine is advised to take: arithmetic on measured rates, for machines that nobody here has."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -60,6 +61,14 @@ def test_a_laptop_gets_the_small_judge_and_an_honest_time() -> None:
     assert found.judge is SMALL
     assert found.seconds_per_image * advice.IMAGES <= advice.PATIENCE_SECONDS
     assert found.advised.values["download_gb"] == "4.3"
+
+
+def test_a_processor_with_instructions_for_bfloat16_looks_more_closely() -> None:
+    plain = processor(14, gigaflops=100)
+    quick = replace(plain, flops_per_second={**plain.flops_per_second, "bfloat16": 300e9})
+    slow, fast = advice.for_machine(SMALL, plain), advice.for_machine(SMALL, quick)
+    assert (slow.precision, fast.precision) == ("int8", "bfloat16")
+    assert fast.image_tokens > slow.image_tokens
 
 
 def test_where_all_are_slow_the_quickest_is_advised_with_its_time() -> None:

@@ -47,6 +47,23 @@ def test_auto_takes_the_most_exact_that_fits(
     assert choose(sizes, device, int(free_gb * GB)) == precision
 
 
+@pytest.mark.parametrize(
+    ("sizes", "free_gb", "speed", "precision"),
+    [
+        (SMALL, 64, 3.0, "bfloat16"),
+        (SMALL, 64, 0.1, "int8"),
+        (SMALL, 5, 3.0, "int8"),
+        (LYCHEE, 64, 2.0, "bfloat16"),
+        (LYCHEE, 12, 2.0, "int8"),
+        (DEMO, 64, 3.0, "float32"),
+    ],
+)
+def test_a_processor_takes_bfloat16_for_a_large_model_where_that_is_quick(
+    sizes: Sizes, free_gb: float, speed: float, precision: Precision
+) -> None:
+    assert choose(sizes, "cpu", int(free_gb * GB), speed) == precision
+
+
 def test_fewer_bits_need_less_memory_and_a_card_no_more_than_a_processor() -> None:
     wholes: list[tuple[bool, Precision]] = [(True, "bfloat16"), (False, "float32")]
     for on_card, whole in wholes:
