@@ -134,7 +134,11 @@ def _add_eval(commands) -> None:
         description="Ranking measures with intervals, from your own judgements: per query and over all.",
     )
     truth_help = "CSV with the columns query, image, relevance; or JSON, as the demo gallery's truth.json"
-    parser.add_argument("truth", metavar="TRUTH", help=truth_help)
+    parser.add_argument("truth", metavar="TRUTH", nargs="?", help=truth_help)
+    suite_help = "instead of TRUTH: drawn scenes that come with lychee, and what a judge can and cannot do"
+    parser.add_argument("--suite", choices=["built-in"], help=suite_help)
+    pairs_help = "with --suite: only the first N pairs of each kind (of 24)"
+    parser.add_argument("--pairs", type=_positive, metavar="N", help=pairs_help)
     parser.add_argument("--images", metavar="FOLDER", help="of the images (default: where TRUTH is)")
     from_help = "relevant from this relevance on, where only yes and no count (default: half of the highest)"
     parser.add_argument("--relevant-from", type=_above_nothing, metavar="X", help=from_help)
@@ -388,6 +392,12 @@ def _eval(arguments: argparse.Namespace, t: Words) -> int:
     if arguments.plot == "-":
         raise UsageError("plot-stdout")
     settings, images = Settings.from_environment(), arguments.images
+    if (arguments.truth is None) == (arguments.suite is None):
+        raise UsageError("eval-what")
+    if arguments.pairs is not None and arguments.suite is None:
+        raise UsageError("pairs-without")
+    if arguments.suite is not None:
+        return _suite(arguments, settings, t)
     truth = evaluate.read(Path(arguments.truth), images and Path(images), arguments.relevant_from)
     _spare_the_images([Source(name, path=truth.folder / name) for name in truth.images], arguments.json)
     engine, found = LocalEngine(settings), []
@@ -406,6 +416,23 @@ def _eval(arguments: argparse.Namespace, t: Words) -> int:
         _write(arguments.json, evaluate.to_json(Path(arguments.truth), truth, found[0], against, differences))
     if arguments.json != "-":
         _print(evaluate.tables(t, found[0], against, differences))
+    return 0
+
+
+def _suite(arguments: argparse.Namespace, settings: Settings, t: Words) -> int:
+    from lychee_app import evaluate, terminal
+    from lychee_app.engines.local import LocalEngine
+
+    request, *against = _sides(arguments, settings)
+    if against or arguments.plot or arguments.images:
+        raise UsageError("suite-with")
+    with terminal.progress_line(evaluate.suite_looks(request, arguments.pairs), t) as show:
+        tell = _teller([request], show, t)
+        suite = evaluate.run_suite(request, LocalEngine(settings), tell, arguments.pairs)
+    if arguments.json is not None:
+        _write(arguments.json, evaluate.suite_to_json(suite))
+    if arguments.json != "-":
+        _print(evaluate.suite_tables(t, suite))
     return 0
 
 

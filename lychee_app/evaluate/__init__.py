@@ -1,8 +1,14 @@
-"""How good a judge is on images of one's own: truth -> answers -> measures with intervals -> report."""
+"""How good a judge is.
+
+on images of one's own: truth -> answers -> evaluation (measures with intervals) -> report
+on drawn scenes whose truth is known: pairs, changes -> suite -> suite_report
+"""
 
 from lychee_app.evaluate.answers import Answer, Answers, ask, looks
 from lychee_app.evaluate.evaluation import Difference, Evaluation, Figure, Measured, compare, evaluate
 from lychee_app.evaluate.report import reliability_svg, tables, to_json
+from lychee_app.evaluate.suite import Suite, run_suite, suite_looks
+from lychee_app.evaluate.suite_report import suite_tables, suite_to_json
 from lychee_app.evaluate.truth import Judgement, Truth, read
 
 __all__ = [
@@ -13,6 +19,7 @@ __all__ = [
     "Figure",
     "Judgement",
     "Measured",
+    "Suite",
     "Truth",
     "ask",
     "compare",
@@ -20,6 +27,10 @@ __all__ = [
     "looks",
     "read",
     "reliability_svg",
+    "run_suite",
+    "suite_looks",
+    "suite_tables",
+    "suite_to_json",
     "tables",
     "to_json",
 ]

@@ -1,6 +1,6 @@
 """Has a truth's images judged: each image looked at once for all the queries it is judged for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ from lychee_app.engines import Engine, Event, Opened, Progress
 from lychee_app.evaluate.measures import Sample
 from lychee_app.evaluate.truth import Truth
 from lychee_app.ranking import best_axis, is_scored, strength
-from lychee_app.records import Run, Scored, ScorerInfo, Source
+from lychee_app.records import Scored, ScorerInfo, Source
 from lychee_app.request import Request
 
 
@@ -52,53 +52,94 @@ class Answers:
     """Images looked at, counting one again for every time."""
 
 
+@dataclass(frozen=True)
+class Ask:
+    """An image and the queries it is judged for."""
+
+    source: Source
+    queries: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """`rows` has one row per query of each Ask, in their order. What else there is: see Answers."""
+
+    rows: tuple[dict[str, Scored], ...]
+    info: ScorerInfo
+    token_budget: int
+    seconds: float
+    looks: int
+
+
 def ask(
     truth: Truth, request: Request, engine: Engine, on_event: Callable[[Event], None] = lambda event: None
 ) -> Answers:
-    """`request` is that of every query but for its question. Raises what recorder.rank raises, and QueryError
-    for a query that says nothing.
+    """`request` is that of every query but for its question. Raises what `look` raises."""
+    asked = _asked(truth)
+    found = look(
+        [Ask(Source(name, path=truth.folder / name), asked[name]) for name in asked],
+        request,
+        engine,
+        on_event,
+    )
+    rows = dict(zip(asked, found.rows, strict=True))
+    each = []
+    for text in truth.queries:
+        judged = [one for one in truth.judgements if one.query == text]
+        own = tuple(replace(rows[one.image][text], name=one.image) for one in judged)
+        each.append(Answer(text, own, tuple(one.relevance for one in judged)))
+    return Answers(request, found.info, found.token_budget, tuple(each), found.seconds, found.looks)
+
+
+def looks(truth: Truth, request: Request) -> int:
+    """How many times an image will be looked at: once, or in explain mode once for every query."""
+    return len(truth.images) if request.mode == "judge" else len(truth.judgements)
+
+
+def look(
+    asks: Sequence[Ask],
+    request: Request,
+    engine: Engine,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> Looked:
+    """Each image once for all its queries; in explain mode once for each. asks: not empty.
+
+    Raises what recorder.rank raises, and QueryError for a query that says nothing.
     """
-    questions = {text: query.ask(text, parts=()) for text in truth.queries}
+    questions = {text: query.ask(text, parts=()) for one in asks for text in one.queries}
     requests = {text: engine.check(replace(request, question=asked)) for text, asked in questions.items()}
-    clock, rows = _Clock(on_event, looks(truth, request)), dict[tuple[str, str], Scored]()
-    for queries, images in _looks(truth, together=request.mode == "judge"):
-        sources = [Source(name, path=truth.folder / name) for name in images]
-        wanted = [requests[text] for text in queries]
-        if request.mode == "judge":
+    rows: list[dict[str, Scored]] = [{} for _ in asks]
+    together = request.mode == "judge"
+    clock = _Clock(on_event, sum(1 if together else len(one.queries) for one in asks))
+    for queries, places in _groups(asks, together=together):
+        sources, wanted = [asks[at].source for at in places], [requests[text] for text in queries]
+        if together:
             runs = recorder.rank_each(wanted, sources, engine, recorder.Unkept(), clock)
         else:
             runs = [recorder.rank(one, sources, engine, recorder.Unkept(), clock) for one in wanted]
         for text, run in zip(queries, runs, strict=True):
-            rows |= {(text, name): row for name, row in zip(images, _by_place(run), strict=True)}
+            for row in run.images:
+                rows[places[row.upload_index]][text] = row
         clock.rest()
-    each = []
-    for text in truth.queries:
-        judged = [one for one in truth.judgements if one.query == text]
-        own = tuple(replace(rows[text, one.image], name=one.image) for one in judged)
-        each.append(Answer(text, own, tuple(one.relevance for one in judged)))
     opened = clock.opened
-    return Answers(request, opened.info, opened.budget.max_tokens, tuple(each), clock.seconds, clock.done)
+    return Looked(tuple(rows), opened.info, opened.budget.max_tokens, clock.seconds, clock.done)
 
 
-def looks(truth: Truth, request: Request) -> int:
-    """How many images will be looked at."""
-    return sum(len(images) for _, images in _looks(truth, together=request.mode == "judge"))
-
-
-def _looks(truth: Truth, *, together: bool) -> Iterator[tuple[tuple[str, ...], list[str]]]:
-    """Images with the queries that they are all judged for: one look at each image, or one for each query."""
+def _asked(truth: Truth) -> dict[str, tuple[str, ...]]:
+    """The queries that each image is judged for."""
     asked: dict[str, list[str]] = {}
     for one in truth.judgements:
         asked.setdefault(one.image, []).append(one.query)
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for image, queries in asked.items():
-        for some in [tuple(queries)] if together else [(text,) for text in queries]:
-            groups.setdefault(some, []).append(image)
+    return {image: tuple(queries) for image, queries in asked.items()}
+
+
+def _groups(asks: Sequence[Ask], *, together: bool) -> Iterator[tuple[tuple[str, ...], list[int]]]:
+    """The places of the asks that have the same queries: all of these at once, or one query at a time."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for at, one in enumerate(asks):
+        for some in [one.queries] if together else [(text,) for text in one.queries]:
+            groups.setdefault(some, []).append(at)
     yield from groups.items()
-
-
-def _by_place(run: Run) -> list[Scored]:
-    return sorted(run.images, key=lambda row: row.upload_index)
 
 
 class _Clock:

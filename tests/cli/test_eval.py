@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lychee_app import demo
-from tests.cli.conftest import Lychee, document
+from tests.cli.conftest import Lychee, document, process
 
 TRUTH = [("red umbrella", 0), ("绿色沙发", 1), ("green sofa + brass lamp", 0.5)]
 
@@ -105,3 +105,29 @@ def test_broken_images_are_left_out_and_told_and_nothing_but_them_is_a_failure(
     status, _, err = lychee("eval", truth)
     assert status == 1
     assert "No image could be scored" in err
+
+
+def test_the_built_in_suite_tells_what_it_found_and_the_same_again_in_another_process(
+    lychee: Lychee,
+) -> None:
+    status, out, err = lychee("eval", "--suite", "built-in", "--pairs", 1, "--json", "-")
+    told = document(out)
+    assert (status, err) == (0, "")
+    assert (told["model"], told["pairs"]["thing"]["right"]) == ("demo", 1)
+    steady = told["steadiness"]
+    assert (steady["again"], steady["other_order"], steady["other_query_order"]) == (0, 0, 0)
+    assert max(steady.values()) < 1e-4
+    words = ("-m", "lychee_app", "eval", "--suite", "built-in", "--pairs", "1", "--json", "-")
+    restarted = document(process(*words).communicate()[0].decode())
+    assert restarted["fingerprint"] == told["fingerprint"]
+
+
+def test_one_thing_is_evaluated_at_a_time(lychee: Lychee, truth: Path) -> None:
+    for words in (
+        (),
+        (truth, "--suite", "built-in"),
+        (truth, "--pairs", 2),
+        ("--suite", "built-in", "--plot", "x.svg"),
+        ("--suite", "built-in", "--against-mode", "explain"),
+    ):
+        assert lychee("eval", *words)[0] == 2
