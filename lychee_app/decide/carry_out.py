@@ -22,8 +22,8 @@ from lychee_app.reasons import Reason
 def carry_out(plan: Plan, journal_folder: Path, on_step: Callable[[int], None] = lambda done: None) -> Done:
     """Copies or moves file after file; what fails is left out with a reason, and left as it was.
 
-    Where an image stays, its companions stay with it. `on_step` is called with the number of steps behind. Raises UsageError if the folder cannot be made, and
-    StoreError if the journal cannot be written.
+    Where an image stays, its companions stay with it. `on_step` is called with the number of steps behind.
+    Raises UsageError if the folder cannot be made, and StoreError if the journal cannot be written.
     """
     made_folder = _make(plan.folder)
     steps: list[Step] = []
