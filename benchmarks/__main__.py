@@ -20,6 +20,7 @@ BENCHES = {
     "precision": "what 8 and 4 bits cost and save",
     "load": "a full-size checkpoint through the loading path",
     "intake": "hostile files: tried, survived, lost",
+    "walk": "100,000 files found: time and memory",
     "page": "how fast the page answers with 1,000 images",
 }
 

@@ -36,7 +36,7 @@ RAW_SUFFIXES = frozenset(
 )
 """What cameras write beside or instead of a JPEG, lower case."""
 
-_ACCEPTED_MAGIC = (
+ACCEPTED_MAGIC = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF87a", "GIF"),
@@ -98,7 +98,7 @@ def sniff(head: bytes) -> str:
 
 
 def _accepted(head: bytes) -> str | None:
-    for magic, name in _ACCEPTED_MAGIC:
+    for magic, name in ACCEPTED_MAGIC:
         if head.startswith(magic):
             return RAW if head[8:10] == b"CR" and name == "TIFF" else name  # Canon's CR2
     if head[6:14] == b"HEAPCCDR":  # Canon's CRW

@@ -562,6 +562,11 @@ REASONS: dict[str, str | dict[str, str]] = {
         "one": "{n} sidecar without its picture",
         "other": "{n} sidecars without their pictures",
     },
+    "left-out-companions": {
+        "one": "{n} raw file or sidecar of a picture that is here",
+        "other": "{n} raw files and sidecars of pictures that are here",
+    },
+    "left-out-others": {"one": "{n} file that is no picture", "other": "{n} files that are no pictures"},
     "left-out-uncounted": {
         "one": "{n} folder with more files than are counted",
         "other": "{n} folders with more files than are counted",

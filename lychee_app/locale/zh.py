@@ -503,6 +503,8 @@ REASONS: dict[str, str | dict[str, str]] = {
     "left-out-hidden": "{n} 个隐藏文件",
     "left-out-excluded": "{n} 个按规则排除的文件",
     "left-out-sidecars": "{n} 个没有对应图片的附属文件",
+    "left-out-companions": "{n} 个已有图片的 RAW 或附属文件",
+    "left-out-others": "{n} 个不是图片的文件",
     "left-out-uncounted": "{n} 个文件太多、没有数完的文件夹",
     "left-out-closed": "{n} 个无法读取的文件夹（{name}）",
     "left-out-broken-links": "{n} 个失效的链接（{name}）",

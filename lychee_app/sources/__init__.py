@@ -1,11 +1,14 @@
 """Which files are meant: what was typed or dropped -> sources, and what was left out, counted by kind.
 
-    paths -> walk -> (left_out, companions) -> Found
+    paths -> walk -> Found            uploads -> Found
+
+Both by the rules in left_out and companions.
 
 A file is opened only to look at its first bytes, where the suffix says nothing.
 """
 
-from lychee_app.sources.left_out import Rules
+from lychee_app.sources.left_out import Rules, for_the_browser
 from lychee_app.sources.paths import find
+from lychee_app.sources.uploads import picked
 
-__all__ = ["Rules", "find"]
+__all__ = ["Rules", "find", "for_the_browser", "picked"]

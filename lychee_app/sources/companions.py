@@ -43,11 +43,6 @@ def grouped(pictures: Iterable[str], beside: Iterable[str]) -> dict[str, tuple[s
     return {name: tuple(companions) for name, companions in found.items()}
 
 
-def suffixes(companions: Iterable[str]) -> str:
-    """ "NEF, XMP": what a person is told."""
-    return ", ".join(dict.fromkeys(name.rpartition(".")[2].upper() for name in companions))
-
-
 def _owner(name: str, of_shot: Mapping[str, str], of_file: Mapping[str, str]) -> str | None:
     suffix = _suffix(name)
     named = None if suffix in RAW_SUFFIXES | FILMS else _OF_A_FILE.match(name)

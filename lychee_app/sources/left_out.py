@@ -5,6 +5,7 @@ One table for every way in: a walk, the folder uploader and what is dropped on t
 
 import fnmatch
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from lychee_app.intake import sniff
 from lychee_app.intake.names import same_name_safe
 from lychee_app.reasons import Reason
+from lychee_app.sources import companions
 from lychee_app.store.store import FILE_NAME
 
 
@@ -19,8 +21,8 @@ class Names:
     """Kind -> globs in lower case, where * stands for anything. Asked of every file of a walk: quick."""
 
     def __init__(self, **kinds: tuple[str, ...]) -> None:
+        self.kinds = kinds
         pairs = [(glob, kind) for kind, globs in kinds.items() for glob in globs]
-        self.globs = tuple(glob for glob, _ in pairs)
         self._exact = {glob: kind for glob, kind in pairs if "*" not in glob}
         starred = [(glob, kind) for glob, kind in pairs if "*" in glob]
         self._starred = re.compile("|".join(f"({fnmatch.translate(glob)})" for glob, _ in starred))
@@ -89,9 +91,15 @@ class Rules:
 
     @cached_property
     def _patterns(self) -> list[re.Pattern[str]]:
-        return [
-            re.compile(fnmatch.translate(glob), re.IGNORECASE) for glob in map(_bare, self.exclude) if glob
-        ]
+        return [_compiled(glob) for glob in map(str.strip, self.exclude) if glob.strip("/")]
+
+
+def _compiled(glob: str) -> re.Pattern[str]:
+    """As other programs read it too: ./a, a/, a/** are the folder a; **/a is an a at any depth."""
+    bare = glob.removeprefix("./").removesuffix("/**").strip("/")
+    below = bare.removeprefix("**/")
+    anywhere = "" if below == bare else "(?:.*/)?"
+    return re.compile(anywhere + fnmatch.translate(below), re.IGNORECASE)
 
 
 COUNTED = {
@@ -105,6 +113,8 @@ COUNTED = {
     "excluded": "left-out-excluded",
     "sidecars": "left-out-sidecars",
     "uncounted": "left-out-uncounted",
+    "companions": "left-out-companions",
+    "others": "left-out-others",
 }
 NAMED = {
     "closed": "left-out-closed",
@@ -146,16 +156,28 @@ class Tally:
 
 
 def for_the_browser(rules: Rules) -> dict[str, Any]:
-    """The table for who cannot ask Python: globs in lower case, of folders and of files."""
-    hidden = () if rules.include_hidden else (".*",)
+    """The table as data, for who walks a dropped folder where Python cannot: what need not be sent at all.
+
+    What is excluded, and what goes together, is told when it has come (see uploads.py).
+    """
+    heads = [magic.decode("latin-1") for magic, _ in sniff.ACCEPTED_MAGIC]
     return {
-        "folders": [*FOLDERS.globs, *hidden],
-        "files": [*FILES.globs, *hidden],
-        "exclude": [glob.lower() for glob in map(_bare, rules.exclude) if glob],
+        "folders": FOLDERS.kinds,
+        "files": FILES.kinds,
+        "hidden": rules.include_hidden,
         "own": {"beside": FILE_NAME, "folders": OWN},
+        "notLookedInto": sorted(NOT_LOOKED_INTO),
         "pictures": sorted(PICTURES),
+        "sidecars": sorted(companions.SIDECARS),
+        "films": sorted(companions.FILMS),
+        "heads": [*heads, "RIFF", "BM"],
     }
 
 
-def _bare(glob: str) -> str:
-    return glob.strip().removeprefix("./").strip("/")
+def of_the_browser(counts: Mapping[str, int]) -> tuple[Reason, ...]:
+    """What it counted, as reasons. Kinds that there are not are passed over."""
+    tally = Tally()
+    for kind, n in counts.items():
+        if kind in COUNTED:
+            tally.add(kind, n=int(n))
+    return tally.reasons()

@@ -38,7 +38,9 @@ def find(paths: Sequence[str | Path], rules: Rules | None = None) -> Found:
         tally.add(_PASSED_OVER[error.code], str(values.get("path", values.get("pattern"))))
     if len(paths) > 1 or hits[0].is_named:
         hits = _with_companions(hits, rules)
-    return Found(tuple(map(_source, _each_once(hits))), tally.reasons())
+    hits = _each_once(hits)[::-1]
+    found = [_source(hits.pop()) for _ in range(len(hits))]  # never all of both in memory
+    return Found(tuple(found), tally.reasons())
 
 
 _PASSED_OVER = {

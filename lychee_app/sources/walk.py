@@ -198,8 +198,16 @@ def looks_like_a_picture(path: str, name: str) -> bool:
         return True
     try:
         with open(path, "rb") as file:
-            sniff(file.read(HEAD_BYTES))
-    except (ImageError, OSError):
+            return is_a_picture(file.read(HEAD_BYTES))
+    except OSError:
+        return False
+
+
+def is_a_picture(head: bytes) -> bool:
+    """By its first HEAD_BYTES."""
+    try:
+        sniff(head)
+    except ImageError:
         return False
     return True
 

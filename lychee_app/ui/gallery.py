@@ -79,6 +79,7 @@ def _row(context: PageContext, standing: Standing, place: Ranked) -> dict[str, A
     return {
         "index": row.upload_index,
         "name": row.name,
+        "beside": row.beside,
         "hash": row.sha256[:12],
         "rank": place.rank,
         "score": row.score,

@@ -1,13 +1,11 @@
 """The files of one shot are one item."""
 
-from pathlib import Path
-
 import pytest
 
 from lychee_app import sources
 from lychee_app.records import Found
 from lychee_app.sources import Rules
-from lychee_app.sources.companions import grouped, suffixes
+from lychee_app.sources.companions import grouped
 from tests.sources.conftest import Lay
 from tests.sources.test_paths import counts, names
 
@@ -89,6 +87,5 @@ def test_sidecars_of_no_picture_are_counted(lay: Lay) -> None:
     assert (names(found), counts(found)) == (["a.jpg"], {"sidecars": 2})
 
 
-def test_a_person_is_told_the_kinds(tmp_path: Path) -> None:
-    assert suffixes(["a.NEF", "a.xmp", "a.NEF.xmp"]) == "NEF, XMP"
+def test_where_there_is_no_picture_there_is_no_item() -> None:
     assert grouped([], ["a.xmp"]) == {}

@@ -22,6 +22,9 @@ const store = {
   },
 };
 
+// IMG_1.jpg + NEF, XMP
+const wholeShot = (row) => (row.beside ? `${row.name} + ${row.beside}` : row.name);
+
 const filled = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
 const oneDecimal = (score) => (score === null || score === undefined ? "–" : score.toFixed(1));
 const heat = (node, score) => {

@@ -169,8 +169,8 @@ class Tile {
     });
     this.under.replaceChildren();
     if (!app.captionPx()) return;
-    const name = this.under.appendChild(make("div", "name", row.name));
-    name.title = row.name;
+    const name = this.under.appendChild(make("div", "name", wholeShot(row)));
+    name.title = wholeShot(row);
     if (row.why) this.under.appendChild(make("div", "why", row.why)).title = row.why;
     else if (app.data.elements.length || row.not !== null) this.under.append(chips(app.data, row));
     if (row.says) this.under.appendChild(make("div", "says", row.says)).title = row.says;

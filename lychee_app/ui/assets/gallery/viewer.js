@@ -205,7 +205,7 @@ class Viewer {
     const head = make("div", "facts");
     const score = head.appendChild(make("div", "big", oneDecimal(row.score)));
     heat(score, row.score);
-    const lines = [row.name, row.width ? `${row.width} × ${row.height} px` : "", row.when ?? ""];
+    const lines = [wholeShot(row), row.width ? `${row.width} × ${row.height} px` : "", row.when ?? ""];
     head.append(make("div", "name", lines.filter(Boolean).join("\n")));
     side.push(head);
     if (row.why) side.push(make("div", "why", row.why));
