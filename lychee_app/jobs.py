@@ -17,7 +17,7 @@ from lychee_app import recorder
 from lychee_app.engines import Engine, Event, Progress
 from lychee_app.errors import LycheeError, UsageError
 from lychee_app.reasons import Reason
-from lychee_app.records import Reply, Run, Scored, Source
+from lychee_app.records import Decision, Reply, Run, Scored, Source
 from lychee_app.request import Request
 from lychee_app.store import Store, View
 
@@ -58,7 +58,12 @@ class Jobs:
         return run.id
 
     def start_after(
-        self, before: str, request: Request, chosen: Sequence[int], more: Sequence[Source] = ()
+        self,
+        before: str,
+        request: Request,
+        chosen: Sequence[int],
+        more: Sequence[Source] = (),
+        left_out: Sequence[Reason] = (),
     ) -> str:
         """A new run over images of an earlier one, then `more`. What was decided on those images stays
         decided, but for a file that holds another image now.
@@ -66,8 +71,8 @@ class Jobs:
         chosen: upload indices in the earlier run. Raises UsageError and StoreError.
         """
         sources, decisions = dict(self._store.sources(before)), self._store.decisions(before)
-        run_id = self.start(request, [*(sources[index] for index in chosen), *more])
-        decided = {
+        run_id = self.start(request, [*(sources[index] for index in chosen), *more], left_out)
+        decided: dict[int, Decision] = {
             place: decisions[index]
             for place, index in enumerate(chosen)
             if index in decisions and self._is_as_scored(before, index, sources[index])

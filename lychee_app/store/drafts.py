@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from lychee_app.reasons import Reason, counted
 from lychee_app.records import Source
 from lychee_app.request import Request
 from lychee_app.store import rows
@@ -22,14 +23,16 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 
 @dataclass(frozen=True)
 class Draft:
-    """`removed` are upload indices of `run_id`, which are not to be ranked again. `version` grows with every
-    change of the images. `request` is None before anything was typed."""
+    """`removed` are upload indices of `run_id`, which are not to be ranked again. `request` is None before
+    anything was typed. `left_out`: what lay among the images that were added. `version` grows with every
+    change, from 1 on; 0 where the store has none."""
 
     id: str
-    run_id: str | None
-    request: Request | None
-    removed: frozenset[int]
-    version: int
+    run_id: str | None = None
+    request: Request | None = None
+    removed: frozenset[int] = frozenset()
+    left_out: tuple[Reason, ...] = ()
+    version: int = 0
 
 
 class Drafts:
@@ -40,14 +43,15 @@ class Drafts:
         self._uploads = uploads
 
     def get(self, draft_id: str) -> Draft | None:
-        query = "SELECT run_id, record, removed, version FROM drafts WHERE id = ?"
+        query = "SELECT run_id, record, removed, left_out, version FROM drafts WHERE id = ?"
         with self._database.reading() as db:
             found = db.execute(query, (draft_id,)).fetchone()
         if found is None:
             return None
-        run_id, record, removed, version = found
+        run_id, record, removed, left_out, version = found
         request = rows.read_request(record) if record else None
-        return Draft(draft_id, run_id, request, frozenset(json.loads(removed)), version)
+        reasons = rows.read_reasons(left_out)
+        return Draft(draft_id, run_id, request, frozenset(json.loads(removed)), reasons, version)
 
     def images(self, draft_id: str) -> list[tuple[int, Source]]:
         """(position, source) of every image that was added, in that order; uploads are files by now."""
@@ -75,18 +79,26 @@ class Drafts:
             record = request and rows.write_request(request)
             db.execute("UPDATE drafts SET record = ? WHERE id = ?", (record, draft_id))
 
-    def add(self, draft_id: str, sources: Sequence[Source]) -> None:
-        """Adds images at the end; bytes in hand are kept as uploads. Raises StoreError: over the cap."""
-        last = "SELECT coalesce(max(position), -1) FROM draft_images WHERE draft_id = ?"
+    def add(self, draft_id: str, sources: Sequence[Source], left_out: Sequence[Reason] = ()) -> None:
+        """Adds images at the end; bytes in hand are kept as uploads. No position is ever another image's.
+
+        Raises StoreError: over the cap.
+        """
+        count = "UPDATE drafts SET added = added + ? WHERE id = ? RETURNING added"
         with self._uploads.keeping(sources) as uploads, self._database.writing() as db:
             self._uploads.require(db, {name for name in uploads if name})
             _touch(db, draft_id)
-            (position,) = db.execute(last, (draft_id,)).fetchone()
+            ((added,),) = db.execute(count, (len(sources), draft_id)).fetchall()
             images = [
-                (draft_id, position + 1 + offset, upload, rows.write_source(source))
+                (draft_id, added - len(sources) + offset, upload, rows.write_source(source))
                 for offset, (source, upload) in enumerate(zip(sources, uploads, strict=True))
             ]
             db.executemany("INSERT INTO draft_images VALUES (?, ?, ?, ?)", images)
+            if left_out:
+                query = "SELECT left_out FROM drafts WHERE id = ?"
+                ((before,),) = db.execute(query, (draft_id,)).fetchall()
+                reasons = rows.write_reasons(counted((*rows.read_reasons(before), *left_out)))
+                db.execute("UPDATE drafts SET left_out = ? WHERE id = ?", (reasons, draft_id))
 
     def take_off(self, draft_id: str, positions: Iterable[int]) -> None:
         """Images that were added are gone, and with them uploads that nothing else refers to."""
@@ -97,19 +109,24 @@ class Drafts:
                 for (upload,) in db.execute(query, (draft_id, position)).fetchall():
                     self._uploads.drop_unused(db, [upload] if upload else [])
 
-    def leave_out(self, draft_id: str, run_id: str, removed: Iterable[int]) -> None:
-        """Which images of the run, by upload index, are not to be ranked again: these and no others."""
+    def leave_out(self, draft_id: str, run_id: str, indices: Iterable[int]) -> None:
+        """These images of the run, too, are not to be ranked again."""
         with self._database.writing() as db:
             _beside(db, draft_id, run_id)
-            text = json.dumps(sorted(set(removed)))
-            db.execute("UPDATE drafts SET removed = ? WHERE id = ?", (text, draft_id))
+            _set_removed(db, draft_id, _removed(db, draft_id) | set(indices))
 
-    def ranked(self, draft_id: str, run_id: str, request: Request) -> None:
+    def put_back(self, draft_id: str, indices: Iterable[int]) -> None:
+        """Of those that were left out."""
+        with self._database.writing() as db:
+            _touch(db, draft_id)
+            _set_removed(db, draft_id, _removed(db, draft_id) - set(indices))
+
+    def ranked(self, draft_id: str, run_id: str) -> None:
         """All that was added is that run's now."""
         with self._database.writing() as db:
             _beside(db, draft_id, run_id)
-            record = rows.write_request(request)
-            db.execute("UPDATE drafts SET removed = '[]', record = ? WHERE id = ?", (record, draft_id))
+            _set_removed(db, draft_id, set())
+            db.execute("UPDATE drafts SET left_out = '[]' WHERE id = ?", (draft_id,))
             uploads = _uploads(db, draft_id)
             db.execute("DELETE FROM draft_images WHERE draft_id = ?", (draft_id,))
             self._uploads.drop_unused(db, uploads)
@@ -132,7 +149,7 @@ class Drafts:
 
 def _touch(db: sqlite3.Connection, draft_id: str) -> None:
     db.execute(
-        "INSERT INTO drafts (id, touched) VALUES (?, ?) "
+        "INSERT INTO drafts (id, touched, version) VALUES (?, ?, 1) "
         "ON CONFLICT (id) DO UPDATE SET touched = excluded.touched, version = version + 1",
         (draft_id, time.time()),
     )
@@ -143,6 +160,15 @@ def _beside(db: sqlite3.Connection, draft_id: str, run_id: str | None) -> None:
     _touch(db, draft_id)
     change = "UPDATE drafts SET run_id = ?, removed = '[]' WHERE id = ? AND run_id IS NOT ?"
     db.execute(change, (run_id, draft_id, run_id))
+
+
+def _removed(db: sqlite3.Connection, draft_id: str) -> set[int]:
+    ((text,),) = db.execute("SELECT removed FROM drafts WHERE id = ?", (draft_id,)).fetchall()
+    return set(json.loads(text))
+
+
+def _set_removed(db: sqlite3.Connection, draft_id: str, removed: set[int]) -> None:
+    db.execute("UPDATE drafts SET removed = ? WHERE id = ?", (json.dumps(sorted(removed)), draft_id))
 
 
 def _uploads(db: sqlite3.Connection, draft_id: str) -> list[str]:

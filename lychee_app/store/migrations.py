@@ -84,7 +84,8 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
     (
         """CREATE TABLE drafts (
             id TEXT PRIMARY KEY, run_id TEXT REFERENCES runs (id) ON DELETE SET NULL, touched REAL NOT NULL,
-            version INTEGER NOT NULL DEFAULT 0, removed TEXT NOT NULL DEFAULT '[]', record TEXT)""",
+            version INTEGER NOT NULL DEFAULT 0, added INTEGER NOT NULL DEFAULT 0,
+            removed TEXT NOT NULL DEFAULT '[]', left_out TEXT NOT NULL DEFAULT '[]', record TEXT)""",
         "CREATE INDEX drafts_run ON drafts (run_id)",
         """CREATE TABLE draft_images (
             draft_id TEXT NOT NULL REFERENCES drafts (id) ON DELETE CASCADE, position INTEGER NOT NULL,

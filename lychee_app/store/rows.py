@@ -7,7 +7,7 @@ reads raises Damaged for what was not written here.
 
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -126,6 +126,15 @@ def write_request(request: Request) -> str:
 def read_request(text: str) -> Request:
     with _damage_told():
         return _request(json.loads(text))
+
+
+def write_reasons(reasons: Sequence[Reason]) -> str:
+    return json.dumps(list(reasons), default=vars)
+
+
+def read_reasons(text: str) -> tuple[Reason, ...]:
+    with _damage_told():
+        return tuple(map(Reason.read, json.loads(text)))
 
 
 def write_heartbeat(heartbeat: Heartbeat) -> str:

@@ -1,4 +1,4 @@
-"""The first visit: what this does, the demo gallery in one click, and what the demo model is."""
+"""Before anything is ranked: one place to put images, or, once there are some, the images themselves."""
 
 from pathlib import Path
 
@@ -6,50 +6,48 @@ import streamlit as st
 
 from lychee_app import demo
 from lychee_app.ui import images, model_picker
+from lychee_app.ui.images import Pile
 from lychee_app.ui.markup import escaped, faint, media_url
 from lychee_app.ui.state import PageContext
 
-SCENES = 16
+SCENES = 8
 
 
-def draw(context: PageContext) -> None:
+def draw(context: PageContext, pile: Pile) -> None:
+    if pile.count:
+        _waiting(context, pile)
+    else:
+        _empty(context)
+
+
+def _waiting(context: PageContext, pile: Pile) -> None:
+    """The pile as it will be ranked."""
     t = context.t
-    st.html(
-        f'<div class="ly-hero"><h1>{escaped(t("hero"))}</h1><p>{escaped(t("hero.text"))}</p></div>{_scenes()}'
-    )
-    with st.container(horizontal=True, vertical_alignment="center"):
+    asks = not st.session_state["query"].strip()
+    st.html(f'<div class="ly-head"><h1>{escaped(t("pile", n=pile.count))}</h1></div>')
+    faint(t("pile.ask" if asks else "pile.ready"))
+    images.show(context, pile)
+
+
+def _empty(context: PageContext) -> None:
+    """One sentence, one target for drops, one demo, one line on the judge."""
+    t = context.t
+    st.html(f'<div class="ly-hero"><h1>{escaped(t("hero"))}</h1></div>')
+    with st.container(key="add-here"):
+        images.uploader(context, "uploads-here")
+    with st.container(horizontal=True, vertical_alignment="center", key="try"):
         st.button(
-            t("demo.start"),
-            key="demo",
-            type="primary",
-            icon=":material/play_arrow:",
-            on_click=images.demo,
-            args=(context,),
+            t("demo.start"), key="demo", icon=":material/play_arrow:", on_click=images.demo, args=(context,)
         )
-        faint(f"{t('demo.query')} “{_query()}”")
-    st.html(f'<div class="ly-steps">{_step(context, 1)}{_step(context, 2)}{_step(context, 3)}</div>')
-    st.html(
-        f'<div class="ly-model"><b>{escaped(t("demo.model"))}</b> {escaped(t("demo.model.text"))} '
-        f"{escaped(t('demo.photos'))}</div>"
-    )
+        st.html(_scenes(), width="content")
     model_picker.advice(context)
 
 
-def _step(context: PageContext, number: int) -> str:
-    title, text = context.t(f"step.{number}"), context.t(f"step.{number}.text")
-    return f"<div><b>{escaped(title)}</b>{escaped(text)}</div>"
-
-
-def _query() -> str:
-    return getattr(demo, "GALLERY_QUERY", "")
-
-
 def _scenes() -> str:
-    """Pictures of the demo gallery, where the package carries them."""
-    tags = "".join(
-        f'<img src="{escaped(url)}" alt="">' for path in _gallery() if (url := media_url(path.read_bytes()))
-    )
-    return f'<div class="ly-scenes">{tags}</div>' if tags else ""
+    """Pictures of the demo gallery, small."""
+    urls = (media_url(path.read_bytes()) for path in _gallery())
+    tags = "".join(f'<img src="{escaped(url)}" alt="">' for url in urls if url)
+    return f'<div class="ly-scenes">{tags}</div>'
 
 
 def _gallery() -> list[Path]:

@@ -14,7 +14,7 @@ from streamlit.components import v2 as components
 from lychee_app import analysis
 from lychee_app.ranking import Ranked
 from lychee_app.records import Scored
-from lychee_app.ui import charts, state
+from lychee_app.ui import charts, routes, state
 from lychee_app.ui.markup import asset
 from lychee_app.ui.state import PageContext, Standing
 
@@ -51,7 +51,7 @@ def data(context: PageContext, standing: Standing, mode: Mode) -> dict[str, Any]
     return {
         "mode": mode,
         "run": run.id,
-        "base": _base(),
+        "base": routes.base(),
         "lang": context.t.language,
         "live": standing.live,
         "total": run.total,
@@ -66,11 +66,6 @@ def data(context: PageContext, standing: Standing, mode: Mode) -> dict[str, Any]
         "open": st.session_state.get("zoomed"),
         "words": context.t.under("gallery"),
     }
-
-
-def _base() -> str:
-    prefix = st.get_option("server.baseUrlPath").strip("/")
-    return f"/{prefix}/lychee" if prefix else "/lychee"
 
 
 def _row(context: PageContext, standing: Standing, place: Ranked) -> dict[str, Any]:

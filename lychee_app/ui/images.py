@@ -1,161 +1,262 @@
-"""The images a run is about: those of the open run, and those just dropped or named by a path."""
+"""The pile: the images that are to be ranked. Fields and drops add to it; here it is seen and thinned out.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+It is the open run's images, but for those that were taken off, and what was added since. What was added lies
+in the draft (see store/drafts.py): nothing of it is held by this process or by a tab.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from lychee_app import sources
-from lychee_app.errors import LycheeError, UsageError
-from lychee_app.records import Found, Source
+from lychee_app import intake, sources
+from lychee_app.errors import LycheeError, StoreError
+from lychee_app.reasons import Reason, left_out_line
+from lychee_app.records import Source
 from lychee_app.request import Request
-from lychee_app.ui import state, widgets
+from lychee_app.ui import routes, state, widgets
 from lychee_app.ui.markup import faint, notice
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 Way = Literal["files", "folder", "path"]
-NOTHING: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
-UPLOADERS: tuple[Way, ...] = ("files", "folder")
 
 
 @dataclass(frozen=True)
 class Pile:
-    """`of_run` are the images of the open run, `new` those that came since."""
+    """`of_run`: by upload index, images of the run that the draft lies beside; `removed` of it were taken
+    off. `new`: by position in the draft, what was added since."""
 
-    of_run: tuple[Source, ...] = ()
-    new: tuple[Source, ...] = field(default=())
+    run_id: str | None
+    of_run: dict[int, Source]
+    removed: frozenset[int]
+    new: dict[int, Source]
 
     @property
     def count(self) -> int:
         return len(self.of_run) + len(self.new)
 
-    def sources(self) -> list[Source]:
-        return [*self.of_run, *self.new]
+    def paths(self) -> set[Path]:
+        """Files of this machine that are in it."""
+        sources = [*self.of_run.values(), *self.new.values()]
+        return {source.path for source in sources if source.path and not source.private}
 
 
-def draw(context: PageContext, standing: Standing | None) -> Pile:
+def pile(context: PageContext, standing: Standing | None) -> Pile:
+    """As it lies now: beside the open run, else beside that which it was ranked as. Raises StoreError."""
+    run_id = standing.run.id if standing else context.draft.run_id
+    of_run = _sources_of(context, run_id) if run_id else {}
+    removed = state.removed_of(context, run_id) & of_run.keys()
+    kept = {index: source for index, source in of_run.items() if index not in removed}
+    new = context.services.store.drafts.images(context.draft.id) if context.draft.version else []
+    return Pile(run_id if of_run else None, kept, removed, dict(new))
+
+
+def _sources_of(context: PageContext, run_id: str) -> dict[int, Source]:
+    """Nothing where it is gone or cannot be read: an open run tells of that."""
+    try:
+        total = context.services.store.head(run_id).total
+        return state.sources(context.services, run_id, total)
+    except StoreError:
+        return {}
+
+
+def draw(context: PageContext, pile: Pile, standing: Standing | None) -> None:
+    """In the sidebar: the fields that add images, how many there are, and, beside a run, which."""
     t = context.t
-    of_run = tuple(standing.order.sources.values()) if standing else ()
     ways: list[Way] = ["files", "folder", "path"] if on_loopback() else ["files", "folder"]
     way = one_of(t("images"), ways, lambda way: t(f"way.{way}"), key="way", show_label=True, width="stretch")
-    # All ways are drawn and all but one hidden: Streamlit forgets what lies in a field that is not drawn.
-    widgets.hide(*(_key(other) for other in ways if other != way))
-    _uploaders(context)
-    if "path" in ways:
-        _path_field(context)
-    new = _named(context) if way == "path" else _dropped(context)
-    pile = Pile(of_run, tuple(new))
+    widgets.uploader_words(t("upload.choose"), t("drop.here"))
+    # All fields are drawn and all but one hidden: an upload goes on while another is looked at.
+    widgets.hide(*(f"add-{other}" for other in ways if other != way))
+    for name in ways:
+        with st.container(key=f"add-{name}"):
+            if name == "path":
+                _path_field(context, pile)
+            else:
+                uploader(context, f"uploads-{name}", directory=name == "folder")
     if pile.count:
         faint(t("pile.both" if pile.of_run and pile.new else "pile", n=pile.count, new=len(pile.new)))
-    if of_run:
-        st.button(
-            t("pile.other"), key="other", on_click=_other, type="tertiary", icon=":material/restart_alt:"
-        )
-    return pile
+    if standing is not None and pile.count:
+        _list(context, pile, live=standing.live)
+    _way_back(context, pile)
 
 
-def on_loopback() -> bool:
-    """Paths of this machine are offered only to somebody who sits at it."""
-    return st.get_option("server.address") in LOOPBACK
+def _list(context: PageContext, pile: Pile, live: bool) -> None:
+    """Drawn only where it is open."""
+    found = st.expander(context.t("pile.list"), key="pile-list", on_change="rerun")
+    if found.open:
+        with found:
+            show(context, pile, small=True, fixed=live)
 
 
-def taken() -> None:
-    """What was new belongs to a run now; only what comes later is new, whichever run is open then."""
-    ids, paths = st.session_state.get("taken", NOTHING)
-    if st.session_state["way"] == "path":
-        paths = paths | {_path()}
-    else:
-        ids = ids | {upload.file_id for upload in _uploads()}
-    st.session_state["taken"] = (ids, paths)
+def _way_back(context: PageContext, pile: Pile) -> None:
+    t = context.t
+    with st.container(horizontal=True):
+        if pile.removed:
+            st.button(
+                t("pile.put_back", n=len(pile.removed)),
+                key="put-back",
+                on_click=_put_back,
+                args=(context, pile.removed),
+                type="tertiary",
+                icon=":material/undo:",
+            )
+        if pile.count or context.run_id:
+            st.button(
+                t("pile.other"), key="other", on_click=_other, type="tertiary", icon=":material/restart_alt:"
+            )
 
 
-def _uploaders(context: PageContext) -> None:
-    widgets.uploader_words(context.t("upload.choose"), context.t("upload.drop"))
-    for way in UPLOADERS:
-        st.file_uploader(
-            context.t(f"way.{way}.label"),
-            accept_multiple_files="directory" if way == "folder" else True,
-            key=_key(way),
-            label_visibility="collapsed",
-        )
+def uploader(context: PageContext, key: str, *, directory: bool = False) -> None:
+    """A field that adds what is put into it. What it took is no longer in it."""
+    st.file_uploader(
+        context.t("way.folder.label" if directory else "way.files.label"),
+        accept_multiple_files="directory" if directory else True,
+        key=key,
+        on_change=_uploaded,
+        args=(context, key),
+        label_visibility="collapsed",
+    )
+
+
+def _uploaded(context: PageContext, key: str) -> None:
+    came = [one for one in st.session_state[key] or [] if isinstance(one, UploadedFile)]
+    if not came:
+        return
+    _tried(lambda: _add(context, [Source(one.name, data=one.getvalue()) for one in came]))
+    # Streamlit would hold them in memory until the tab is closed.
+    if (script := get_script_run_ctx()) and isinstance(script.uploaded_file_mgr, MemoryUploadedFileManager):
+        for one in came:
+            script.uploaded_file_mgr.remove_file(script.session_id, one.file_id)
 
 
 def drop_anywhere(context: PageContext) -> None:
     """Files and folders dropped on any part of the page go to the uploader of files."""
-    field = _key("files").replace(":", "-")
-    data = {"words": {"drop": context.t("drop.here")}, "target": f".st-key-{field}"}
+    data = {"words": {"drop": context.t("drop.here")}, "target": ".st-key-add-files"}
     widgets.component("drop")(key="drop", data=data, on_dropped_change=lambda: _was_dropped(context))
 
 
 def _was_dropped(context: PageContext) -> None:
     found = st.session_state["drop"].get("dropped") or {}
-    if found.get("files"):
-        st.session_state["way"] = "files"
     if left := found.get("left"):
         state.tell(context.t("drop.left", n=left), "calm")
 
 
-def _path_field(context: PageContext) -> None:
+def _path_field(context: PageContext, pile: Pile) -> None:
     st.text_input(
         context.t("path"),
-        key=_key("path"),
+        key="path",
         placeholder=context.t("path.placeholder"),
         help=context.t("path.help"),
+        on_change=_named,
+        args=(context, pile),
     )
-
-
-def _dropped(context: PageContext) -> Sequence[Source]:
-    already = _taken(context)[0]
-    return [
-        Source(upload.name, data=upload.getvalue()) for upload in _uploads() if upload.file_id not in already
-    ]
-
-
-def _uploads() -> list:
-    """What lies in both uploaders; switching between them loses nothing."""
-    return [upload for way in UPLOADERS for upload in st.session_state.get(_key(way)) or []]
-
-
-def _path() -> str:
-    return widgets.pasted_path(st.session_state.get(_key("path"), ""))
-
-
-def _key(way: Way) -> str:
-    """Of the field. A new key empties an uploader."""
-    return way if way == "path" else f"uploads:{way}:{st.session_state.get('fresh', 0)}"
-
-
-def _taken(context: PageContext) -> tuple[frozenset[str], frozenset[str]]:
-    """Ids of uploads, and paths. With no run open (it was deleted) all that still lies there is new."""
-    return st.session_state.get("taken", NOTHING) if context.run_id else NOTHING
-
-
-def _named(context: PageContext) -> Sequence[Source]:
-    path = _path()
-    if not path or path in _taken(context)[1]:
-        return []
-    try:
-        return list(_found(path).sources)
-    except UsageError as error:
+    if error := st.session_state.get("path_refused"):
         notice(context.t.error(error), "bad")
-        return []
 
 
-@st.cache_data(ttl=20, max_entries=4, show_spinner=False)
-def _found(path: str) -> Found:
-    return sources.find([path])
+def _named(context: PageContext, pile: Pile) -> None:
+    """Adds what is found there and empties the field; where nothing is, it stays to be mended. A file that is
+    in the pile is not there twice, and one that was taken off comes back to its place."""
+    st.session_state["path_refused"] = None
+    if not (path := widgets.pasted_path(st.session_state["path"])):
+        return
+    try:
+        found = sources.find([path])
+        known, gone = pile.paths(), _taken_off(context, pile)
+        named = {source.path for source in found.sources}
+        back = {index for path, index in gone.items() if path in named}
+        fresh = [one for one in found.sources if one.path not in known and one.path not in gone]
+        if back:
+            context.services.store.drafts.put_back(context.draft.id, back)
+        if fresh:
+            _add(context, fresh, found.left_out)
+    except LycheeError as error:
+        st.session_state["path_refused"] = error
+        return
+    st.session_state["path"] = ""
+    if not fresh and not back:
+        state.tell(context.t("pile.known", n=len(found.sources)), "calm")
+    elif found.left_out:
+        state.tell(left_out_line(context.t, found.left_out), "calm")
+
+
+def _taken_off(context: PageContext, pile: Pile) -> dict[Path, int]:
+    of_run = _sources_of(context, pile.run_id) if pile.run_id and pile.removed else {}
+    found = ((of_run[index], index) for index in pile.removed)
+    return {source.path: index for source, index in found if source.path and not source.private}
+
+
+def _add(context: PageContext, added: Sequence[Source], left_out: Sequence[Reason] = ()) -> None:
+    context.services.store.drafts.add(context.draft.id, added, left_out)
+
+
+def _put_back(context: PageContext, removed: frozenset[int]) -> None:
+    _tried(lambda: context.services.store.drafts.put_back(context.draft.id, removed))
 
 
 def _other() -> None:
-    """Starts afresh with other images; the query stays."""
-    st.session_state["fresh"] = st.session_state.get("fresh", 0) + 1
-    st.session_state.pop("taken", None)
-    st.session_state[_key("path")] = ""
+    """Starts afresh with other images; the query stays. What was added and not ranked stays in the browser's
+    history, a step back."""
+    state.new_draft()
     state.open_run(None)
+
+
+def show(context: PageContext, pile: Pile, *, small: bool = False, fixed: bool = False) -> None:
+    """The images of the pile, each with a button that takes it off. `fixed`: while its run goes on, not those
+    of the run."""
+    run = [
+        _tile(f"run:{index}", source, f"thumb/{pile.run_id}/{index}", fixed)
+        for index, source in pile.of_run.items()
+    ]
+    new = [
+        _tile(f"new:{position}", source, f"added/{context.draft.id}/{position}", False)
+        for position, source in pile.new.items()
+    ]
+    data = {
+        "images": [*run, *new],
+        "base": routes.base(),
+        "small": small,
+        "words": {"remove": context.t("pile.remove")},
+    }
+    widgets.component("pile", "pile.css")(
+        key="pile", data=data, on_removed_change=lambda: _removed(context, pile)
+    )
+
+
+def _tile(key: str, source: Source, path: str, fixed: bool) -> dict[str, object]:
+    return {"key": key, "name": intake.same_name_safe(source.name), "url": path, "fixed": fixed}
+
+
+def _removed(context: PageContext, pile: Pile) -> None:
+    keys = [key.partition(":") for key in st.session_state["pile"].get("removed") or ()]
+    of_run = {int(place) for kind, _, place in keys if kind == "run"} & pile.of_run.keys()
+    new = {int(place) for kind, _, place in keys if kind == "new"}
+    drafts = context.services.store.drafts
+    if of_run and pile.run_id:
+        run_id = pile.run_id
+        _tried(lambda: drafts.leave_out(context.draft.id, run_id, of_run))
+    if new:
+        _tried(lambda: drafts.take_off(context.draft.id, new))
+
+
+def _tried(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except LycheeError as error:
+        state.tell(error)
+
+
+def on_loopback() -> bool:
+    """Paths of this machine are offered only to somebody who sits at it."""
+    return st.get_option("server.address") in LOOPBACK
 
 
 def demo(context: PageContext) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime import exists, get_instance
 
+from lychee_app.locale import Words
+from lychee_app.query import Question
 from lychee_app.records import Scored
 
 ASSETS = Path(__file__).with_name("assets")
@@ -35,6 +37,16 @@ def notice(text: str, kind: str = "warn") -> None:
     """A line that wants to be read. `kind`: warn, bad, good or calm. `text` is shown as it is."""
     role = "alert" if kind == "bad" else "status"
     st.html(f'<div class="ly-notice {kind}" role="{role}">{prose(text)}</div>')
+
+
+def sent(t: Words, question: Question) -> None:
+    """What goes to the model, where it is not what was typed."""
+    if (question.sent, question.sent_not) == (question.typed.strip(), question.typed_not.strip()):
+        return
+    line = f"{escaped(t('sent'))} <code>{escaped(question.sent)}</code>"
+    if question.sent_not:
+        line += f" {escaped(t('sent.not'))} <code>{escaped(question.sent_not)}</code>"
+    st.html(f'<div class="ly-sent">{line}</div>')
 
 
 def faint(text: str) -> None:

@@ -20,6 +20,7 @@ from lychee_app.ui import (
     state,
     widgets,
 )
+from lychee_app.ui.images import Pile
 from lychee_app.ui.markup import faint, forget_media, notice
 from lychee_app.ui.state import PageContext, Section, Standing
 from lychee_app.ui.widgets import one_of
@@ -46,18 +47,20 @@ def refused(error: LycheeError) -> None:
 
 def render(services: Services) -> None:
     """The whole page for one visitor."""
-    context = state.page_context(services)
+    t = state.words()
     forget_media()
-    markup.page_style(context.t("brand"))
+    markup.page_style(t("brand"))
     try:
+        context = state.page_context(services)
         standing = state.standing(context)
+        pile = images.pile(context, standing)
     except LycheeError as error:
-        return notice(context.t.error(error), "bad")
+        return notice(t.error(error), "bad")
     # Laid out first: where this script is cut short (by a click, or a rerun of ours), every place that
     # fragments write to stays where it was.
     switch, messages, head, body = (st.container() for _ in range(4))
     with st.sidebar:
-        sidebar.draw(context, standing)
+        sidebar.draw(context, standing, pile)
     with switch:
         place = _place(context)
     with messages:
@@ -67,21 +70,22 @@ def render(services: Services) -> None:
             _header(context, standing)
     with body:
         try:
-            _body(context, standing, place)
+            _body(context, standing, place, pile)
         except LycheeError as error:
             notice(context.t.error(error), "bad")
     images.drop_anywhere(context)
     widgets.own_words(context.t)
+    widgets.component("draft")(key="kept", data={"draft": context.draft.id if context.draft.version else ""})
     return None
 
 
-def _body(context: PageContext, standing: Standing | None, place: Section) -> None:
+def _body(context: PageContext, standing: Standing | None, place: Section, pile: Pile) -> None:
     if place == "history":
         history.draw(context)
     elif standing is None:
         if context.run_id:
             notice(context.t("run.gone"), "calm")
-        first_screen.draw(context)
+        first_screen.draw(context, pile)
     elif place == "decide":
         decide.draw(context, standing)
     else:

@@ -7,11 +7,25 @@ from functools import lru_cache
 from PIL import Image
 
 from lychee_app import intake
-from lychee_app.records import ImageBudget, Scored, Source
+from lychee_app.errors import ImageError
+from lychee_app.records import ImageBudget, Refused, Scored, Source
 from lychee_app.settings import Settings
 
 LARGE_PX = 4_000_000
 """More than most windows show."""
+
+
+SMALL_TOKENS = 320 * 320
+
+
+@lru_cache(maxsize=1024)
+def small(source: Source, settings: Settings) -> bytes:
+    """The thumbnail of an image that was not scored, as WebP. Raises ImageError."""
+    budget = ImageBudget(token_px=1, max_tokens=SMALL_TOKENS)
+    item = next(iter(intake.prepare([(0, source)], budget, settings)))
+    if isinstance(item, Refused):
+        raise ImageError(item.reason)
+    return item.thumbnail
 
 
 @lru_cache(maxsize=24)

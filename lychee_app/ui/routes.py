@@ -1,6 +1,7 @@
 """The page's own addresses beside Streamlit's: pictures and rows by run and upload index, and decisions.
 
-    GET  /lychee/thumb/{run}/{index}     the row's thumbnail
+    GET  /lychee/thumb/{run}/{index}     the thumbnail of an image of a run, scored or not
+    GET  /lychee/added/{draft}/{position}   that of an image which was added and not ranked yet
     GET  /lychee/image/{run}/{index}     the image for people: the file itself where a browser shows it
     GET  /lychee/seen/{run}/{index}      exactly the pixels the model was given, lossless
     GET  /lychee/row/{run}/{index}       the raw output, as the viewer lists it
@@ -17,6 +18,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -36,6 +38,12 @@ BROWSERS_SHOW = {
     b"\x89PNG\r\n\x1a\n": "image/png",
 }
 """First bytes of files that are sent as they are: still pictures that every browser turns upright itself."""
+
+
+def base() -> str:
+    """What these addresses begin with, as a browser asks for them."""
+    prefix = st.get_option("server.baseUrlPath").strip("/")
+    return f"/{prefix}/lychee" if prefix else "/lychee"
 
 
 def routes(services: Callable[[], Services]) -> list[Route]:
@@ -63,6 +71,7 @@ def routes(services: Callable[[], Services]) -> list[Route]:
     path = "{run}/{index:int}"
     return [
         Route(f"/lychee/thumb/{path}", answered(_thumbnail)),
+        Route("/lychee/added/{draft}/{position:int}", answered(_added)),
         Route(f"/lychee/image/{path}", answered(_image)),
         Route(f"/lychee/seen/{path}", answered(_seen)),
         Route(f"/lychee/row/{path}", answered(_row)),
@@ -72,7 +81,17 @@ def routes(services: Callable[[], Services]) -> list[Route]:
 
 
 def _thumbnail(services: Services, request: Request) -> Response:
-    return _picture(services.store.row(*_place(request)).thumbnail, "image/webp")
+    try:
+        thumbnail = services.store.row(*_place(request)).thumbnail
+    except LookupError:
+        thumbnail = pictures.small(services.store.source(*_place(request)), services.settings)
+    return _picture(thumbnail, "image/webp")
+
+
+def _added(services: Services, request: Request) -> Response:
+    draft_id, position = request.path_params["draft"], request.path_params["position"]
+    source = services.store.drafts.image(draft_id, position)
+    return _picture(pictures.small(source, services.settings), "image/webp")
 
 
 def _image(services: Services, request: Request) -> Response:

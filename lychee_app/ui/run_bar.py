@@ -38,7 +38,6 @@ def title(context: PageContext, standing: Standing) -> None:
     cost = f'data-seconds="{run.seconds:.3f}" data-drawing="{drawing:.3f}"'
     usual = _usual_tokens(context, run)
     knows = f'<div class="ly-faint">{escaped(usual)}</div>' if usual else ""
-    knows += f'<div class="ly-faint">{escaped(t("model.demo.text"))}</div>' if run.model == "demo" else ""
     if run.left_out:
         knows += f'<div class="ly-faint ly-left-out">{escaped(left_out_line(t, run.left_out))}</div>'
     st.html(

@@ -1,5 +1,6 @@
 """The sidebar: what is asked, of which images, by which model. Ends in the one button that starts a run."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import get_args
 
@@ -7,7 +8,7 @@ import streamlit as st
 
 from lychee_app import query
 from lychee_app.domain import domain_of, not_understood
-from lychee_app.errors import LycheeError, QueryError, UsageError
+from lychee_app.errors import LycheeError, QueryError, StoreError, UsageError
 from lychee_app.locale import Words, languages
 from lychee_app.negation import either, negation
 from lychee_app.prompt import DEFAULT_INSTRUCTION
@@ -18,7 +19,7 @@ from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS
 from lychee_app.sizes import disk_gb
 from lychee_app.ui import images, markup, model_picker, state
 from lychee_app.ui.images import Pile
-from lychee_app.ui.markup import escaped, notice
+from lychee_app.ui.markup import escaped, notice, sent
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
 
@@ -34,7 +35,7 @@ class Asked:
     pile: Pile
 
 
-def draw(context: PageContext, standing: Standing | None) -> None:
+def draw(context: PageContext, standing: Standing | None, pile: Pile) -> None:
     run = standing.run if standing else None
     _follow(context, run)
     _brand(context)
@@ -45,13 +46,15 @@ def draw(context: PageContext, standing: Standing | None) -> None:
         question = _query(context, steps)
     is_typed = bool(st.session_state["query"].strip())
     with pictures:
-        pile = images.draw(context, standing)
+        images.draw(context, pile, standing)
     with judged:
         model = model_picker.draw(context)
         mode = _mode(context)
         instruction, tokens, precision = _advanced(context)
+    as_typed = question or Question(st.session_state["query"], "", (), st.session_state["but_not"], "")
+    _keep(context, Request(as_typed, mode, model, instruction, tokens, precision=precision), run)
     with sent:
-        question = question and _sent(context, question, model)
+        question = question and _sent(context, question, model, run)
     request = question and Request(question, mode, model, instruction, tokens, precision=precision)
     with st.container(key="start"):
         _start(context, Asked(request, is_typed, pile), standing)
@@ -82,19 +85,46 @@ def _speak() -> None:
 
 
 def _follow(context: PageContext, run: Run | None) -> None:
-    """When another run is opened, its question goes into the boxes, to be changed and asked again."""
-    if run is None or st.session_state.get("followed") == run.id:
+    """When another run is opened, its question goes into the boxes, to be changed and asked again; what was
+    typed beside it, where there is that."""
+    place, draft = (context.draft.id, run.id if run else None), context.draft
+    before = st.session_state.get("followed")
+    if before == place:
         return
-    st.session_state["followed"] = run.id
-    request, question = run.request, run.question
+    st.session_state["followed"] = place
+    st.session_state.pop("untouched", None)
+    if draft.request and (draft.run_id == place[1] or (run is None and (before or ("",))[0] != draft.id)):
+        st.session_state["model"] = draft.request.model
+        _fill(context, draft.request, draft.id)
+    elif run is not None:
+        _fill(context, run.request, run.id)
+    elif before:
+        st.session_state["untouched"] = None  # the address alone does not bring back what stands there
+
+
+def _fill(context: PageContext, request: Request, origin: str) -> None:
+    question = request.question
     st.session_state["query"] = question.typed
     st.session_state["but_not"] = question.typed_not
     st.session_state["mode"] = request.mode
-    st.session_state["elements_of"] = run.id
+    st.session_state["elements_of"] = origin
     st.session_state[_parts_key(question.sent)] = list(question.elements)
     st.session_state["instruction"] = request.instruction
     st.session_state["tokens"] = _tokens(context, request)
     st.session_state["precision"] = request.precision
+
+
+def _keep(context: PageContext, typed: Request, run: Run | None) -> None:
+    """In the draft, so that a refresh finds it, as soon as the address alone would not bring it back."""
+    draft, beside = context.draft, run.id if run else context.draft.run_id
+    untouched = st.session_state.setdefault("untouched", typed)
+    if not draft.version and typed == untouched:
+        return
+    if (draft.request, draft.run_id) != (typed, beside):
+        with suppress(
+            StoreError
+        ):  # a data folder that takes nothing more is told where something is asked of it
+            context.services.store.drafts.write(draft.id, typed, beside)
 
 
 def _tokens(context: PageContext, request: Request) -> int:
@@ -175,9 +205,10 @@ def _parts_key(sent: str) -> str:
     return f"parts:{sent}"
 
 
-def _sent(context: PageContext, question: Question, model: str) -> Question | None:
+def _sent(context: PageContext, question: Question, model: str, run: Run | None) -> Question | None:
     """The question as that model will be asked, and what the model does not know of it; None where it knows
-    nothing."""
+    nothing. What will be sent is said where it differs from what is typed, and the open run's head does not
+    say it already."""
     t, judge = context.t, context.services.catalogue.resolved(model)
     if domain := domain_of(judge):
         try:
@@ -185,10 +216,8 @@ def _sent(context: PageContext, question: Question, model: str) -> Question | No
         except UsageError as error:
             notice(t.error(error), "bad")
             return None
-    line = f"{escaped(context.t('sent'))} <code>{escaped(question.sent)}</code>"
-    if question.sent_not:
-        line += f" {escaped(context.t('sent.not'))} <code>{escaped(question.sent_not)}</code>"
-    st.html(f'<div class="ly-sent">{line}</div>')
+    if run is None or _sent_texts(question) != _sent_texts(run.question):
+        sent(t, question)
     for reason in not_understood(judge, question):
         notice(t.reason(reason), "warn")
     return question
@@ -235,7 +264,7 @@ def _advanced(context: PageContext) -> tuple[str, int | None, Precision]:
 def _start(context: PageContext, asked: Asked, standing: Standing | None) -> None:
     """One button whose words say what it will do."""
     label, ready = _what(context, asked, standing)
-    again = standing is not None and not asked.pile.new and _same(context, asked, standing.run)
+    again = standing is not None and _nothing_new(context, asked, standing)
     kind = "secondary" if again else "primary"
     live = standing is not None and standing.live
     # Never greyed out for want of a query: what is being typed comes to the server with the click itself.
@@ -267,7 +296,7 @@ def _what(context: PageContext, asked: Asked, standing: Standing | None) -> tupl
         return t("start.get", gb=disk_gb(missing), n=pile.count), True
     if _only_adds(context, asked, standing):
         return t("start.add", n=len(pile.new)), True
-    if standing and not pile.new and _same(context, asked, standing.run):
+    if standing and _nothing_new(context, asked, standing):
         return t("start.again", n=pile.count), True
     return t("start.rank", n=pile.count), True
 
@@ -302,14 +331,24 @@ def _by_the_same_model(context: PageContext, request: Request, run: Run) -> bool
     )
 
 
+def _nothing_new(context: PageContext, asked: Asked, standing: Standing) -> bool:
+    """The run answers what is asked, of the very images that are there."""
+    pile = asked.pile
+    return not pile.new and not pile.removed and _same(context, asked, standing.run)
+
+
 def _only_adds(context: PageContext, asked: Asked, standing: Standing | None) -> bool:
     """The same question with more images: only those are scored."""
-    return bool(standing and asked.pile.of_run and asked.pile.new and _same(context, asked, standing.run))
+    pile = asked.pile
+    if standing is None or not pile.of_run or not pile.new or pile.removed:
+        return False
+    return _same(context, asked, standing.run)
 
 
 def _begin(context: PageContext, asked: Asked, request: Request, standing: Standing | None) -> None:
     """A model that is not here is downloaded first; then this is called again."""
-    jobs = context.services.jobs
+    jobs, pile, left_out = context.services.jobs, asked.pile, context.draft.left_out
+    new = list(pile.new.values())
     if _to_download(context, request):
         context.services.catalogue.download(request.model)
         st.session_state["rank_when_here"] = request.model
@@ -317,13 +356,17 @@ def _begin(context: PageContext, asked: Asked, request: Request, standing: Stand
     try:
         if standing and _only_adds(context, asked, standing):
             run_id = standing.run.id
-            jobs.add(run_id, asked.pile.new)
+            jobs.add(run_id, new, left_out)
+        elif pile.run_id:
+            run_id = jobs.start_after(pile.run_id, request, list(pile.of_run), new, left_out)
         else:
-            run_id = jobs.start(request, asked.pile.sources())
+            run_id = jobs.start(request, new, left_out)
+        if context.draft.version:
+            context.services.store.drafts.ranked(context.draft.id, run_id)
     except LycheeError as error:
         state.tell(error)
         st.rerun()
-    images.taken()
-    st.session_state["followed"] = run_id
+    st.session_state["followed"] = context.draft.id, run_id
+    st.session_state.pop("untouched", None)
     state.open_run(run_id)
     st.rerun()

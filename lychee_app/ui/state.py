@@ -1,11 +1,13 @@
-"""Where somebody is on the page: language, view, run. Lives in the address and in the session.
+"""Where somebody is on the page: language, view, run, draft. Lives in the address and in the session.
 
-The address holds what a refresh must bring back; the session holds what may be lost.
+The address holds what a refresh must bring back, the draft what was typed and added; the session holds what
+may be lost.
 """
 
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NoReturn, get_args
 
 import streamlit as st
@@ -17,20 +19,23 @@ from lychee_app.locale import Words, language_of
 from lychee_app.ranking import Ranked, best_axis, ranked
 from lychee_app.records import Axis, Cutoff, Decision, Run, Scored, Source, Status
 from lychee_app.services import Services
-from lychee_app.store import View
+from lychee_app.store import Draft, View
 
 Section = Literal["results", "decide", "history"]
+NEWEST = 8
+"""Runs that are looked at for one in progress."""
 SECTIONS: tuple[Section, ...] = get_args(Section)
 
 
 @dataclass(frozen=True)
 class PageContext:
-    """What every part of the page is drawn with: the services, the words of the chosen language, and the open
-    run's id, if any."""
+    """What every part of the page is drawn with: the services, the words of the chosen language, the open
+    run's id, if any, and the draft: what is typed and added in this tab and not ranked yet."""
 
     services: Services
     t: Words
     run_id: str | None
+    draft: Draft
 
 
 @dataclass(frozen=True)
@@ -84,14 +89,27 @@ class Standing:
         return [index for index in self.order.indices if self.decisions.get(index) == decision]
 
 
-def page_context(services: Services) -> PageContext:
-    """Reads the address and the browser's language."""
-    return PageContext(services, words(), st.query_params.get("run"))
-
-
 def words() -> Words:
-    """Of the language in the address, else the browser's."""
+    """Those of the language in the address, else of the browser's."""
     return Words(language_of(st.query_params.get("lang") or st.context.locale or "en"))
+
+
+def page_context(services: Services) -> PageContext:
+    """What the address names. A tab that comes with a bare address is shown the run in progress, if there is
+    one. Raises StoreError."""
+    if "draft" not in st.session_state and not {"run", "draft", "place"} & set(st.query_params):
+        going = [line.id for line in services.store.runs(limit=NEWEST) if line.status == "running"]
+        if going:
+            st.query_params["run"] = going[0]
+    named = st.query_params.get("draft") or st.session_state.get("draft") or uuid.uuid4().hex
+    st.session_state["draft"] = named
+    draft = services.store.drafts.get(named) or Draft(named)
+    return PageContext(services, words(), st.query_params.get("run"), draft)
+
+
+def new_draft() -> None:
+    """In a callback: what is added from now on lies in a draft of its own, and in the address."""
+    st.session_state["draft"] = st.query_params["draft"] = uuid.uuid4().hex
 
 
 def standing(context: PageContext) -> Standing | None:
@@ -102,28 +120,43 @@ def standing(context: PageContext) -> Standing | None:
     version, store = view.version if view else -1, context.services.store
     try:
         cutoff = store.cutoff(context.run_id)  # tells of a run that is gone, where its order is still cached
-        order = _order(context.services, context.run_id, version, view and view.status)
+        removed = tuple(sorted(removed_of(context, context.run_id)))
+        order = _order(context.services, context.run_id, version, view and view.status, removed)
     except StoreError as error:
         if error.code == "store-no-run":
             return None
         raise
-    return Standing(order, view, version, store.decisions(context.run_id), cutoff)
+    decisions = store.decisions(context.run_id)
+    for index in removed:
+        decisions.pop(index, None)
+    return Standing(order, view, version, decisions, cutoff)
+
+
+def removed_of(context: PageContext, run_id: str | None) -> frozenset[int]:
+    """Upload indices of the run's images that were taken off: the page shows the run without them."""
+    return context.draft.removed if run_id and context.draft.run_id == run_id else frozenset()
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _order(_services: Services, run_id: str, version: int, status: Status | None) -> Order:
+def _order(
+    _services: Services, run_id: str, version: int, status: Status | None, removed: tuple[int, ...]
+) -> Order:
     """The status is part of what it is cached by: a run whose process died changes in nothing else."""
-    run = _services.jobs.run(run_id)
+    whole, gone = _services.jobs.run(run_id), set(removed)
+    kept = tuple(row for row in whole.images if row.upload_index not in gone)
+    run = replace(whole, images=kept, total=whole.total - len(gone))
     places = tuple(ranked(run.images))
     by_index = {place.scored.upload_index: place for place in places}
-    sources = _sources(_services, run_id, run.total)
-    modified = _modified(sources, run_id, run.total)
-    return Order(run, places, by_index, best_axis(run.images), sources, modified)
+    all_sources = sources(_services, run_id, whole.total)
+    of_run = {index: source for index, source in all_sources.items() if index not in gone}
+    modified = _modified(all_sources, run_id, whole.total)
+    return Order(run, places, by_index, best_axis(run.images), of_run, modified)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _sources(_services: Services, run_id: str, total: int) -> dict[int, Source]:
-    """Kept apart: a live run has a new order with every row, and the same sources all along."""
+def sources(_services: Services, run_id: str, total: int) -> dict[int, Source]:
+    """Of a run of that many images, by upload index. A live run has a new order with every row, and the same
+    sources all along."""
     return dict(_services.store.sources(run_id))
 
 
@@ -140,7 +173,7 @@ def _modified(_sources: dict[int, Source], run_id: str, total: int) -> dict[int,
 def forget_orders() -> None:
     """After a run was renamed or deleted, or its files moved: what is cached about it no longer holds."""
     _order.clear()
-    _sources.clear()
+    sources.clear()
     _modified.clear()
 
 

@@ -89,7 +89,7 @@ def from_box(
 
 
 def uploader_words(choose: str, drop: str) -> None:
-    """Words for the upload field, whose own are English only. They are the page's, never from outside."""
+    """Words for the upload fields, whose own are English only. They are the page's, never from outside."""
     st.html(f"<style>:root {{ --ly-choose: '{choose}'; --ly-drop: '{drop}'; }}</style>")
 
 
@@ -133,7 +133,7 @@ def _is_there(path: str) -> bool:
         return False
 
 
-def component(name: str):
-    """One of our components; its script is assets/<name>.js, after shared.js. All share one style sheet."""
+def component(name: str, style: str = "charts.css"):
+    """One of our components; its script is assets/<name>.js, after shared.js."""
     script = asset("shared.js") + asset(f"{name}.js")
-    return components.component(f"lychee_{name}", js=script, css=asset("charts.css"))
+    return components.component(f"lychee_{name}", js=script, css=asset(style))

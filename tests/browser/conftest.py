@@ -162,9 +162,8 @@ def _wait_for(port: int) -> None:
 
 
 def upload_and_rank(tab: Page, paths: list[Path], query: str) -> None:
-    files = tab.locator('[data-testid="stFileUploader"] input[type=file]:not([webkitdirectory])')
-    files.set_input_files([str(path) for path in paths])
-    tab.get_by_text(re.compile(rf"^{len(paths)} images ready")).wait_for()
+    tab.locator(".st-key-add-files input[type=file]").set_input_files([str(path) for path in paths])
+    tab.get_by_text(re.compile(rf"^{len(paths)} images ready")).first.wait_for()
     tab.locator(".st-key-query textarea").fill(query)
     tab.locator(".st-key-rank button").click()
 

@@ -46,9 +46,9 @@ def test_a_whole_folder_is_ranked_and_the_names_of_its_picks_are_copied(
 ) -> None:
     tab = open_tab(server, permissions=["clipboard-read", "clipboard-write"])
     tab.locator(".st-key-way button").nth(1).click()
-    field = tab.locator('[data-testid="stFileUploader"] input[webkitdirectory]')
+    field = tab.locator(".st-key-add-folder input[webkitdirectory]")
     field.set_input_files(pictures[0].parent)
-    tab.get_by_text("32 images ready").wait_for()
+    tab.get_by_text("32 images ready").first.wait_for()
     tab.locator(".st-key-query textarea").fill("red")
     tab.keyboard.press("Control+Enter")
     wait_until_over(tab, 32)

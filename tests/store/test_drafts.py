@@ -7,6 +7,7 @@ import pytest
 
 from lychee_app import query
 from lychee_app.errors import StoreError
+from lychee_app.reasons import Reason
 from lychee_app.records import Source
 from lychee_app.request import Request
 from lychee_app.store import Store
@@ -50,17 +51,17 @@ def test_what_is_taken_off_is_gone_from_the_disk_and_keeps_no_place(home: Path) 
         store.drafts.add("d", twice)
         store.drafts.take_off("d", [0])
         assert (names(store), uploads(home)) == ([(1, "again"), (2, "b")], 2)
-        store.drafts.take_off("d", [1, 7])
-        assert uploads(home) == 1
+        store.drafts.take_off("d", [1, 2, 7])
+        assert uploads(home) == 0
         store.drafts.add("d", [Source("c", data=b"c")])
-        assert names(store) == [(2, "b"), (3, "c")]
+        assert names(store) == [(3, "c")], "what a tab still shows of an older image is not of this one"
 
 
 def test_what_was_ranked_is_the_runs_and_goes_with_it(home: Path) -> None:
     with Store.open(home) as store:
         store.drafts.add("d", [Source("a", data=b"a")])
         store.create(run_of([]), [source for _, source in store.drafts.images("d")])
-        store.drafts.ranked("d", "run-1", RED)
+        store.drafts.ranked("d", "run-1")
         assert names(store) == []
         assert uploads(home) == 1
         store.drafts.leave_out("d", "run-1", [0])
@@ -70,6 +71,19 @@ def test_what_was_ranked_is_the_runs_and_goes_with_it(home: Path) -> None:
         draft = store.drafts.get("d")
         assert draft is not None
         assert draft.run_id is None
+
+
+def test_what_was_left_out_is_counted_until_it_is_ranked(home: Path) -> None:
+    with Store.open(home) as store:
+        for n in (2, 3):
+            left_out = [Reason.of("left-out-deleted", n=n)]
+            store.drafts.add("d", [Source("a", data=b"a")], left_out)
+        assert (draft := store.drafts.get("d"))
+        assert draft.left_out == (Reason.of("left-out-deleted", n=5),)
+        store.create(run_of([]), [Source("a", data=b"a")])
+        store.drafts.ranked("d", "run-1")
+        assert (draft := store.drafts.get("d"))
+        assert draft.left_out == ()
 
 
 def test_an_upload_of_a_draft_outlasts_a_run_that_shared_it(home: Path) -> None:
@@ -88,6 +102,8 @@ def test_what_is_left_out_of_one_run_says_nothing_about_another(home: Path) -> N
         for run_id in ("run-1", "run-2"):
             store.create(run_of([], id=run_id), [Source("a", data=b"a")])
         store.drafts.leave_out("d", "run-1", [2, 0, 2])
+        store.drafts.leave_out("d", "run-1", [1, 2])
+        store.drafts.put_back("d", [1, 5])
         store.drafts.write("d", RED, "run-1")
         assert (draft := store.drafts.get("d"))
         assert draft.removed == {0, 2}

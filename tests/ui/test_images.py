@@ -1,100 +1,238 @@
-"""The images a run is about: nothing dropped or typed is lost, nothing counts twice."""
+"""The pile: fields only add to it, what is taken off is gone, and a refresh finds it."""
 
-import re
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from tests.support.page import files, finished, html, upload
-
-WAYS = ("files", "folder", "path")
+from tests.support.page import COLOURS, files, finished, html, rank, ranking, sent, upload, visit
 
 
-def ready(at: AppTest, n: int) -> bool:
-    return f"{n} images ready" in html(at)
+def label(at: AppTest) -> str:
+    return at.button(key="rank").label
 
 
-def hidden(at: AppTest) -> set[str]:
-    """The ways whose field is out of sight."""
-    styles = "".join(element.proto.body for element in at.get("html"))
-    (classes,) = re.findall(r"<style>([^<{]*) \{ display: none; \}", styles)
-    names = {"files": "st-key-uploads-files-", "folder": "st-key-uploads-folder-", "path": "st-key-path"}
-    return {way for way in WAYS if names[way] in classes}
+def shown(at: AppTest) -> list[str]:
+    return [image["name"] for image in sent(at, "pile")["images"]]
 
 
-def test_dropped_files_outlast_a_look_at_every_other_way(page: AppTest) -> None:
-    upload(page, *files("red", "blue"))
-    for way in ("folder", "path", "files"):
-        page.segmented_control(key="way").set_value(way).run()
-        page.text_area(key="query").set_value(f"red {way}").run()
-        assert ready(page, 2) or way == "path"
-        assert hidden(page) == set(WAYS) - {way}
-    assert page.button(key="rank").label == "Rank 2 images"
-    assert not page.exception
+def refreshed(at: AppTest) -> AppTest:
+    """A session of its own at the address that the browser has by now."""
+    address = {"draft": at.session_state["draft"]}
+    if "run" in at.query_params:
+        address["run"] = at.query_params["run"]
+    return visit(address=address)
 
 
-def test_both_uploaders_count_and_each_keeps_its_own(page: AppTest) -> None:
-    upload(page, *files("red", "blue"))
-    page.segmented_control(key="way").set_value("folder").run()
-    page.file_uploader[1].set_value(files("green", first=7)).run()
-    assert ready(page, 3)
-    page.segmented_control(key="way").set_value("files").run()
-    assert [len(one.value) for one in page.file_uploader] == [2, 1]
-    assert ready(page, 3)
-
-
-def test_a_typed_path_outlasts_a_look_at_the_uploaders(page: AppTest, tmp_path: Path) -> None:
-    page.segmented_control(key="way").set_value("path").run()
-    page.text_input(key="path").set_value(str(tmp_path)).run()
-    page.segmented_control(key="way").set_value("files").run()
-    page.text_area(key="query").set_value("red").run()
-    page.segmented_control(key="way").set_value("path").run()
-    assert page.text_input(key="path").value == str(tmp_path)
-
-
-def test_other_images_empty_every_field(page: AppTest, store: Store) -> None:
-    upload(page, *files("red", "blue"))
-    page.segmented_control(key="way").set_value("folder").run()
-    page.text_area(key="query").set_value("red").run()
-    page.button(key="rank").click().run()
-    at, run = finished(page, store)
-    assert run.total == 2
-    at.button(key="other").click().run()
-    for way in ("files", "folder"):
-        at.segmented_control(key="way").set_value(way).run()
-        assert at.button(key="rank").label == "Add images first"
-
-
-def test_what_was_dropped_but_not_ranked_is_still_new(page: AppTest, store: Store, tmp_path: Path) -> None:
-    upload(page, *files("red", "blue"))
-    (tmp_path / "green.png").write_bytes(files("green", first=5)[0][1])
-    page.segmented_control(key="way").set_value("path").run()
-    page.text_input(key="path").set_value(str(tmp_path / "green.png")).run()
-    page.text_area(key="query").set_value("red").run()
-    page.button(key="rank").click().run()
-    at, run = finished(page, store)
-    assert run.total == 1
-    at.segmented_control(key="way").set_value("files").run()
-    assert at.button(key="rank").label == "Score the 2 new images"
-    at.button(key="rank").click().run()
-    at, run = finished(at, store)
-    assert run.total == 3
+def path(at: AppTest, named: object) -> AppTest:
     at.segmented_control(key="way").set_value("path").run()
-    assert at.button(key="rank").label == "Rank 3 images again"
+    return at.text_input(key="path").set_value(str(named)).run()
 
 
-def test_a_path_with_blanks_around_it_is_taken_once(page: AppTest, store: Store, tmp_path: Path) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Of a red and a blue picture."""
+    made = tmp_path / "pictures"
+    made.mkdir()
     for name, data, _ in files("red", "blue"):
-        (tmp_path / name).write_bytes(data)
-    page.segmented_control(key="way").set_value("path").run()
-    page.text_input(key="path").set_value(f"{tmp_path}/*.png ").run()
+        (made / name).write_bytes(data)
+    return made
+
+
+def test_all_fields_add_to_one_pile_and_are_empty_after_it(page: AppTest, store: Store, folder: Path) -> None:
+    upload(page, *files("green"))
+    page.segmented_control(key="way").set_value("folder").run()
+    page.file_uploader(key="uploads-folder").set_value(files("green", first=7)).run()
+    path(page, folder)
+    assert page.text_input(key="path").value == ""
+    assert shown(page) == ["0-green.png", "7-green.png", "0-red.png", "1-blue.png"]
+    assert "4 images ready" in html(page)
+    page.text_area(key="query").set_value("red").run()
+    assert label(page) == "Rank 4 images"
+    page.button(key="rank").click().run()
+    at, run = finished(page, store)
+    assert [row.name for row in run.images] == ["0-green.png", "7-green.png", "0-red.png", "1-blue.png"]
+    assert label(at) == "Rank 4 images again"
+
+
+def test_uploads_are_held_by_the_store_alone(page: AppTest, settings: Settings) -> None:
+    upload(page, *files("red", "blue"))
+    assert len(list((settings.data_folder / "uploads").glob("*"))) == 2
+    assert page.file_uploader[0].value == []
+
+
+def test_what_was_typed_and_added_outlasts_a_refresh(page: AppTest, store: Store) -> None:
+    upload(page, *files("red", "blue"))
+    page.text_area(key="query").set_value("red + green").run()
+    page.text_input(key="but_not").set_value("blue").run()
+    page.segmented_control(key="mode").set_value("explain").run()
+    page.multiselect[0].set_value(["red"]).run()
+    at = refreshed(page)
+    assert at.text_area(key="query").value == "red + green"
+    assert at.text_input(key="but_not").value == "blue"
+    assert at.segmented_control(key="mode").value == "explain"
+    assert at.multiselect[0].value == ["red"]
+    assert shown(at) == ["0-red.png", "1-blue.png"]
+    at.button(key="rank").click().run()
+    _, run = finished(at, store)
+    assert (run.total, run.request.mode, run.question.elements) == (2, "explain", ("red",))
+
+
+def test_a_visit_that_does_nothing_leaves_no_draft(page: AppTest, store: Store) -> None:
+    page.run()
+    assert store.drafts.get(page.session_state["draft"]) is None
+
+
+def test_what_is_typed_beside_a_run_outlasts_a_refresh(page: AppTest, store: Store) -> None:
+    at, _ = rank(page, store, "red")
+    at.text_area(key="query").set_value("blue").run()
+    assert refreshed(at).text_area(key="query").value == "blue"
+    at.text_area(key="query").set_value("red").run()
+    again = refreshed(at)
+    assert again.text_area(key="query").value == "red"
+    assert label(again) == "Rank 4 images again"
+
+
+def test_a_run_opened_from_the_history_brings_its_own_question_and_keeps_what_was_added(
+    page: AppTest, store: Store
+) -> None:
+    at, first = rank(page, store, "red")
+    at.text_area(key="query").set_value("blue").run()
+    at.button(key="rank").click().run()
+    at, _ = finished(at, store)
+    upload(at, *files("green", first=9))
+    at.text_area(key="query").set_value("green").run()
+    at.segmented_control(key="place").set_value("history").run()
+    at.button(key=f"open-{first.id}").click().run()
+    assert at.text_area(key="query").value == "red"
+    assert label(at) == "Score the 1 new image"
+    assert refreshed(at).text_area(key="query").value == "red"
+
+
+def test_an_image_that_is_taken_off_before_the_run_is_not_in_it(
+    page: AppTest, store: Store, settings: Settings
+) -> None:
+    upload(page, *files(*COLOURS))
+    page.text_area(key="query").set_value("red").run()
+    drafts = store.drafts
+    draft = page.session_state["draft"]
+    drafts.take_off(draft, [position for position, source in drafts.images(draft) if "blue" in source.name])
+    page.run()
+    assert label(page) == "Rank 3 images"
+    assert len(shown(page)) == 3
+    page.button(key="rank").click().run()
+    _, run = finished(page, store)
+    assert [row.name for row in run.images] == ["1-red.png", "2-green.png", "3-red.png"]
+    assert len(list((settings.data_folder / "uploads").glob("*"))) == 3
+
+
+def test_an_image_taken_off_after_its_run_is_gone_and_the_next_run_keeps_the_other_picks(
+    page: AppTest, store: Store
+) -> None:
+    at, first = rank(page, store, "red")
+    store.decide_all(first.id, {0: "pick", 1: "pick", 3: "reject"})
+    store.drafts.leave_out(at.session_state["draft"], first.id, [1])
+    at.run()
+    assert "3 images ready" in html(at)
+    assert sent(at, "gallery")["total"] == 3
+    assert sorted(ranking(at)) == [0, 2, 3]
+    assert label(at) == "Rank 3 images"
+    again = refreshed(at)
+    assert sorted(ranking(again)) == [0, 2, 3]
+    again.button(key="rank").click().run()
+    at, second = finished(again, store)
+    assert second.id != first.id
+    assert [row.name for row in second.images] == ["0-blue.png", "2-green.png", "3-red.png"]
+    assert store.decisions(second.id) == {0: "pick", 2: "reject"}
+    assert store.decisions(first.id) == {0: "pick", 1: "pick", 3: "reject"}
+
+
+def test_what_was_taken_off_can_be_put_back(page: AppTest, store: Store) -> None:
+    at, first = rank(page, store, "red")
+    store.drafts.leave_out(at.session_state["draft"], first.id, [1, 2])
+    at.run()
+    assert at.button(key="put-back").label == "Put 2 back"
+    at.button(key="put-back").click().run()
+    assert label(at) == "Rank 4 images again"
+    assert "put-back" not in [button.key for button in at.button]
+
+
+def test_images_of_a_live_run_cannot_be_taken_off_and_what_comes_meanwhile_waits(
+    page: AppTest, store: Store, settings: Settings
+) -> None:
+    hold = settings.data_folder / "hold"
+    hold.touch()
+    upload(page, *files(*COLOURS))
+    page.text_area(key="query").set_value("red").run()
+    page.button(key="rank").click().run()
+    upload(page, *files("green", first=9))
+    assert "5 images, 1 of them new" in html(page)
+    hold.unlink()
+    at, _ = finished(page, store)
+    assert label(at) == "Score the 1 new image"
+
+
+def test_other_images_begin_a_pile_of_their_own_and_the_query_stays(page: AppTest, store: Store) -> None:
+    at, _ = rank(page, store, "red")
+    before = at.session_state["draft"]
+    at.button(key="other").click().run()
+    assert label(at) == "Add images first"
+    assert at.text_area(key="query").value == "red"
+    assert "run" not in at.query_params
+    assert at.session_state["draft"] != before
+    assert refreshed(at).text_area(key="query").value == "red"
+
+
+def test_a_step_back_from_a_run_shows_what_was_ranked(page: AppTest, store: Store) -> None:
+    at, first = rank(page, store, "red")
+    at.query_params.pop("run")
+    at.run()
+    assert shown(at) == [row.name for row in first.images]
+    assert at.text_area(key="query").value == "red"
+    assert label(at) == "Rank 4 images"
+
+
+def test_a_deleted_run_takes_its_images_out_of_the_pile(page: AppTest, store: Store) -> None:
+    at, first = rank(page, store, "red")
+    at.segmented_control(key="place").set_value("history").run()
+    at.button(key=f"delete-{first.id}").click().run()
+    assert label(at) == "Add images first"
+    assert not at.exception
+
+
+def test_a_path_is_taken_once_blanks_or_not(page: AppTest, folder: Path) -> None:
+    path(page, f"  {folder}/*.png ")
+    assert len(shown(page)) == 2
+    (folder / "2-green.png").write_bytes(files("green", first=2)[0][1])
+    path(page, folder)
+    assert shown(page) == ["0-red.png", "1-blue.png", "2-green.png"]
+    path(page, folder)
+    assert len(shown(page)) == 3
+    assert "All 3 are there already" in html(page)
+
+
+def test_a_file_that_was_taken_off_comes_back_to_its_place_by_its_path(
+    page: AppTest, store: Store, folder: Path
+) -> None:
+    path(page, folder)
     page.text_area(key="query").set_value("red").run()
     page.button(key="rank").click().run()
     at, run = finished(page, store)
-    assert run.total == 2
-    assert at.button(key="rank").label == "Rank 2 images again"
+    store.drafts.leave_out(at.session_state["draft"], run.id, [0])
+    at.run()
+    assert label(at) == "Rank 1 image"
+    path(at, folder / "0-red.png")
+    assert label(at) == "Rank 2 images again"
+
+
+def test_a_path_that_is_not_there_stays_to_be_mended(page: AppTest, tmp_path: Path) -> None:
+    path(page, tmp_path / "nowhere")
+    assert "There is no" in html(page)
+    assert page.text_input(key="path").value == str(tmp_path / "nowhere")
+    page.text_input(key="path").set_value("").run()
+    assert "There is no" not in html(page)
 
 
 def test_a_demo_gallery_that_cannot_be_written_is_told(page: AppTest, settings: Settings) -> None:
@@ -112,3 +250,19 @@ def test_a_path_pasted_in_quotes_is_looked_at(page: AppTest, tmp_path: Path) -> 
     page.segmented_control(key="way").set_value("path").run()
     page.text_input(key="path").set_value(f'"{tmp_path}/a b"').run()
     assert page.button(key="rank").label == "Rank 1 image"
+
+
+def test_a_bare_address_shows_the_run_in_progress(page: AppTest, store: Store, settings: Settings) -> None:
+    hold = settings.data_folder / "hold"
+    hold.touch()
+    upload(page, *files(*COLOURS))
+    page.text_area(key="query").set_value("red").run()
+    page.button(key="rank").click().run()
+    (line,) = store.runs()
+    bare = visit()
+    assert bare.query_params["run"] == line.id
+    assert bare.text_area(key="query").value == "red"
+    assert label(visit(address={"draft": "d" * 32})) == "Type a query first", "a place of one's own stays"
+    hold.unlink()
+    finished(page, store)
+    assert "run" not in visit().query_params

@@ -14,22 +14,23 @@ from lychee_app.services import opened
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from tests.support.fakes import FakeScorer, picture
-from tests.support.page import COLOURS, files, finished, html, rank, ranking, sent, upload, visit
+from tests.support.page import COLOURS, drawn_until, files, finished, html, rank, ranking, sent, upload, visit
 
 HOSTILE = "<img src=x onerror=alert(1)> **b** $x$ [a](b) :material/x: |.png"
 
 
 def test_a_first_visit_says_what_to_do_and_starts_nothing(page: AppTest) -> None:
     assert not page.exception
-    assert "drop in your images" in html(page)
-    assert "drawn objects and colours, not photographs" in html(page)
+    assert "<h1>One sentence, and the best of your images rise to the top</h1>" in html(page)
+    assert page.button(key="demo").label == "Try the demo gallery"
+    drawn_until(page, "drawn objects and colours, not photographs")
 
 
 def test_the_script_that_the_server_runs_shows_the_page_and_nothing_else(settings: Settings) -> None:
     at = AppTest.from_file(Path(ui.__file__).with_name("start.py"), default_timeout=60)
     at.query_params["lang"] = "en"
     at.run()
-    assert "drop in your images" in html(at)
+    assert "One sentence" in html(at)
     assert [one.value for one in (*at.markdown, *at.text)] == []
     assert not at.exception
 
@@ -109,15 +110,8 @@ def test_hostile_names_and_queries_are_shown_as_text(page: AppTest, store: Store
 
 
 def test_new_images_are_added_to_the_run_and_only_they_are_scored(page: AppTest, store: Store) -> None:
-    uploader = page.file_uploader[0].set_value(files(*COLOURS))
-    lying_there = uploader._files
-    assert isinstance(lying_there, list)
-    page.run()
-    page.text_area(key="query").set_value("red").run()
-    page.button(key="rank").click().run()
-    at, first = finished(page, store)
-    at.file_uploader[0]._files = [*lying_there, *(("new", *one) for one in files("red", first=9))]
-    at.run()
+    at, first = rank(page, store, "red")
+    upload(at, *files("red", first=9))
     assert at.button(key="rank").label == "Score the 1 new image"
     at.button(key="rank").click().run()
     _, again = finished(at, store)

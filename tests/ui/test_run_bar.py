@@ -11,7 +11,7 @@ from lychee_app.records import MemoryReading, Phase
 from lychee_app.request import Request
 from lychee_app.services import opened
 from lychee_app.settings import Settings
-from lychee_app.store import Store, View
+from lychee_app.store import Draft, Store, View
 from lychee_app.ui import run_bar
 from lychee_app.ui.state import PageContext
 from tests.support.fakes import FakeScorer, Gate, engine_of, sources
@@ -21,7 +21,7 @@ QUIET = "no sign of life"
 
 @pytest.fixture
 def context(settings: Settings) -> PageContext:
-    return PageContext(opened(settings, lambda name, chosen: FakeScorer()), Words("en"), "r")
+    return PageContext(opened(settings, lambda name, chosen: FakeScorer()), Words("en"), "r", Draft("d"))
 
 
 def view(phase: Phase = "scoring", done: int = 12, **more) -> View:
@@ -49,7 +49,7 @@ def test_the_line_says_how_far_how_fast_how_long_and_how_full(context: PageConte
 def test_a_run_that_stands_still_says_since_when(
     context: PageContext, language: str, seconds: float, said: str
 ) -> None:
-    context = PageContext(context.services, Words(language), "r")
+    context = PageContext(context.services, Words(language), "r", Draft("d"))
     assert run_bar.stats(context, view(idle_seconds=seconds))[-1] == said
 
 

@@ -5,21 +5,13 @@ from streamlit.testing.v1 import AppTest
 
 from lychee_app.records import Run
 from lychee_app.store import Store
-from tests.support.page import COLOURS, files, finished, html, visit
+from tests.support.page import files, finished, html, rank, upload, visit
 
 
 def ranked(at: AppTest, store: Store) -> tuple[AppTest, Run]:
     """A run of four, and two more images that wait."""
-    uploader = at.file_uploader[0].set_value(files(*COLOURS))
-    lying_there = uploader._files
-    assert isinstance(lying_there, list)
-    at.run()
-    at.text_area(key="query").set_value("red").run()
-    at.button(key="rank").click().run()
-    at, run = finished(at, store)
-    more = [(f"new{n}", *one) for n, one in enumerate(files("red", "blue", first=9))]
-    at.file_uploader[0]._files = [*lying_there, *more]
-    return at.run(), run
+    at, run = rank(at, store, "red")
+    return upload(at, *files("red", "blue", first=9)), run
 
 
 def picked(at: AppTest, model: str) -> AppTest:
