@@ -24,9 +24,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lychee_app.errors import LycheeError, StoreError
+from lychee_app.errors import ImageError, LycheeError, StoreError
 from lychee_app.locale import Words, language_of
-from lychee_app.records import ImageBudget
+from lychee_app.records import ImageBudget, Source
 from lychee_app.services import Services
 from lychee_app.store import Step, Undo
 from lychee_app.ui import output, pictures
@@ -82,16 +82,23 @@ def routes(services: Callable[[], Services]) -> list[Route]:
 
 def _thumbnail(services: Services, request: Request) -> Response:
     try:
-        thumbnail = services.store.row(*_place(request)).thumbnail
+        return _picture(services.store.row(*_place(request)).thumbnail, "image/webp")
     except LookupError:
-        thumbnail = pictures.small(services.store.source(*_place(request)), services.settings)
-    return _picture(thumbnail, "image/webp")
+        return _small(services, lambda: services.store.source(*_place(request)))
 
 
 def _added(services: Services, request: Request) -> Response:
     draft_id, position = request.path_params["draft"], request.path_params["position"]
-    source = services.store.drafts.image(draft_id, position)
-    return _picture(pictures.small(source, services.settings), "image/webp")
+    return _small(services, lambda: services.store.drafts.image(draft_id, position))
+
+
+def _small(services: Services, find: Callable[[], Source]) -> Response:
+    """Nothing, rather than an error, for a file that is no image and one that was just ranked or taken off:
+    whoever asks shows its name."""
+    try:
+        return _picture(pictures.small(find(), services.settings), "image/webp")
+    except (ImageError, LookupError):
+        return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
 
 def _image(services: Services, request: Request) -> Response:

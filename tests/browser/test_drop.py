@@ -32,8 +32,9 @@ def test_files_dropped_on_the_answer_are_taken_and_ranked(server: Server, open_t
     assert box["width"] > 1200  # over all of the page
     main.dispatch_event("drop", {"dataTransfer": carried})
     expect(target).to_be_hidden()
-    expect(tab.get_by_text("3 images ready")).to_be_visible()
-    expect(tab.locator(".st-key-path")).to_be_hidden()
+    expect(tab.get_by_text("3 images ready").first).to_be_visible()
+    expect(tab.locator(".pile li")).to_have_count(3)
+    expect(tab.locator(".ly-scenes")).to_have_count(0)
     tab.locator(".st-key-query textarea").fill("red")
     tab.locator(".st-key-rank button").click()
     wait_until_over(tab, 3)

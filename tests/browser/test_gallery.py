@@ -271,9 +271,9 @@ def test_the_first_click_on_rank_ranks_while_the_query_is_typed(
 
 def test_control_and_enter_rank(server: Server, open_tab: Open, pictures: list[Path]) -> None:
     tab = open_tab(server)
-    files = tab.locator('[data-testid="stFileUploader"] input[type=file]:not([webkitdirectory])')
+    files = tab.locator(".st-key-add-files input[type=file]")
     files.set_input_files([str(path) for path in pictures[:4]])
-    tab.get_by_text("4 images ready").wait_for()
+    tab.get_by_text("4 images ready").first.wait_for()
     tab.locator(".st-key-query textarea").press_sequentially("green room")
     tab.keyboard.press("Control+Enter")
     wait_until_over(tab, 4)
