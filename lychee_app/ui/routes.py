@@ -84,21 +84,27 @@ def _thumbnail(services: Services, request: Request) -> Response:
     try:
         return _picture(services.store.row(*_place(request)).thumbnail, "image/webp")
     except LookupError:
-        return _small(services, lambda: services.store.source(*_place(request)))
+        return _small(services, services.store.source(*_place(request)))
 
 
 def _added(services: Services, request: Request) -> Response:
-    draft_id, position = request.path_params["draft"], request.path_params["position"]
-    return _small(services, lambda: services.store.drafts.image(draft_id, position))
-
-
-def _small(services: Services, find: Callable[[], Source]) -> Response:
-    """Nothing, rather than an error, for a file that is no image and one that was just ranked or taken off:
-    whoever asks shows its name."""
     try:
-        return _picture(pictures.small(find(), services.settings), "image/webp")
-    except (ImageError, LookupError):
-        return Response(status_code=204, headers={"Cache-Control": "no-store"})
+        source = services.store.drafts.image(request.path_params["draft"], request.path_params["position"])
+    except LookupError:  # it was ranked or taken off while the browser came to it
+        return _nothing()
+    return _small(services, source)
+
+
+def _small(services: Services, source: Source) -> Response:
+    """Nothing, rather than an error, for a file that is no image: whoever asks shows its name."""
+    try:
+        return _picture(pictures.small(source, services.settings), "image/webp")
+    except ImageError:
+        return _nothing()
+
+
+def _nothing() -> Response:
+    return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
 
 def _image(services: Services, request: Request) -> Response:

@@ -273,3 +273,22 @@ def test_one_image_is_asked_for_its_reasons_at_the_size_it_was_judged_at(served:
     served.files[1].write_bytes(picture("green", seed=9))
     changed = served.client.post(f"/lychee/explanation/{served.run}/1", headers=OURS)
     assert changed.status_code in {404, 409}
+
+
+def test_an_image_that_was_added_has_a_thumbnail_and_one_that_is_none_has_nothing(served: Served) -> None:
+    drafts = served.services.store.drafts
+    drafts.add("d", [Source("a.png", data=picture("red", (640, 480))), Source("b.svg", data=SVG)])
+    answers = [served.client.get(f"/lychee/added/d/{position}") for position in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 204, 204]
+    assert Image.open(io.BytesIO(answers[0].content)).size == (320, 240)
+    drafts.take_off("d", [0])
+    assert served.client.get("/lychee/added/d/0").status_code == 204
+
+
+def test_an_image_of_a_run_has_its_thumbnail_before_it_is_scored(settings: Settings, tmp_path: Path) -> None:
+    gate = Gate(free=0)
+    served = serve(settings, tmp_path / "shown", FakeScorer(before=gate), a_png=picture("red"))
+    answer = served.get("thumb", 0)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/webp")
+    gate.open()
+    over(served).services.store.close()
