@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import re
+import secrets
 import shlex
 import socket
 import subprocess
@@ -91,6 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_eval(commands)
     _add_demo(commands)
     _add_app(commands)
+    _add_serve(commands)
     _add_download(commands)
     _add_doctor(commands)
     return parser
@@ -167,6 +169,23 @@ def _add_app(commands) -> None:
     parser = commands.add_parser("app", help="start the page")
     parser.add_argument("--port", type=_port, default=8501)
     parser.set_defaults(run=_app)
+
+
+def _add_serve(commands) -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="a local API for other programs",
+        description="POST /v1/rerank on this machine, as rerank clients send it; or MCP over stdio.",
+    )
+    parser.add_argument("--mcp", action="store_true", help="an MCP server on stdin and stdout instead")
+    allow_help = "a folder whose files may be read; repeatable (default: none)"
+    parser.add_argument("--allow", metavar="FOLDER", action="append", default=[], help=allow_help)
+    parser.add_argument("--model", help="the judge that is served (default: auto)")
+    parser.add_argument("--port", type=_port, default=8502)
+    tokens = parser.add_mutually_exclusive_group()
+    tokens.add_argument("--token", help="that clients must send (default: one made anew and printed)")
+    tokens.add_argument("--no-token", action="store_true", help="ask for none: any program here may use it")
+    parser.set_defaults(run=_serve)
 
 
 def _add_download(commands) -> None:
@@ -483,6 +502,39 @@ def _app(arguments: argparse.Namespace, t: Words) -> int:
     if os.name == "posix":
         os.execv(command[0], command)  # the page is this process: who ends it ends the page
     return subprocess.call(command)
+
+
+def _serve(arguments: argparse.Namespace, t: Words) -> int:
+    from lychee_app.engines.local import LocalEngine
+    from lychee_app.model import checkpoints
+    from lychee_app.store import Store
+
+    if arguments.token == "":
+        raise UsageError("serve-token-empty")
+    settings = Settings.from_environment()
+    model = str(checkpoints.resolved(arguments.model or settings.model, settings))
+    checkpoints.locate(model, settings)
+    engine = LocalEngine(settings)
+    try:
+        if arguments.mcp:
+            from lychee_app.serve import mcp
+
+            with Store.open(settings.data_folder) as store:
+                mcp.serve(engine, store, model, arguments.allow, t)
+            return 0
+        from lychee_app.serve import http
+    except ImportError as error:
+        raise LycheeError("serve-extra") from error
+    _check_port(arguments.port)
+    token = None if arguments.no_token else arguments.token or secrets.token_urlsafe(24)
+    api = http.create(engine, model, http.Allowed(arguments.allow), token)
+    folders = ", ".join(arguments.allow) or t("terminal.serving.no_folder")
+    address = f"http://127.0.0.1:{arguments.port}/v1/rerank"
+    _tell(t("terminal.serving", model=model, address=address, folders=folders))
+    if token and arguments.token is None:
+        _tell(t("terminal.serving.token", token=token))
+    http.run(api, arguments.port)
+    return 0
 
 
 def _check_port(port: int) -> None:

@@ -2,7 +2,8 @@
 
     LycheeError
     ├── UsageError            the caller asked for something that cannot be done as asked
-    │   └── QueryError        the query is empty, too long, or says nothing
+    │   ├── QueryError        the query is empty, too long, or says nothing
+    │   └── NotAllowed        a program asked for a path outside the folders that it may read
     ├── ImageError            one image cannot be scored: it costs one row, never the run
     ├── CheckpointError       weights are missing, half there, broken, or of another architecture
     │   └── DownloadError     the weights could not be fetched
@@ -39,6 +40,10 @@ class UsageError(LycheeError):
 
 class QueryError(UsageError):
     """The query is empty, too long, or says nothing."""
+
+
+class NotAllowed(UsageError):
+    """A path outside the folders that a program may read."""
 
 
 class ImageError(LycheeError):

@@ -14,6 +14,7 @@ ORDER = [
     "cli",
     "launch",
     "ui",
+    "serve",
     "services",
     "doctor",
     "library",
