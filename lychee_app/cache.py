@@ -17,9 +17,9 @@ class CacheKey:
     """Everything a reply depends on: with equal keys the model would say the same again.
 
     `width_px` and `height_px` are those of the image as the model sees it: they follow from the token
-    budget, and differ where an image was made smaller to fit into memory. `instruction` is "" and
-    `max_new_tokens` 0 where the mode has none. `pixels_version` is that of the intake, which makes pixels of
-    the bytes that `sha256` names.
+    budget, and differ where an image was made smaller to fit into memory. The tiles are of the other size, 0
+    where there are none. `instruction` is "" and `max_new_tokens` 0 where they do not matter.
+    `pixels_version` is that of the intake, which makes pixels of the bytes that `sha256` names.
     """
 
     sha256: str
@@ -33,6 +33,8 @@ class CacheKey:
     instruction: str
     max_new_tokens: int
     pixels_version: int
+    tile_width_px: int = 0
+    tile_height_px: int = 0
 
 
 class ReplyCache(Protocol):

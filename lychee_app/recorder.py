@@ -173,6 +173,8 @@ def _of_its_own(event: Progress, question: Question) -> Progress:
         return event
     replies = {reply.query: reply for reply in (row.reply, *row.element_replies)}
     own = [replies[text] for text in (question.sent, *question.parts)]
+    if bool(own[0].tile) != bool(row.reply.tile):  # of another size than what was best for the first query
+        row = replace(row, seen_width_px=0, seen_height_px=0)
     return replace(event, scored=verdict.answered(row, question, "judge", own))
 
 

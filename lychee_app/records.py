@@ -63,7 +63,7 @@ class ImageBudget:
     max_tokens: int = 1280
     min_tokens: int = 4
     max_aspect: int = 200
-    most_tiles: int = 7
+    most_tiles: int = 12
 
     def at_most(self, tokens: int) -> "ImageBudget":
         """The same with `tokens` at most, within its own limits."""
@@ -130,6 +130,8 @@ class Reply:
     prompt_tokens: int
     image_tokens: int
     seconds: float
+    tile: int = 0
+    """Which tile of the image it is about, from 1; 0 for the whole."""
 
     def __post_init__(self) -> None:
         logits = self.logit_yes, self.logit_no
@@ -154,10 +156,11 @@ class Scored:
     """One row of a run: an image with its score, or with the `reason` there is none.
 
     `score` and `elements` are 0 to 10, unrounded. In judge mode `score` is 10 * p_yes; with a "not" text,
-    p_yes is that of "the query and not that". In explain mode `score` is the number read at `span` of
-    `reply.text`, and margin and p_yes are None. The model was given the image at `seen_width_px` x
-    `seen_height_px`; both are 0 where that was not kept. `path` and `companions` are its Source's, where that
-    is a file of this machine.
+    p_yes is that of "the query and not that". Of an image in tiles each text has the reply of the tile, or
+    the whole, that matches it best. In explain mode `score` is the number read at `span` of `reply.text`,
+    and margin and p_yes are None. The model was given what `reply` is about at `seen_width_px` x
+    `seen_height_px`; both are 0 where that was not kept. `path` and `companions` are its
+    Source's, where that is a file of this machine.
     """
 
     upload_index: int

@@ -19,6 +19,7 @@ from rich.text import Text
 from lychee_app.engines import Progress as Step
 from lychee_app.locale import Words
 from lychee_app.ranking import one_decimal, ranked
+from lychee_app.reasons import Reason
 from lychee_app.records import Run, Scored
 
 
@@ -53,7 +54,12 @@ def _line(*columns: ProgressColumn) -> Progress:
 
 
 def table(run: Run, t: Words) -> Table:
-    """The ranking; images without a score come last with their reason. Names and replies are plain text."""
+    """The ranking; images without a score come last with their reason. Names and replies are plain text.
+
+    A column for notes, in few words, where an image has one.
+    """
+    places = ranked(run.images)
+    noted = any(place.scored.notes for place in places)
     view = Table()
     view.add_column(t("terminal.rank"), justify="right")
     view.add_column(t("terminal.score"), justify="right")
@@ -61,13 +67,15 @@ def table(run: Run, t: Words) -> Table:
         view.add_column(Text(element), justify="right")
     view.add_column(t("terminal.image"), overflow="fold")
     view.add_column(t("terminal.reply"), overflow="fold")
-    for place in ranked(run.images):
+    if noted:
+        view.add_column(t("terminal.note"), overflow="fold")
+    for place in places:
         row = place.scored
         reply = t.reason(row.reason) if row.reason else row.reply.text if row.reply else ""
         parts = [one_decimal(score) for score in row.elements] or ["–"] * len(run.question.elements)
-        view.add_row(
-            _whole(place.rank), one_decimal(row.score), *parts, Text(_whole_shot(row)), Text(_tame(reply))
-        )
+        notes = [Text(", ".join(_brief(note, t) for note in row.notes))] if noted else []
+        name, said = Text(_whole_shot(row)), Text(_tame(reply))
+        view.add_row(_whole(place.rank), one_decimal(row.score), *parts, name, said, *notes)
     return view
 
 
@@ -85,6 +93,12 @@ def summary(run: Run, listed: int, t: Words) -> Text:
 def _whole_shot(row: Scored) -> str:
     """IMG_1.jpg + NEF, XMP"""
     return f"{row.name} + {row.beside}" if row.beside else row.name
+
+
+def _brief(note: Reason, t: Words) -> str:
+    """A note in few words; its sentence where there are none, as for one of a newer version."""
+    key = f"note.{note.code.replace('-', '_')}"
+    return t(key, **note.values) if t.has(key) else t.reason(note)
 
 
 def _tame(reply: str) -> str:

@@ -80,6 +80,8 @@ def test_every_note_on_a_picture_is_told_in_every_language(name: str) -> None:
     notes = decode(NOTED[name], ImageBudget(28), 120_000_000).notes
     assert notes or name in hostile.broken_metadata()
     for note in notes:
+        brief = f"note.{note.code.replace('-', '_')}"
+        assert all(Words(language).has(brief) for language in languages())
         is_told_in_every_language(note)
 
 

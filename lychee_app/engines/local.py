@@ -21,6 +21,7 @@ from lychee_app.engines import Event, Opened, Progress
 from lychee_app.errors import ModelLost, OutOfMemory, ScoringError
 from lychee_app.model import checkpoints
 from lychee_app.prompt import PROMPT_VERSION
+from lychee_app.reasons import Reason
 from lychee_app.records import Candidate, ImageBudget, Mode, Refused, Reply, Scored, Scorer, Source
 from lychee_app.request import Precision, Request
 from lychee_app.settings import Settings
@@ -149,7 +150,8 @@ class _Judge:
         except ScoringError as error:
             seconds = time.perf_counter() - started
             return replace(_bare(candidate), reason=error.reason, seconds=seconds)
-        row = verdict.answered(_bare(candidate), self.request.question, self.request.mode, replies)
+        bare = _bare(candidate, replies[0].tile)
+        row = verdict.answered(bare, self.request.question, self.request.mode, replies)
         return replace(row, seconds=time.perf_counter() - started)
 
     def _noted(self, candidate: Candidate) -> Candidate:
@@ -190,18 +192,34 @@ class _Judge:
             for first in range(0, len(missing), QUERIES_AT_ONCE):
                 some = missing[first : first + QUERIES_AT_ONCE]
                 texts = [key.query for key in some]
-                answers = self.scorer.judge(candidate, texts, self.request.instruction)
+                answers = self._best(candidate, texts)
                 told |= dict(zip(some, answers, strict=True))
             self.cache.remember(told)
             known |= told
         return [known[key] for key in keys]
 
+    def _best(self, candidate: Candidate, texts: Sequence[str]) -> list[Reply]:
+        """To each text the reply with the highest margin: about the whole image, or about a tile of it.
+
+        By itself, so that what is asked together does not matter, and what is not to be seen is found in any
+        tile. The whole is there for what no tile shows alone; of equals it counts.
+        """
+        best = self.scorer.judge(candidate, texts, self.request.instruction)
+        for tile in range(1, 1 + len(candidate.tiles)):
+            seen = self.scorer.judge(_view(candidate, tile), texts, self.request.instruction)
+            pairs = zip(best, (replace(reply, tile=tile) for reply in seen), strict=True)
+            best = [max(pair, key=lambda reply: reply.margin or 0.0) for pair in pairs]
+        return best
+
     def explained(self, candidate: Candidate) -> Reply:
+        """In words, about the view of it that is judged to match best."""
         query = self.request.question.sent
         key = self._key(candidate, "explain", query)
         reply = self.cache.cached(key)
         if reply is None:
-            reply = self.scorer.explain(candidate, query, self.request.explain_max_tokens)
+            tile = self._judged(candidate, [query])[0].tile if candidate.tiles else 0
+            reply = self.scorer.explain(_view(candidate, tile), query, self.request.explain_max_tokens)
+            reply = replace(reply, tile=tile)
             self.cache.remember({key: reply})
         return reply
 
@@ -216,9 +234,11 @@ class _Judge:
             precision=info.precision,
             width_px=candidate.image.width,
             height_px=candidate.image.height,
-            instruction=request.instruction if mode == "judge" else "",
+            instruction=request.instruction if mode == "judge" or candidate.tiles else "",
             max_new_tokens=request.explain_max_tokens if mode == "explain" else 0,
             pixels_version=intake.PIXELS_VERSION,
+            tile_width_px=candidate.tiles[0].width if candidate.tiles else 0,
+            tile_height_px=candidate.tiles[0].height if candidate.tiles else 0,
         )
 
 
@@ -239,16 +259,24 @@ def _placed(row: Scored, source: Source | None) -> Scored:
     return replace(row, path=str(source.path), companions=tuple(map(str, source.companions)))
 
 
-def _bare(candidate: Candidate) -> Scored:
+def _view(candidate: Candidate, tile: int) -> Candidate:
+    """The candidate as the model is given it: one tile of it, from 1, or the whole."""
+    return replace(candidate, image=candidate.tiles[tile - 1], tiles=()) if tile else candidate
+
+
+def _bare(candidate: Candidate, tile: int = 0) -> Scored:
+    """The row but for the replies. tile: what the one to the query is about."""
+    seen, count = _view(candidate, tile).image, len(candidate.tiles)
+    notes = (*candidate.notes, Reason.of("tiles", count=count)) if count else candidate.notes
     return Scored(
         upload_index=candidate.upload_index,
         name=candidate.name,
         sha256=candidate.sha256,
-        notes=candidate.notes,
+        notes=notes,
         width_px=candidate.width_px,
         height_px=candidate.height_px,
-        seen_width_px=candidate.image.width,
-        seen_height_px=candidate.image.height,
+        seen_width_px=seen.width,
+        seen_height_px=seen.height,
         thumbnail=candidate.thumbnail,
     )
 

@@ -19,14 +19,14 @@ from PIL import Image
 from lychee_app.errors import ImageError
 from lychee_app.intake import workers
 from lychee_app.intake.decode import PIXELS_VERSION
-from lychee_app.intake.fitting import fit
+from lychee_app.intake.fitting import fit, tiling
 from lychee_app.intake.names import same_name_safe
-from lychee_app.intake.pipes import refused
+from lychee_app.intake.pipes import ppm_bytes, refused
 from lychee_app.reasons import Reason
 from lychee_app.records import Candidate, ImageBudget, Refused, Source
 from lychee_app.settings import Settings
 
-__all__ = ["PIXELS_VERSION", "fit", "get_ready", "prepare", "refit", "reread", "same_name_safe"]
+__all__ = ["PIXELS_VERSION", "fit", "get_ready", "prepare", "refit", "reread", "same_name_safe", "tiling"]
 
 MAX_FILE_BYTES = 400_000_000
 """Larger files are not read at all."""
@@ -75,7 +75,7 @@ def _decoders(settings: Settings) -> int:
 
 
 def refit(candidate: Candidate, max_tokens: int, budget: ImageBudget) -> Candidate:
-    """The same image with at most `max_tokens` image tokens, and a note that says so."""
+    """The same image, as a whole, with at most `max_tokens` image tokens, and a note that says so."""
     least = min(budget.min_tokens, max_tokens)
     smaller = replace(budget, max_tokens=max_tokens, min_tokens=least)
     size = fit(candidate.width_px, candidate.height_px, smaller)
@@ -83,7 +83,7 @@ def refit(candidate: Candidate, max_tokens: int, budget: ImageBudget) -> Candida
     image = candidate.image.resize(size, Image.Resampling.BICUBIC)
     after = size[0] * size[1] // budget.token_px**2
     note = Reason.of("fewer-tokens", tokens=after, instead_of=before)
-    return replace(candidate, image=image, notes=(*candidate.notes, note))
+    return replace(candidate, image=image, tiles=(), notes=(*candidate.notes, note))
 
 
 def _begun(
@@ -110,7 +110,7 @@ def job(
         "memory_bytes": settings.decode_memory_bytes,
         "seconds": settings.decode_seconds,
     }
-    pixels_bytes = budget.max_tokens * budget.token_px**2 * 3
+    pixels_bytes = (1 + budget.most_tiles) * budget.max_tokens * budget.token_px**2 * 3
     return workers.Job(
         head=head,
         data=source.data or b"",
@@ -125,15 +125,19 @@ def _outcome(index: int, name: str, answer: workers.Answer) -> Candidate | Refus
     head, body = answer.head, answer.body
     if reason := refused(head):
         return Refused(index, name, answer.sha256, reason)
-    size, (width_px, height_px) = tuple(head["size"]), head["original"]
-    pixels = body[len(body) - size[0] * size[1] * 3 :]
+    width_px, height_px = head["original"]
+    pictures, at = [], head["thumbnail_bytes"]
+    for width, height in head["sizes"]:
+        at += ppm_bytes(width, height)
+        pictures.append(Image.frombytes("RGB", (width, height), body[at - width * height * 3 : at]))
     return Candidate(
         upload_index=index,
         name=name,
         sha256=answer.sha256,
-        image=Image.frombytes("RGB", size, pixels),
+        image=pictures[0],
         width_px=width_px,
         height_px=height_px,
         thumbnail=bytes(body[: head["thumbnail_bytes"]]),
         notes=tuple(map(Reason.read, head["notes"])),
+        tiles=tuple(pictures[1:]),
     )

@@ -18,7 +18,7 @@ from PIL import Image, PpmImagePlugin  # noqa: F401 (what writes PPM)
 from lychee_app.errors import ImageError
 from lychee_app.intake import decoders
 from lychee_app.intake.decode import Decoded, decode
-from lychee_app.intake.pipes import Head, receive, refusal, send
+from lychee_app.intake.pipes import Head, ppm_bytes, receive, refusal, send
 from lychee_app.reasons import Reason
 from lychee_app.records import ImageBudget
 
@@ -72,17 +72,17 @@ def _serve(job: Head, data: bytes, answers: BinaryIO) -> None:
 
 
 def _send_pixels(decoded: Decoded, answers: BinaryIO) -> None:
-    """The body is the thumbnail, then the image as PPM: the one format Pillow writes to a pipe uncopied."""
-    width_px, height_px = decoded.image.size
-    ppm_bytes = len(f"P6\n{width_px} {height_px}\n255\n") + width_px * height_px * 3
+    """The body: the thumbnail, then each picture as PPM, the one format Pillow writes to a pipe uncopied."""
+    pictures = (decoded.image, *decoded.tiles)
     head = {
-        "size": decoded.image.size,
+        "sizes": [picture.size for picture in pictures],
         "original": (decoded.width_px, decoded.height_px),
         "notes": [vars(note) for note in decoded.notes],
         "thumbnail_bytes": len(decoded.thumbnail),
     }
-    send(answers, head, decoded.thumbnail, more_bytes=ppm_bytes)
-    decoded.image.save(answers, "PPM")
+    send(answers, head, decoded.thumbnail, more_bytes=sum(ppm_bytes(*picture.size) for picture in pictures))
+    for picture in pictures:
+        picture.save(answers, "PPM")
     answers.flush()
 
 

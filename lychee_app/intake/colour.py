@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageStat
 
 from lychee_app.reasons import Reason
 
@@ -22,7 +22,7 @@ _SAMPLE_PX = 256
 _FAINT, _LIGHT = 32, 224
 """Below that alpha nothing counts as drawn; from that tone on white hides it."""
 _HIDDEN, _CLEAR = 0.95, 0.05
-"""Shares: of what is drawn, from which on it is hidden; of the picture, from which on it is a drawing."""
+"""Shares: of what is drawn, from which on white hides it; of the picture, that must be clear."""
 _SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK", "LAB": "LAB"}
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
@@ -95,7 +95,7 @@ def ground(image: Image.Image) -> int:
     alpha = sample.getchannel("A")
     drawn = alpha.point([0] * _FAINT + [255] * (256 - _FAINT))
     tones = sample.convert("L").histogram(drawn)
-    clear = sum(alpha.histogram()[:_FAINT]) / (sample.width * sample.height)
+    clear = 1 - ImageStat.Stat(alpha).mean[0] / 255
     hidden = sum(tones[_LIGHT:]) > _HIDDEN * sum(tones) > 0
     return DARK if hidden and clear > _CLEAR else WHITE
 

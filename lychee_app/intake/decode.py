@@ -18,7 +18,7 @@ from lychee_app.intake.sniff import HEAD_BYTES, RAW, sniff
 from lychee_app.reasons import Reason
 from lychee_app.records import ImageBudget
 
-PIXELS_VERSION = 2
+PIXELS_VERSION = 3
 """Part of the cache key. Raise it whenever a file may come out as other pixels than before."""
 THUMBNAIL_PX = 320
 BAND_PX = 8_000_000

@@ -1,7 +1,7 @@
 """The size an image is shown to the model at, and the tiles one is shown in that would become too small."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lychee_app.errors import ImageError
 from lychee_app.records import ImageBudget
@@ -23,25 +23,29 @@ class Tiling:
     sheet_px: tuple[int, int]
     boxes: tuple[Box, ...]
 
+    @property
+    def tile_px(self) -> tuple[int, int]:
+        """(width, height) of each."""
+        left, top, right, bottom = self.boxes[0]
+        return right - left, bottom - top
+
 
 def tiling(width_px: int, height_px: int, budget: ImageBudget) -> Tiling | None:
     """How an image is shown in tiles beside the whole; None where the whole shows it well enough.
 
-    A tile has at most as many tokens as the whole is shown with: what the model sees follows from the size
-    the whole is seen at. At most `budget.most_tiles`.
+    At most `budget.most_tiles`, each of no more tokens than the whole may have.
     """
     whole = fit(width_px, height_px, budget)
     short_px, long_px = sorted((width_px, height_px))
     aspect = long_px / short_px
     shrink = math.sqrt(width_px * height_px / (whole[0] * whole[1]))
-    count = min(budget.most_tiles, math.ceil(aspect / _TILE_ASPECT))
+    needed = math.ceil((aspect / _TILE_ASPECT - _OVERLAP) / (1 - _OVERLAP))
+    count = min(budget.most_tiles, needed)
     if aspect <= TILED_ASPECT or shrink <= TILED_SHRINK or count < 2:
         return None
     each = round(long_px / (count - (count - 1) * _OVERLAP))
     tall = height_px > width_px
-    tokens = whole[0] * whole[1] // budget.token_px**2
-    spare = replace(budget, max_tokens=tokens, min_tokens=min(budget.min_tokens, tokens))
-    tile = fit(*((short_px, each) if tall else (each, short_px)), spare)
+    tile = fit(*((short_px, each) if tall else (each, short_px)), budget)
     across, along = tile if tall else tile[::-1]
     length = max(along, round(long_px * across / short_px))
     starts = [round(index * (length - along) / (count - 1)) for index in range(count)]

@@ -23,6 +23,11 @@ def refused(head: Head) -> Reason | None:
     return Reason.read(head["refused"]) if "refused" in head else None
 
 
+def ppm_bytes(width_px: int, height_px: int) -> int:
+    """The length of a picture in RGB as Pillow writes PPM: a header, and the pixels at its end."""
+    return len(f"P6\n{width_px} {height_px}\n255\n") + width_px * height_px * 3
+
+
 def send(pipe: BinaryIO, head: Head, body: bytes = b"", more_bytes: int = 0) -> None:
     """Writes a frame; `more_bytes` of its body are still to be written. Raises OSError if nobody reads."""
     text = json.dumps(head).encode()

@@ -21,6 +21,14 @@ RUNS: dict[str, Run] = {
     "judge": run_of([*PLAIN, PAGE], seconds=1.94),
     "elements": run_of(IN_PARTS, elements=("green sofa", "黄铜灯")),
     "explain": run_of(explained([7.5, None, 7.5]), mode="explain"),
+    "notes": run_of(
+        [
+            replace(PLAIN[0], notes=(Reason.of("later-frame", number=3, of=12), Reason.of("dark-ground"))),
+            replace(PLAIN[1], notes=(Reason.of("tiles", count=12),)),
+            replace(PLAIN[2], notes=(Reason.of("of-a-newer-version", n=1),)),
+            PAGE,
+        ]
+    ),
     "long": run_of([row(0, 1.0, name="[red]bold[/red].jpg"), row(1, 0.5, name="x" * 120)]),
 }
 

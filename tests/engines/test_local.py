@@ -1,3 +1,4 @@
+import io
 import math
 import threading
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import skimage
+from PIL import Image
 
 from lychee_app import query, recorder
 from lychee_app.cache import CacheKey
@@ -19,7 +21,7 @@ from lychee_app.recorder import Unkept
 from lychee_app.records import Candidate, ImageBudget, Reply, Run, ScorerInfo, Source
 from lychee_app.request import Request
 from lychee_app.settings import Settings
-from tests.support.fakes import FakeScorer, engine_of, picture, raising, sources
+from tests.support.fakes import COLOURS, FakeScorer, engine_of, picture, raising, sources
 from tests.support.rows import told
 
 
@@ -369,3 +371,91 @@ def test_a_judge_that_knows_no_word_is_not_asked(settings: Settings) -> None:
         engine_of(scorer, settings).check(Request(query.ask("zeppelin"), model="demo"))
     checked = engine_of(scorer, settings).check(Request(query.ask("SOFAS"), model="demo"))
     assert checked.question.sent == "sofa"
+
+
+def tall(colour: str, at_px: int = 0, size: tuple[int, int] = (400, 8000)) -> bytes:
+    """A long white picture with a part in that colour that fills a tile."""
+    image = Image.new("RGB", size, "white")
+    image.paste(COLOURS[colour], (0, at_px, size[0], at_px + 3 * size[0]))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_picture_too_long_to_be_seen_at_once_is_judged_in_tiles_and_the_best_counts(
+    settings: Settings,
+) -> None:
+    scorer = FakeScorer()
+    items = [Source("tall.png", tall("red", 3000)), Source("white.png", tall("red", 9000)), *sources("green")]
+    found, without, plain = rank(query.ask("red"), items, scorer, settings).images
+    assert (found.score or 0) > 9
+    assert (without.score or 9) < 2
+    assert [note.code for note in found.notes] == ["tiles"]
+    assert plain.notes == ()
+    count = found.notes[0].values["count"]
+    assert len([name for name, _ in scorer.seen if name == "tall.png"]) == count + 1 <= 13
+    assert found.reply
+    assert 0 < found.reply.tile <= count
+    assert (found.width_px, found.height_px) == (400, 8000)
+    assert found.seen_width_px * found.seen_height_px == found.reply.image_tokens * 28**2
+    assert found.seen_height_px < 4 * found.seen_width_px
+
+
+def test_each_text_has_the_tile_that_shows_it_and_what_is_not_wanted_is_found_in_any(
+    settings: Settings,
+) -> None:
+    image = Image.open(io.BytesIO(tall("red", 400)))
+    image.paste(COLOURS["blue"], (0, 6600, 400, 7800))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    items = [Source("both.png", file.getvalue())]
+    (row,) = rank(query.ask("red + blue"), items, FakeScorer(), settings).images
+    assert min(row.elements, key=lambda score: score or 0) > 9  # type: ignore[operator]
+    assert row.element_replies[0].tile < row.element_replies[1].tile
+    (row,) = rank(query.ask("red", "blue"), items, FakeScorer(), settings).images
+    assert (row.score or 9) < 1
+
+
+def test_several_queries_of_a_tall_picture_have_the_scores_that_each_has_alone(settings: Settings) -> None:
+    items = [Source("tall.png", tall("red", 3000)), *sources("blue")]
+    requests = [Request(query.ask(text)) for text in ("blue", "red", "green + red")]
+    together = recorder.rank_each(requests, items, engine_of(FakeScorer(), settings), Unkept())
+    for request, run in zip(requests, together, strict=True):
+        alone = recorder.rank(request, items, engine_of(FakeScorer(), settings), Unkept())
+        for one, other in zip(run.images, alone.images, strict=True):
+            assert (one.score, one.elements, one.notes) == (other.score, other.elements, other.notes)
+            assert (one.seen_width_px, one.seen_height_px) in {
+                (other.seen_width_px, other.seen_height_px),
+                (0, 0),
+            }
+
+
+def test_what_is_explained_is_the_tile_that_counts(settings: Settings) -> None:
+    sizes: list[tuple[int, int]] = []
+    scorer = FakeScorer(before=lambda candidate: sizes.append(candidate.image.size))
+    items = [Source("tall.png", tall("red", 3000))]
+    (row,) = rank(query.ask("red"), items, scorer, settings, mode="explain").images
+    assert (row.score or 0) > 9
+    assert row.reply
+    assert row.reply.tile > 0
+    assert (row.seen_width_px, row.seen_height_px) == sizes[-1]
+    cache = Unkept()
+    (judged,) = rank(query.ask("red"), items, scorer, settings, cache=cache).images
+    looks = len(sizes)
+    engine = engine_of(scorer, settings)
+    reply = engine.explain(Request(query.ask("red")), (0, items[0]), judged.sha256, cache=cache)
+    assert judged.reply
+    assert reply.tile == judged.reply.tile
+    assert len(sizes) == looks + 1
+
+
+def test_where_memory_runs_out_a_tall_picture_is_scored_as_a_whole_and_smaller(settings: Settings) -> None:
+    def scarce(candidate: Candidate) -> None:
+        if candidate.tokens(28) > 8:
+            raise OutOfMemory("out-of-memory", name=candidate.name, tokens=candidate.tokens(28), detail="")
+
+    items = [Source("tall.png", tall("red", 3000))]
+    (row,) = rank(query.ask("red"), items, FakeScorer(before=scarce), settings).images
+    assert [note.code for note in row.notes] == ["fewer-tokens"]
+    assert row.reply
+    assert row.reply.tile == 0

@@ -257,6 +257,12 @@ def test_a_drawing_all_in_its_transparency_is_seen_whatever_says_what_is_clear()
         assert decoded(data).notes == (Reason.of("dark-ground"),)
 
 
+def test_a_picture_in_white_that_is_all_in_its_transparency_is_seen_though_nothing_is_quite_clear() -> None:
+    image = Image.new("LA", (160, 120), 255)
+    image.putalpha(pictures.scene().convert("L").point(lambda tone: 60 + tone // 2))
+    assert decoded(pictures.encoded(image, "PNG")).notes == (Reason.of("dark-ground"),)
+
+
 def test_a_large_light_drawing_has_one_ground_in_all_its_bands() -> None:
     assert BAND_PX < 4000 * 3000
     result = decoded(pictures.drawing_on_clear("white", size=(4000, 3000)))

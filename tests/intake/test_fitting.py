@@ -1,6 +1,7 @@
 """The size an image is given for its tokens, held to both published ways of choosing it."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from lychee_app import intake
 from lychee_app.errors import ImageError
+from lychee_app.intake import tiling
 from lychee_app.reasons import Reason
 from lychee_app.records import Candidate, ImageBudget
 from lychee_app.settings import Settings
@@ -84,3 +86,34 @@ def test_refit_of_the_smallest_image_still_gives_one(settings: Settings) -> None
     [candidate] = prepared([pictures.encoded(Image.new("RGB", (3, 3)), "PNG")], settings)
     assert isinstance(candidate, Candidate)
     assert intake.refit(candidate, 1, BUDGET).image.size == (28, 28)
+
+
+@pytest.mark.parametrize(
+    "size", [(1290, 19_854), (19_854, 1290), (3000, 30_000), (1080, 4000), (500, 90_000)]
+)
+def test_tiles_cover_a_long_picture_overlap_and_are_multiples_of_a_token(size: tuple[int, int]) -> None:
+    budget = ImageBudget(28, max_tokens=256)
+    found = tiling(*size, budget)
+    assert found is not None
+    assert 2 <= len(found.boxes) <= budget.most_tiles
+    tall = size[1] > size[0]
+    along = [(box[1], box[3]) if tall else (box[0], box[2]) for box in found.boxes]
+    assert along[0][0] == 0
+    assert along[-1][1] == max(found.sheet_px)
+    assert all(later[0] < earlier[1] for earlier, later in pairwise(along))
+    assert len({end - start for start, end in along}) == 1
+    assert all(side % 28 == 0 for side in found.tile_px)
+    assert math.prod(found.tile_px) <= 256 * 28**2
+    shape = found.sheet_px[0] / found.sheet_px[1]
+    assert shape == pytest.approx(size[0] / size[1], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "size", [(4000, 3000), (2400, 1080), (300, 3000), (12_000, 9000), (1179, 2556), (28, 280)]
+)
+def test_a_photo_a_screenshot_of_one_screen_and_a_small_strip_are_seen_at_once(size: tuple[int, int]) -> None:
+    assert tiling(*size, ImageBudget(28)) is None
+
+
+def test_no_tiles_are_made_where_none_are_wanted() -> None:
+    assert tiling(1290, 19_854, ImageBudget(28, most_tiles=0)) is None

@@ -54,7 +54,23 @@ def shown(source: Source, row: Scored, max_tokens: int, settings: Settings) -> n
 def test_it_is_shown_pixel_by_pixel(settings: Settings, size: tuple[int, int], budget: ImageBudget) -> None:
     scorer, source = Watched(budget), Source("a.jpg", picture(size=size, kind="JPEG"))
     scored, max_tokens = judged(scorer, source, settings)
-    assert np.array_equal(shown(source, scored, max_tokens, settings), scorer.pixels[-1])
+    assert scored.reply
+    assert np.array_equal(shown(source, scored, max_tokens, settings), scorer.pixels[scored.reply.tile])
+
+
+@pytest.mark.parametrize("budget", [DEMO, ImageBudget(28, 256), ImageBudget(32, 256, 64)], ids=str)
+def test_of_a_picture_in_tiles_the_one_that_counts_is_shown(settings: Settings, budget: ImageBudget) -> None:
+    image = Image.new("RGB", (700, 9000), "white")
+    image.paste((220, 30, 30), (0, 5000, 700, 5600))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    scorer, source = Watched(budget), Source("tall.png", file.getvalue())
+    scored, max_tokens = judged(scorer, source, settings)
+    assert scored.reply
+    assert scored.reply.tile > 0
+    assert np.array_equal(shown(source, scored, max_tokens, settings), scorer.pixels[scored.reply.tile])
+    with Image.open(io.BytesIO(pictures.large(source, scored.sha256, settings))) as large:
+        assert large.height > 10 * large.width
 
 
 @pytest.mark.parametrize("room", [400, 150])
