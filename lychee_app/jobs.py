@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from lychee_app import recorder
 from lychee_app.engines import Engine, Event, Progress
 from lychee_app.errors import LycheeError, UsageError
-from lychee_app.reasons import Reason
+from lychee_app.reasons import Reason, counted
 from lychee_app.records import Decision, Reply, Run, Scored, Source
 from lychee_app.request import Request
 from lychee_app.store import Store, View
@@ -71,6 +71,8 @@ class Jobs:
         chosen: upload indices in the earlier run. Raises UsageError and StoreError.
         """
         sources, decisions = dict(self._store.sources(before)), self._store.decisions(before)
+        if len(chosen) == len(sources):  # all of them: what lay among them was left out of this one too
+            left_out = counted((*self._store.head(before).left_out, *left_out))
         run_id = self.start(request, [*(sources[index] for index in chosen), *more], left_out)
         decided: dict[int, Decision] = {
             place: decisions[index]

@@ -136,6 +136,11 @@ TEXT: dict[str, str | dict[str, str]] = {
     "way.folder.label": "Drop a folder here",
     "upload.choose": "Choose…",
     "drop.here": "Drop images or folders here",
+    "rules": "What is left out of folders",
+    "exclude": "Leave out too",
+    "exclude.placeholder": "e.g. draft*, *.gif",
+    "exclude.help": "Globs, separated by commas: of names, or of paths such as 2019/*. Thumbnails, recycle bins and the like are always left out.",
+    "include_hidden": "Take hidden files",
     "drop.left": {
         "one": "{n} thing that is no picture was left out of what you dropped.",
         "other": "{n} things that are no pictures were left out of what you dropped.",

@@ -4,6 +4,7 @@ It is the open run's images, but for those that were taken off, and what was add
 in the draft (see store/drafts.py): nothing of it is held by this process or by a tab.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from lychee_app.errors import LycheeError, StoreError
 from lychee_app.reasons import Reason, left_out_line
 from lychee_app.records import Source
 from lychee_app.request import Request
+from lychee_app.sources import Rules
 from lychee_app.ui import routes, state, widgets
 from lychee_app.ui.markup import faint, notice
 from lychee_app.ui.state import PageContext, Standing
@@ -81,11 +83,27 @@ def draw(context: PageContext, pile: Pile, standing: Standing | None) -> None:
                 _path_field(context, pile)
             else:
                 uploader(context, f"uploads-{name}", directory=name == "folder")
+    _rules_fields(context)
     if pile.count:
         faint(t("pile.both" if pile.of_run and pile.new else "pile", n=pile.count, new=len(pile.new)))
     if standing is not None and pile.count:
         _list(context, pile, live=standing.live)
     _way_back(context, pile)
+
+
+def _rules_fields(context: PageContext) -> None:
+    """What of a folder is left out, whichever way it comes."""
+    t = context.t
+    with st.expander(t("rules"), key="rules"):
+        st.text_input(
+            t("exclude"), key="exclude", placeholder=t("exclude.placeholder"), help=t("exclude.help")
+        )
+        st.toggle(t("include_hidden"), key="include_hidden")
+
+
+def _rules() -> Rules:
+    exclude = st.session_state.get("exclude") or ""
+    return Rules(tuple(re.split("[,，、]", exclude)), bool(st.session_state.get("include_hidden")))
 
 
 def _list(context: PageContext, pile: Pile, live: bool) -> None:
@@ -130,7 +148,8 @@ def _uploaded(context: PageContext, key: str) -> None:
     came = [one for one in st.session_state[key] or [] if isinstance(one, UploadedFile)]
     if not came:
         return
-    _tried(lambda: _add(context, [Source(one.name, data=one.getvalue()) for one in came]))
+    found = sources.picked([Source(one.name, data=one.getvalue()) for one in came], _rules())
+    _tried(lambda: _add(context, found.sources, found.left_out))
     # Streamlit would hold them in memory until the tab is closed.
     if (script := get_script_run_ctx()) and isinstance(script.uploaded_file_mgr, MemoryUploadedFileManager):
         for one in came:
@@ -169,7 +188,7 @@ def _named(context: PageContext, pile: Pile) -> None:
     if not (path := widgets.pasted_path(st.session_state["path"])):
         return
     try:
-        found = sources.find([path])
+        found = sources.find([path], _rules())
         known, gone = pile.paths(), _taken_off(context, pile)
         named = {source.path for source in found.sources}
         back = {index for path, index in gone.items() if path in named}
@@ -184,8 +203,6 @@ def _named(context: PageContext, pile: Pile) -> None:
     st.session_state["path"] = ""
     if not fresh and not back:
         state.tell(context.t("pile.known", n=len(found.sources)), "calm")
-    elif found.left_out:
-        state.tell(left_out_line(context.t, found.left_out), "calm")
 
 
 def _taken_off(context: PageContext, pile: Pile) -> dict[Path, int]:
@@ -196,6 +213,8 @@ def _taken_off(context: PageContext, pile: Pile) -> dict[Path, int]:
 
 def _add(context: PageContext, added: Sequence[Source], left_out: Sequence[Reason] = ()) -> None:
     context.services.store.drafts.add(context.draft.id, added, left_out)
+    if left_out:
+        state.tell(left_out_line(context.t, left_out), "calm")
 
 
 def _put_back(context: PageContext, removed: frozenset[int]) -> None:

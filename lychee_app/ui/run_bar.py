@@ -39,7 +39,7 @@ def title(context: PageContext, standing: Standing) -> None:
     usual = _usual_tokens(context, run)
     knows = f'<div class="ly-faint">{escaped(usual)}</div>' if usual else ""
     if run.left_out:
-        knows += f'<div class="ly-faint ly-left-out">{escaped(left_out_line(t, run.left_out))}</div>'
+        knows += f'<div class="ly-faint">{escaped(left_out_line(t, run.left_out))}</div>'
     st.html(
         f'<div class="ly-head" {cost}><h1 class="ly-query">{head}</h1>'
         f'<div class="ly-faint">{about}</div>{sent}{knows}</div>'

@@ -1,5 +1,6 @@
 """The pile: fields only add to it, what is taken off is gone, and a refresh finds it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -266,3 +267,65 @@ def test_a_bare_address_shows_the_run_in_progress(page: AppTest, store: Store, s
     hold.unlink()
     finished(page, store)
     assert "run" not in visit().query_params
+
+
+# --- folders as they are
+
+
+def test_what_lies_among_the_images_is_left_out_and_told_with_the_run_for_good(
+    page: AppTest, store: Store, folder: Path
+) -> None:
+    for name in ("@eaDir/0.png", ".hidden.png", "draft-1.png", "gone.xmp"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes((folder / "0-red.png").read_bytes())
+    page.text_input(key="exclude").set_value("Draft*, *.gif").run()
+    path(page, folder)
+    said = "1 thumbnail of a NAS, 1 hidden file, 1 excluded file, 1 sidecar without its picture"
+    assert sorted(left_out(page)) == sorted(said.split(", "))
+    assert shown(page) == ["0-red.png", "1-blue.png"]
+    page.text_area(key="query").set_value("red").run()
+    page.button(key="rank").click().run()
+    at, run = finished(page, store)
+    assert sorted(left_out(at)) == sorted(left_out(refreshed(at))) == sorted(said.split(", "))
+    at.button(key="rank").click().run()
+    _, again = finished(at, store)
+    assert again.id != run.id
+    assert again.left_out == run.left_out
+
+
+def test_hidden_files_are_taken_where_that_is_asked(page: AppTest, folder: Path) -> None:
+    (folder / "0-red.png").rename(folder / ".0-red.png")
+    page.toggle(key="include_hidden").set_value(True).run()
+    path(page, folder)
+    assert shown(page) == ["1-blue.png", ".0-red.png"]
+
+
+def test_an_uploaded_folder_is_held_to_the_same_rules(page: AppTest) -> None:
+    ((_, red, kind),) = files("red")
+    names = ("p/img10.png", "p/img2.png", "p/img2.NEF", "p/@eaDir/x.png", "p/sub/._y.png", "p/draft.png")
+    page.segmented_control(key="way").set_value("folder").run()
+    page.text_input(key="exclude").set_value("draft*").run()
+    page.file_uploader(key="uploads-folder").set_value([(name, red, kind) for name in names]).run()
+    assert shown(page) == ["p/img2.png", "p/img10.png"]
+    assert sorted(left_out(page)) == [
+        "1 excluded file",
+        "1 file of the system",
+        "1 raw file or sidecar of a picture that is here",
+        "1 thumbnail of a NAS",
+    ]
+
+
+def test_a_shot_says_on_its_card_what_goes_with_it(page: AppTest, store: Store, folder: Path) -> None:
+    for name in ("0-red.NEF", "0-red.xmp"):
+        (folder / name).write_bytes(b"x")
+    path(page, folder)
+    page.text_area(key="query").set_value("red").run()
+    page.button(key="rank").click().run()
+    at, _ = finished(page, store)
+    beside = {row["name"]: row["beside"] for row in sent(at, "gallery")["rows"]}
+    assert beside == {"0-red.png": "NEF, XMP", "1-blue.png": ""}
+
+
+def left_out(at: AppTest) -> list[str]:
+    (line,) = re.findall("Left out: ([^<]+)<", html(at))
+    return line.split(", ")
