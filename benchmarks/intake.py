@@ -24,11 +24,12 @@ from PIL import Image
 
 from benchmarks.resident import Watched
 from lychee_app import intake, sources
-from lychee_app.intake import workers
+from lychee_app.intake import decoders, workers
 from lychee_app.intake.decode import decode
+from lychee_app.intake.sniff import RAW
 from lychee_app.records import Candidate, ImageBudget, Refused, Source
 from lychee_app.settings import Settings
-from tests.support import hostile, pictures
+from tests.support import hostile, pictures, raws
 
 BUDGET = ImageBudget(28)
 LARGEST_BYTES = 2_000_000
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _hurtful() -> Iterator[bytes]:
     yield from hostile.FOREIGN.values()
+    yield from hostile.EMPTY.values()
     yield from hostile.bombs().values()
     yield from hostile.broken_metadata().values()
     yield from (b"", b"hello", bytes(1000), hostile.HEIC_HEADER)
@@ -76,7 +78,9 @@ def _files(folder: Path | None) -> list[bytes]:
     """What is mutated: a file of every kind made here, and the real pictures of a folder."""
     found = sources.find([folder]).sources if folder else ()
     real = [source.path for source in found if source.path and source.path.stat().st_size < LARGEST_BYTES]
-    return [*pictures.seeds().values(), *(path.read_bytes() for path in real)]
+    sensor = [raws.dng(pictures.scene()), raws.dng(pictures.scene(), preview=pictures.scene(80, 60))]
+    made = [*pictures.seeds().values(), *(sensor if RAW in decoders.loaded() else [])]
+    return [*made, *(path.read_bytes() for path in real)]
 
 
 def _mutated(files: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from lychee_app.model import checkpoints, memory
 from lychee_app.settings import Settings
 from lychee_app.sizes import disk_gb, memory_gb
 
-LIBRARIES = ("torch", "transformers", "accelerate", "streamlit", "pillow", "pillow-heif")
+LIBRARIES = ("torch", "transformers", "accelerate", "streamlit", "pillow", "pillow-heif", "rawpy")
 
 
 def examine(settings: Settings, t: Words) -> Iterator[str]:

@@ -22,6 +22,8 @@ _END = b"\xff\xd9"
 _START_OF_DATA = b"\xff\x93"
 _PAD = bytes(64)
 _SCAN = 0xDA
+_ROWS_OF_A_BLOCK = 2
+"""At an eighth, of the largest blocks, 16 pixels high: so many rows the end of the data may cut."""
 _STEP_BYTES = 1 << 20
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
@@ -66,7 +68,7 @@ def rest_of(kind: str, data: bytes) -> Rest | None:
     """What is there of a file that lacks its end; None where it does not, or nothing can be said."""
     try:
         if kind == "JPEG" and _lacks_end(data):
-            whole = data.rstrip(b"\0") + _END
+            whole = (data.rstrip(b"\0") if data.endswith(_PAD) else data) + _END
             return Rest(whole, _missing_of_jpeg(whole))
         return _png(data) if kind == "PNG" else None
     except (OSError, SyntaxError, ValueError, struct.error, IndexError, zlib.error):
@@ -100,7 +102,7 @@ def _missing_of_jpeg(whole: bytes) -> float:
 def _eighth(data: bytes, start: int | None = None) -> Image.Image:
     """An eighth of its size a side. start: the grey of what the decoder does not reach; None: it must."""
     with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
-        image.draft(None, (image.width // 8, image.height // 8))
+        image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
         if start is None:
             image.load()
             return image.copy()
@@ -120,19 +122,25 @@ def _even_end(image: Image.Image) -> float:
     pixel, rows = image.crop((image.width - 1, image.height - 1, *image.size)).tobytes(), _rows(image)
     if not set(pixel) <= {127, 128}:
         return 0.0
-    even = 0
+    whole, even, partly = pixel * image.width, 0, 0
     for row in reversed(rows):
-        run = len(row) - len(row.rstrip(pixel) if len(pixel) == 1 else _without_end(row, pixel))
-        even += run // len(pixel)
-        if run < len(row):
+        if row == whole:
+            even += image.width
+        else:
+            even += _run_at_end(row, pixel)
+            partly += 1
+        if partly == _ROWS_OF_A_BLOCK:
             break
     return even / (image.width * image.height)
 
 
-def _without_end(row: bytes, pixel: bytes) -> bytes:
-    while row.endswith(pixel):
-        row = row[: -len(pixel)]
-    return row
+def _run_at_end(row: bytes, pixel: bytes) -> int:
+    run = 0
+    for at in range(len(row) - len(pixel), -1, -len(pixel)):
+        if row[at : at + len(pixel)] != pixel:
+            break
+        run += 1
+    return run
 
 
 def _png(data: bytes) -> Rest | None:

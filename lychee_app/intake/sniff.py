@@ -133,7 +133,7 @@ def _brands(head: bytes) -> set[bytes]:
     return {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
 
 
-_GREY, _COLOUR, _PALETTE = (8,), (16, 24, 32), (8,)
+_GREY, _COLOUR, _PALETTE = (8, 16), (16, 24, 32), (8,)
 _TARGA_DEPTHS = {1: _PALETTE, 9: _PALETTE, 2: _COLOUR, 10: _COLOUR, 3: _GREY, 11: _GREY}
 
 

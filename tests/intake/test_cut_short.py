@@ -1,6 +1,7 @@
 """Files that lack their end: what is there is scored, and how much is not is said."""
 
 import io
+import time
 
 import numpy as np
 import pytest
@@ -96,6 +97,24 @@ def test_the_share_is_measured_in_every_kind_of_jpeg(mode: str) -> None:
     data = pictures.encoded(PHOTO.convert(mode), "JPEG", quality=90)
     (note,) = decoded(data[: int(len(data) * 0.85)]).notes
     assert note.values["percent"] == pytest.approx(15, abs=4)
+
+
+def test_a_jpeg_of_one_row_of_blocks_tells_its_share_too_and_a_tiny_one_is_scored() -> None:
+    strip = PHOTO.resize((3000, 16))
+    data = pictures.encoded(strip, "JPEG", quality=95)
+    (note,) = decoded(data[: int(len(data) * 0.8)]).notes
+    assert note.values["percent"] == pytest.approx(20, abs=5)
+    assert refusal(data[: int(len(data) * 0.4)]).code == "truncated-share"
+    for side in (1, 8, 9):
+        tiny = pictures.encoded(PHOTO.resize((side, side)), "JPEG")
+        assert [note.code for note in decoded(tiny[:-2]).notes] == ["cut-short"]
+
+
+def test_the_share_of_a_large_jpeg_that_is_mostly_missing_is_found_at_once() -> None:
+    data = pictures.encoded(Image.effect_noise((8000, 3000), 30).convert("RGB"), "JPEG", quality=30)
+    started = time.process_time()
+    assert refusal(data[: len(data) // 5]).code == "truncated-share"
+    assert time.process_time() - started < 3
 
 
 def test_an_interlaced_png_and_a_damaged_one_are_refused_as_before() -> None:
