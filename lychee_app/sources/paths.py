@@ -10,7 +10,7 @@ from lychee_app.intake.sniff import RAW_SUFFIXES, SPOKEN
 from lychee_app.records import Found, Source
 from lychee_app.sources import companions
 from lychee_app.sources.left_out import Rules, Tally
-from lychee_app.sources.walk import Hit, companions_in, suffix_of, walk
+from lychee_app.sources.walk import Hit, companions_in, count_left_out, suffix_of, walk
 
 
 def find(paths: Sequence[str | Path], rules: Rules | None = None) -> Found:
@@ -68,6 +68,9 @@ def _meant(given: str | Path, rules: Rules, tally: Tally) -> list[Hit]:
         if not str(given):
             raise UsageError("path-empty")
         if path.is_dir():
+            if rules.kind_of_folder(path.name, path.name, is_beside_data=False) == "excluded":
+                count_left_out(str(path), path.name, "excluded", tally)
+                return []
             nothing = UsageError("folder-without-images", path=str(path), formats=SPOKEN)
             return _found(walk(str(path), rules, tally), nothing)
         if path.exists():

@@ -113,7 +113,7 @@ class _Walk:
             line = self._linked if entry.is_symlink() else self._waiting
             line.append((parent, _Folder(entry.path, name, wanted)))
         else:
-            self._count(entry.path, name, kind)
+            count_left_out(entry.path, name, kind, self._tally)
 
     def _file(self, folder: _Folder, entry: os.DirEntry[str], name: str, beside: list[str]) -> None:
         suffix = suffix_of(entry.name)
@@ -147,25 +147,26 @@ class _Walk:
             sidecars = {name for name in beside if suffix_of(name) in companions.SIDECARS}
             self._tally.add("sidecars", n=len(sidecars - carried))
 
-    def _count(self, path: str, name: str, kind: str) -> None:
-        """Counts the pictures in a folder that is left out, as far as they are few enough to be counted."""
-        if kind in NOT_LOOKED_INTO:
-            return self._tally.add(kind, name)
-        waiting = [path]
-        while waiting:
-            if self._tally.names_left <= 0:
-                return self._tally.add("uncounted", name)
-            try:
-                with os.scandir(waiting.pop()) as entries:
-                    for entry in entries:
-                        self._tally.names_left -= 1
-                        if entry.is_dir(follow_symlinks=False):
-                            waiting.append(entry.path)
-                        elif suffix_of(entry.name) in PICTURES:
-                            self._tally.add(kind, name)
-            except OSError as error:
-                self._tally.closed(name, error)
-        return None
+
+def count_left_out(path: str, name: str, kind: str, tally: Tally) -> None:
+    """Counts the pictures in a folder that is left out, as far as they are few enough to be counted."""
+    if kind in NOT_LOOKED_INTO:
+        return tally.add(kind, name)
+    waiting = [path]
+    while waiting:
+        if tally.names_left <= 0:
+            return tally.add("uncounted", name)
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    tally.names_left -= 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    elif suffix_of(entry.name) in PICTURES:
+                        tally.add(kind, name)
+        except OSError as error:
+            tally.closed(name, error)
+    return None
 
 
 def companions_in(folder: str, rules: Rules) -> list[str]:

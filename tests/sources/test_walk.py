@@ -137,10 +137,10 @@ def test_globs_leave_out_names_and_paths_whatever_the_case(
     assert sum(counts(found).values()) == 4 - len(names(found))
 
 
-def test_an_excluded_file_is_left_out_though_it_is_given_itself(lay: Lay) -> None:
-    folder = lay("a.png", "b.png")
-    found = sources.find([folder / "a.png", folder / "b.png"], Rules(("b*",)))
-    assert (names(found), counts(found)) == (["a.png"], {"excluded": 1})
+def test_what_is_excluded_is_left_out_though_it_is_given_itself(lay: Lay) -> None:
+    folder = lay("a.png", "b.png", "bin/c.png", "bin/deep/d.png")
+    found = sources.find([folder / "a.png", folder / "b.png", folder / "bin"], Rules(("b*",)))
+    assert (names(found), counts(found)) == (["a.png"], {"excluded": 3})
 
 
 def test_where_all_is_left_out_the_error_says_so(lay: Lay) -> None:
