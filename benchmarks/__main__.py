@@ -14,6 +14,7 @@ from lychee_app.errors import LycheeError
 BENCHES = {
     "demo": "how well the embedded model ranks, on scenes it never saw",
     "unlike": "how often the demo tells photographs from its drawn world",
+    "calibration": "what 16 picks and rejects are worth",
     "graph": "the published path and ours side by side",
     "throughput": "files to ranking, per stage",
     "memory": "used memory over many images",

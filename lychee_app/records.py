@@ -305,6 +305,11 @@ class Scorer(Protocol):
         ...
 
 
+def logit(share: float) -> float:
+    """log(share / (1 - share)): what sigmoid takes back. Infinite for 1 and above, and for 0 and below."""
+    return math.log(share) - math.log1p(-share) if 0 < share < 1 else math.copysign(math.inf, share - 0.5)
+
+
 def sigmoid(x: float) -> float:
     """1 / (1 + e^-x), without overflow."""
     if x >= 0:

@@ -1,6 +1,7 @@
 """What the scores of a run say, as numbers: bins, a cut-off, elements, findings. No drawing, no words."""
 
 from lychee_app.analysis.bins import Bin, even_bins, margin_bins, range_bins
+from lychee_app.analysis.calibration import Calibration, Judged, calibrate
 from lychee_app.analysis.caveats import caveats, tells_little, unlike
 from lychee_app.analysis.compare import Pair, compare
 from lychee_app.analysis.cut import Cut, above, on_axis, suggest_cut
@@ -11,14 +12,17 @@ from lychee_app.analysis.spread import Spread, saturation, spread
 __all__ = [
     "FOUND",
     "Bin",
+    "Calibration",
     "Cut",
     "ElementColumn",
     "ElementTable",
     "Finding",
+    "Judged",
     "Kind",
     "Pair",
     "Spread",
     "above",
+    "calibrate",
     "caveats",
     "compare",
     "element_table",

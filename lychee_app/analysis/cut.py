@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from lychee_app.analysis.caveats import tells_little
 from lychee_app.ranking import is_scored, strength
-from lychee_app.records import Axis, Cutoff, Scored, sigmoid
+from lychee_app.records import Axis, Cutoff, Scored, logit, sigmoid
 
 LEAST_GAP: dict[Axis, float] = {"score": 0.5, "margin": 1.0}
 """Points, or nats: a smaller gap is never suggested."""
@@ -57,14 +57,10 @@ def on_axis(images: Iterable[Scored], cutoff: Cutoff, axis: Axis) -> Cutoff | No
     if cutoff.axis == axis:
         return cutoff
     images = [row for row in images if is_scored(row)]
-    value = 10 * sigmoid(cutoff.value) if axis == "score" else _logit(cutoff.value / 10)
+    value = 10 * sigmoid(cutoff.value) if axis == "score" else logit(cutoff.value / 10)
     twin = Cutoff(value, axis)
     exact = math.isfinite(value) and all(row.margin is not None for row in images)
     return twin if exact and above(images, twin) == above(images, cutoff) else None
-
-
-def _logit(share: float) -> float:
-    return math.log(share) - math.log1p(-share) if 0 < share < 1 else math.inf
 
 
 def _largest_gap(images: Sequence[Scored], axis: Axis) -> Cut | None:

@@ -268,6 +268,8 @@ TEXT: dict[str, str | dict[str, str]] = {
     "cut.drag": "Drag to set a cut-off",
     "cut.tag": "{value} · {above} above",
     "cut.suggest": "Suggested {value} (first {n})",
+    "cut.suggest.picks": "Suggested {value}, from your {n} picks and rejects (first {count})",
+    "cut.curve": "The chance that an image is wanted, as your picks and rejects say",
     "cut.clear": "Clear",
     "cut.above": {
         "one": "{n} of {total} is at or above the cut-off",
@@ -811,6 +813,8 @@ REASONS: dict[str, str | dict[str, str]] = {
     "eval-none-relevant": "none of the {n} images is relevant",
     "eval-alike": "all {n} scores are alike, or all relevances are",
     "eval-few-queries": "the test runs over queries: there are {n}, and it says nothing below {least}",
+    "calibration-few": "{picks} picked, {rejects} rejected: from {least} on, {each} of each kind at least, the suggested cut-off follows them.",
+    "calibration-no-order": "What you picked and rejected, {n} images, does not follow the score: no cut-off can be learned from it.",
     "eval-what": "Name a TRUTH file, or --suite built-in; not both.",
     "pairs-without": "--pairs goes with --suite built-in.",
     "suite-with": "--suite takes one judge, and no --images and no --plot. Run it once for each judge.",

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lychee_app.errors import StoreError
-from lychee_app.records import Cutoff, Decision
-from lychee_app.store.database import Database
-from lychee_app.store.rows import read_cutoff, write_cutoff
+from lychee_app.records import Cutoff, Decision, Run
+from lychee_app.store.database import Damaged, Database
+from lychee_app.store.rows import read_cutoff, read_run, unpack_scored, write_cutoff
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,25 @@ class Decisions:
                     _decide(db, run_id, {step.upload_index: step.decision})
         return restored
 
+    def judged_alike(self, run: Run) -> dict[str, tuple[float, Decision]]:
+        """By content: margin and decision of every image decided on in this run, or in another that asked the
+        same of the same judge; where they disagree, as the newest run has it.
+        """
+        heads = (
+            "SELECT id, record FROM runs WHERE id IN (SELECT DISTINCT run_id FROM decisions) ORDER BY created"
+        )
+        decided = (
+            "SELECT images.margin, decision, images.record FROM decisions "
+            "JOIN images USING (run_id, upload_index) WHERE run_id = ? AND margin IS NOT NULL"
+        )
+        found: dict[str, tuple[float, Decision]] = {}
+        with self._database.reading() as db:
+            for run_id, record in db.execute(heads).fetchall():
+                if run_id == run.id or _is_alike(record, run):
+                    for margin, decision, row in db.execute(decided, (run_id,)):
+                        found[unpack_scored(row, None, {}).sha256] = margin, decision
+        return found
+
     def cutoff(self, run_id: str) -> Cutoff | None:
         """Raises StoreError when there is no such run."""
         with self._database.reading() as db:
@@ -81,6 +100,19 @@ class Decisions:
             done = db.execute("UPDATE runs SET cutoff = ? WHERE id = ?", (write_cutoff(cutoff), run_id))
             if not done.rowcount:
                 raise StoreError("store-no-run")
+
+
+def _is_alike(record: str, run: Run) -> bool:
+    """Whether its margins mean the same: equal questions to the same judge. Not so for a damaged record."""
+    try:
+        other = read_run(record)
+    except Damaged:
+        return False
+    pairs = [
+        (one.question.sent, one.question.sent_not, one.request.mode, one.request.instruction)
+        for one in (other, run)
+    ]
+    return pairs[0] == pairs[1] and other.checkpoint_hash == run.checkpoint_hash != ""
 
 
 def _total(db: sqlite3.Connection, run_id: str) -> int:

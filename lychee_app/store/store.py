@@ -197,6 +197,11 @@ class Store:
         """
         return self._decisions.follow(run_id, steps)
 
+    def judged_alike(self, run: Run) -> dict[str, tuple[float, Decision]]:
+        """By content: margin and decision of every image decided on in this run, or in another that asked the
+        same of the same judge; where they disagree, as the newest run has it."""
+        return self._decisions.judged_alike(run)
+
     def cutoff(self, run_id: str) -> Cutoff | None:
         """Raises StoreError when there is no such run."""
         return self._decisions.cutoff(run_id)

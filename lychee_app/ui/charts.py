@@ -10,12 +10,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from lychee_app import analysis
-from lychee_app.analysis import Bin
+from lychee_app.analysis import Bin, Calibration
 from lychee_app.ranking import one_decimal
-from lychee_app.records import Axis, Cutoff, Scored
+from lychee_app.reasons import Reason
+from lychee_app.records import Axis, Cutoff, Scored, logit
 from lychee_app.ui import state, widgets
 from lychee_app.ui.markup import escaped, faint, media_url
 from lychee_app.ui.state import PageContext, Standing
+from lychee_app.ui.suggestion import Suggestion, calibration, suggestion
 from lychee_app.ui.widgets import one_of
 
 DIGITS: dict[Axis, int] = {"score": 1, "margin": 2}
@@ -50,7 +52,7 @@ def bins_in_force(standing: Standing) -> Sequence[Bin]:
 
 def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequence[Bin]) -> None:
     t, axis = context.t, bins[0].axis
-    suggested = analysis.suggest_cut(standing.order.scored)
+    suggested = suggestion(context, standing)
     cut = _on(standing, standing.cutoff, axis)
     hinted = _on(standing, suggested.cutoff if suggested else None, axis)
     hint = hinted.value if hinted else None
@@ -67,9 +69,16 @@ def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequen
         "cut": start,
         "unset": cut is None,
         "suggested": hint,
+        "curve": _curve(bins, suggested.calibration if suggested else None),
         "selected": st.session_state.get("bin", -1),
         "digits": DIGITS[axis],
-        "words": {"title": t("histogram"), "cut": t("cut"), "tag": t("cut.tag"), "unset": t("cut.drag")},
+        "words": {
+            "title": t("histogram"),
+            "cut": t("cut"),
+            "tag": t("cut.tag"),
+            "unset": t("cut.drag"),
+            "curve": t("cut.curve"),
+        },
     }
     key = "histogram"
     widgets.component("histogram")(
@@ -78,6 +87,26 @@ def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequen
         on_cut_change=lambda: _cut_dragged(context, key, axis),
         on_bar_change=lambda: _bar_chosen(key),
     )
+
+
+def _curve(bins: Sequence[Bin], fitted: Calibration | None) -> list[tuple[float, float]]:
+    """(place on the axis, chance that an image there is wanted), four to a bin; none where none is fitted."""
+    if fitted is None:
+        return []
+    places = [one.low + step * (one.high - one.low) / 4 for one in bins for step in range(4)] + [
+        bins[-1].high
+    ]
+    margins = (
+        places if bins[0].axis == "margin" else [logit(min(max(at / 10, 1e-4), 1 - 1e-4)) for at in places]
+    )
+    return [(at, round(fitted.chance(margin), 4)) for at, margin in zip(places, margins, strict=True)]
+
+
+def _offer(context: PageContext, cutoff: Cutoff, suggested: Suggestion) -> str:
+    t, fitted, value = context.t, suggested.calibration, told(context, cutoff)
+    if fitted:
+        return t("cut.suggest.picks", value=value, n=fitted.count, count=suggested.count)
+    return t("cut.suggest", value=value, n=suggested.count)
 
 
 def _on(standing: Standing, cutoff: Cutoff | None, axis: Axis) -> Cutoff | None:
@@ -135,7 +164,7 @@ def _forget_bin() -> None:
 
 def _cut_controls(context: PageContext, standing: Standing, axis: Axis) -> None:
     t = context.t
-    suggested = analysis.suggest_cut(standing.order.scored)
+    suggested = suggestion(context, standing)
     with st.container(horizontal=True, vertical_alignment="bottom", key="cut-controls"):
         on_this_axis = _on(standing, standing.cutoff, axis)
         current = on_this_axis.value if on_this_axis else None
@@ -156,7 +185,7 @@ def _cut_controls(context: PageContext, standing: Standing, axis: Axis) -> None:
         )
         if suggested:
             offered = in_force(standing, suggested.cutoff)
-            words = t("cut.suggest", value=told(context, offered), n=suggested.count)
+            words = _offer(context, offered, suggested)
             st.button(
                 words,
                 key="suggest",
@@ -166,6 +195,8 @@ def _cut_controls(context: PageContext, standing: Standing, axis: Axis) -> None:
             )
         if standing.cutoff:
             st.button(t("cut.clear"), key="uncut", on_click=set_cut, args=(context, None), type="tertiary")
+    if isinstance(why_not := calibration(context, standing), Reason):
+        faint(t.reason(why_not))
     if standing.cutoff:
         above = t("cut.above", n=len(standing.above()), total=len(standing.order.scored))
         faint(above if on_this_axis else f"{above} · {_set_at(context, standing.cutoff)}")

@@ -8,6 +8,7 @@ from lychee_app.locale import Words
 from lychee_app.ui import state
 from lychee_app.ui.markup import escaped, notice
 from lychee_app.ui.state import PageContext
+from lychee_app.ui.suggestion import suggestion
 
 TONE = {
     "flat": "warn",
@@ -34,7 +35,9 @@ def draw(context: PageContext) -> None:
         notice(context.t.reason(caveat), "warn")
     if standing.live:
         return
-    found = [one for one in analysis.findings(standing.run, standing.cutoff) if one.kind != "unscored"]
+    suggested = suggestion(context, standing)
+    cutoff = standing.cutoff or (suggested.cutoff if suggested and suggested.calibration else None)
+    found = [one for one in analysis.findings(standing.run, cutoff) if one.kind != "unscored"]
     if not found:
         return
     items = [

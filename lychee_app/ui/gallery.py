@@ -17,6 +17,7 @@ from lychee_app.records import Scored
 from lychee_app.ui import charts, routes, state
 from lychee_app.ui.markup import asset
 from lychee_app.ui.state import PageContext, Standing
+from lychee_app.ui.suggestion import suggestion
 
 Mode = Literal["grid", "decide"]
 SCRIPTS = ("base", "decisions", "rows", "grid", "viewer", "gallery")
@@ -31,9 +32,14 @@ def draw(context: PageContext, mode: Mode = "grid") -> None:
         _component()(
             key=f"images-{mode}",
             data=data(context, standing, mode),
-            on_decided_change=lambda: state.redraw("bulk", "actions"),
+            on_decided_change=_decided,
             on_unbin_change=lambda: charts.choose_bin(-1),
         )
+
+
+def _decided() -> None:
+    """The gallery itself knows already; the histogram, where it is open, shows what follows from it."""
+    state.redraw("bulk", "actions", *(["distribution"] if "charts" in st.query_params else []))
 
 
 @cache
@@ -107,7 +113,7 @@ def _cut(context: PageContext, standing: Standing) -> dict[str, Any] | None:
     """Where the line is drawn: somebody's own cut-off, else the suggested one."""
     scored = standing.order.scored
     cutoff, suggested = standing.cutoff, False
-    if cutoff is None and not standing.live and (found := analysis.suggest_cut(scored)):
+    if cutoff is None and not standing.live and (found := suggestion(context, standing)):
         cutoff, suggested = found.cutoff, True
     if cutoff is None:
         return None

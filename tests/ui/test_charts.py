@@ -94,3 +94,45 @@ def test_the_cut_off_that_is_suggested_is_told_in_the_unit_of_the_axis_that_show
     at.segmented_control(key="bins").set_value("ranges").run()
     assert box(at).value == pytest.approx(6.7, abs=0.02)
     assert sent(at, "gallery")["cut"]["text"] == "6.7"
+
+
+# Calibration
+
+
+def decided_run(settings: Settings, picks: int) -> AppTest:
+    """Twenty images of margins -9.5 to 9.5; from the best down `picks` are picked, the rest are rejected."""
+    at = visit_run(settings, [row(index, 9.5 - index) for index in range(20)])
+    with Store.open(settings.data_folder) as store:
+        decided = {index: "pick" if index < picks else "reject" for index in range(16)}
+        store.decide_all(settings.data_folder.parent.name, decided)  # pyright: ignore[reportArgumentType]
+    at.session_state["bins"] = "margin"
+    return at.run()
+
+
+def test_after_16_picks_and_rejects_the_cut_off_is_suggested_from_them(settings: Settings) -> None:
+    at = decided_run(settings, picks=6)
+    button = next(one for one in at.button if one.key == "suggest")
+    assert "from your 16 picks and rejects (first 6)" in button.label
+    histogram = sent(at, "histogram")
+    assert 3.5 < histogram["suggested"] < 4.5
+    chances = [chance for _, chance in histogram["curve"]]
+    assert chances == sorted(chances)
+    assert chances[0] < 0.1
+    assert chances[-1] > 0.9
+    assert histogram["curve"][0][0] == histogram["edges"][0]
+    button.click().run()
+    assert "6 of 20 are at or above the cut-off" in html(at)
+
+
+def test_the_curve_is_drawn_on_the_axis_of_scores_too(settings: Settings) -> None:
+    at = decided_run(settings, picks=6)
+    at.session_state["bins"] = "even"
+    curve = sent(at.run(), "histogram")["curve"]
+    assert (curve[0][0], curve[-1][0]) == (0.0, 10.0)
+    assert [chance for _, chance in curve] == sorted(chance for _, chance in curve)
+
+
+def test_with_too_few_decisions_the_page_says_how_many_it_takes(settings: Settings) -> None:
+    at = decided_run(settings, picks=14)
+    assert "14 picked, 2 rejected: from 16 on, 3 of each kind at least" in html(at)
+    assert sent(at, "histogram")["curve"] == []

@@ -47,6 +47,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
     return bar;
   });
   bars[again]?.focus();
+  if (data.curve.length) {
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    svg.setAttribute("class", "curve");
+    svg.setAttribute("viewBox", "0 0 100 100");
+    svg.setAttribute("preserveAspectRatio", "none");
+    svg.setAttribute("role", "img");
+    svg.setAttribute("aria-label", words.curve);
+    const line = svg.appendChild(document.createElementNS(svg.namespaceURI, "polyline"));
+    line.setAttribute("points", data.curve.map(([at, p]) => `${100 * place(edges, at)},${100 - 88 * p}`).join(" "));
+    plot.appendChild(svg);
+  }
   const axis = root.appendChild(make("div", "axis"));
   const every = Math.ceil(n / 8);
   data.ticks.forEach((tick, k) => {
