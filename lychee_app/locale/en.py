@@ -141,10 +141,6 @@ TEXT: dict[str, str | dict[str, str]] = {
     "exclude.placeholder": "e.g. draft*, *.gif",
     "exclude.help": "Globs, separated by commas: of names, or of paths such as 2019/*. Thumbnails, recycle bins and the like are always left out.",
     "include_hidden": "Take hidden files",
-    "drop.left": {
-        "one": "{n} thing that is no picture was left out of what you dropped.",
-        "other": "{n} things that are no pictures were left out of what you dropped.",
-    },
     "path": "A folder, image or glob on this machine",
     "path.placeholder": "e.g. ~/Pictures/cafe",
     "path.help": "Files stay where they are. Picks can be copied or moved from there later.",

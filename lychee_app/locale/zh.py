@@ -141,7 +141,6 @@ TEXT: dict[str, str | dict[str, str]] = {
     "exclude.placeholder": "例如 草稿*, *.gif",
     "exclude.help": "通配符，用逗号分隔：可写文件名，也可写 2019/* 这样的路径。缩略图、回收站等始终不纳入。",
     "include_hidden": "也要隐藏文件",
-    "drop.left": "拖入的内容中有 {n} 项不是图片，已略过。",
     "path": "本机上的文件夹、图片或通配符",
     "path.placeholder": "例如 ~/图片/咖啡馆",
     "path.help": "文件留在原处，不会复制；之后可以把选中的图片复制或移动到别处。",

@@ -86,6 +86,8 @@ def draw(context: PageContext, pile: Pile, standing: Standing | None) -> None:
     _rules_fields(context)
     if pile.count:
         faint(t("pile.both" if pile.of_run and pile.new else "pile", n=pile.count, new=len(pile.new)))
+    if context.draft.left_out:
+        faint(left_out_line(t, context.draft.left_out))
     if standing is not None and pile.count:
         _list(context, pile, live=standing.live)
     _way_back(context, pile)
@@ -158,14 +160,18 @@ def _uploaded(context: PageContext, key: str) -> None:
 
 def drop_anywhere(context: PageContext) -> None:
     """Files and folders dropped on any part of the page go to the uploader of files."""
-    data = {"words": {"drop": context.t("drop.here")}, "target": ".st-key-add-files"}
+    data = {
+        "words": {"drop": context.t("drop.here")},
+        "target": ".st-key-add-files",
+        "rules": sources.for_the_browser(_rules()),
+    }
     widgets.component("drop")(key="drop", data=data, on_dropped_change=lambda: _was_dropped(context))
 
 
 def _was_dropped(context: PageContext) -> None:
-    found = st.session_state["drop"].get("dropped") or {}
-    if left := found.get("left"):
-        state.tell(context.t("drop.left", n=left), "calm")
+    """What was left out of dropped folders, by kind; their pictures come through the uploader."""
+    left_out = sources.of_the_browser(st.session_state["drop"].get("dropped") or {})
+    _tried(lambda: _add(context, (), left_out))
 
 
 def _path_field(context: PageContext, pile: Pile) -> None:

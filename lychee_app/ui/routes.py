@@ -82,7 +82,8 @@ def routes(services: Callable[[], Services]) -> list[Route]:
 
 def _thumbnail(services: Services, request: Request) -> Response:
     try:
-        return _picture(services.store.row(*_place(request)).thumbnail, "image/webp")
+        thumbnail = services.store.row(*_place(request)).thumbnail
+        return _picture(thumbnail, "image/webp") if thumbnail else _nothing()
     except LookupError:
         return _small(services, services.store.source(*_place(request)))
 

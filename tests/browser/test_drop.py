@@ -1,6 +1,7 @@
 """Files dropped anywhere on the page."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
@@ -21,6 +22,7 @@ def test_files_dropped_on_the_answer_are_taken_and_ranked(server: Server, open_t
     tab = open_tab(server)
     tab.locator(".st-key-way button").nth(2).click()
     expect(tab.locator(".st-key-path")).to_be_visible()
+    tab.locator(".veil").wait_for(state="attached")
     files = [(f"{n}.png", list(picture("red", (40, 30), seed=n))) for n in range(3)]
     carried = tab.evaluate_handle(CARRIED, files)
     main = tab.locator(".ly-hero")
@@ -47,3 +49,43 @@ def test_a_text_that_is_dragged_is_none_of_ours(server: Server, open_tab: Open) 
     )
     tab.locator(".ly-hero").dispatch_event("dragenter", {"dataTransfer": carried})
     expect(tab.locator(".veil")).to_be_hidden()
+
+
+def test_a_folder_is_dropped_as_a_walk_would_find_it(server: Server, open_tab: Open, tmp_path: Path) -> None:
+    """A real drag of a real folder: the browser's own entries, a hundred at a time."""
+    folder = tmp_path / "trip"
+    pictures = [
+        "img10.png",
+        "img2.png",
+        "a/1.png",
+        "b/1.png",
+        "no-suffix",
+        *(f"many/{n}.png" for n in range(130)),
+    ]
+    left_out = ["._img2.png", ".DS_Store", "img2.xmp", "lonely.xmp", "notes.txt", ".hidden/x.png"]
+    left_out += ["@eaDir/img2.png/THUMB_S.jpg", "@eaDir/img2.png/THUMB_M.jpg", "#recycle/old.png"]
+    for number, name in enumerate([*pictures, *left_out]):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(
+            b"notes" if path.suffix in {".txt", ".xmp"} else picture("red", (40, 30), seed=number)
+        )
+    tab = open_tab(server)
+    tab.locator(".veil").wait_for(state="attached")
+    drag(tab, folder)
+    expect(tab.get_by_text("135 images ready").first).to_be_visible()
+    told = tab.get_by_text("Left out")
+    for part in ("2 thumbnails of a NAS", "1 deleted file", "2 files of the system", "1 hidden file"):
+        expect(told).to_contain_text(part)
+    names = [tile.get_attribute("title") for tile in tab.locator(".pile li").all()]
+    first = ["trip/a/1.png", "trip/b/1.png", "trip/img2.png", "trip/img10.png", "trip/many/0.png"]
+    assert names[:5] == first
+    assert names[-2:] == ["trip/many/129.png", "trip/no-suffix"]
+
+
+def drag(tab: Page, *paths: Path) -> None:
+    """As a file manager would."""
+    mouse = tab.context.new_cdp_session(tab)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        mouse.send("Input.dispatchDragEvent", {"type": kind, "x": 700, "y": 400, "data": data})
