@@ -76,7 +76,8 @@ def draw(context: PageContext, pile: Pile, standing: Standing | None) -> None:
     way = one_of(t("images"), ways, lambda way: t(f"way.{way}"), key="way", show_label=True, width="stretch")
     widgets.uploader_words(t("upload.choose"), t("drop.here"))
     # All fields are drawn and all but one hidden: an upload goes on while another is looked at.
-    widgets.hide(*(f"add-{other}" for other in ways if other != way))
+    rules = ["rules"] if way == "files" else []
+    widgets.hide(*(f"add-{other}" for other in [*ways, *rules] if other != way))
     for name in ways:
         with st.container(key=f"add-{name}"):
             if name == "path":
@@ -96,7 +97,7 @@ def draw(context: PageContext, pile: Pile, standing: Standing | None) -> None:
 def _rules_fields(context: PageContext) -> None:
     """What of a folder is left out, whichever way it comes."""
     t = context.t
-    with st.expander(t("rules"), key="rules"):
+    with st.container(key="add-rules"), st.expander(t("rules"), key="rules"):
         st.text_input(
             t("exclude"), key="exclude", placeholder=t("exclude.placeholder"), help=t("exclude.help")
         )
@@ -219,8 +220,6 @@ def _taken_off(context: PageContext, pile: Pile) -> dict[Path, int]:
 
 def _add(context: PageContext, added: Sequence[Source], left_out: Sequence[Reason] = ()) -> None:
     context.services.store.drafts.add(context.draft.id, added, left_out)
-    if left_out:
-        state.tell(left_out_line(context.t, left_out), "calm")
 
 
 def _put_back(context: PageContext, removed: frozenset[int]) -> None:
