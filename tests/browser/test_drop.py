@@ -74,7 +74,7 @@ def test_a_folder_is_dropped_as_a_walk_would_find_it(server: Server, open_tab: O
     tab.locator(".veil").wait_for(state="attached")
     drag(tab, folder)
     expect(tab.get_by_text("135 images ready").first).to_be_visible()
-    told = tab.get_by_text("Left out")
+    told = tab.get_by_text("Left out:")
     for part in ("2 thumbnails of a NAS", "1 deleted file", "2 files of the system", "1 hidden file"):
         expect(told).to_contain_text(part)
     names = [tile.get_attribute("title") for tile in tab.locator(".pile li").all()]
