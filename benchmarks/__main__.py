@@ -22,6 +22,7 @@ BENCHES = {
     "load": "a full-size checkpoint through the loading path",
     "intake": "hostile files: tried, survived, lost",
     "walk": "100,000 files found: time and memory",
+    "ratings": "XMP sidecars written and taken back",
     "page": "how fast the page answers with 1,000 images",
 }
 

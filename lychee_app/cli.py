@@ -15,10 +15,11 @@ import shlex
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from lychee_app import __version__, streams
 from lychee_app.domain import not_understood
@@ -31,6 +32,9 @@ from lychee_app.recorder import Forgiving, Log, Unkept
 from lychee_app.records import Mode, Run, Scored, Source
 from lychee_app.request import Precision, Request
 from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, Settings, locale_of_terminal
+
+if TYPE_CHECKING:
+    from lychee_app import ratings
 
 _OF_THIS_MACHINE = {
     "path-missing",
@@ -93,6 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_app(commands)
     _add_serve(commands)
+    _add_undo(commands)
     _add_download(commands)
     _add_doctor(commands)
     return parser
@@ -126,6 +131,12 @@ def _add_rank(commands) -> None:
     parser.add_argument("--fresh", action="store_true", help="ask the model anew, and keep nothing")
     parser.add_argument("--json", metavar="FILE", help="write JSON there; - writes it to stdout, alone")
     parser.add_argument("--csv", metavar="FILE", help="write CSV there; - writes it to stdout, alone")
+    parser.add_argument(
+        "--xmp", action="store_true", help="write ratings beside the images, for Lightroom and its like"
+    )
+    stars_help = "with --xmp: the score from which there are 1 to 5 stars (default 1,3,5,7,9)"
+    parser.add_argument("--stars", metavar="A,B,C,D,E", type=_scores, help=stars_help)
+    parser.add_argument("--xmp-keyword", action="store_true", help="with --xmp: also the query, from 3 stars")
     parser.set_defaults(run=_rank)
 
 
@@ -188,6 +199,11 @@ def _add_serve(commands) -> None:
     parser.set_defaults(run=_serve)
 
 
+def _add_undo(commands) -> None:
+    parser = commands.add_parser("undo", help="take the latest ratings (rank --xmp) back, byte for byte")
+    parser.set_defaults(run=_undo)
+
+
 def _add_download(commands) -> None:
     parser = commands.add_parser("download", help="fetch a model once; afterwards everything runs offline")
     parser.add_argument("model", metavar="MODEL", nargs="?", default="lychee")
@@ -206,6 +222,7 @@ def _rank(arguments: argparse.Namespace, t: Words) -> int:
 
     _check_goals(arguments.json, arguments.csv)
     settings = Settings.from_environment()
+    wish = _wish(arguments)
     requests = [
         Request(
             question,
@@ -242,7 +259,54 @@ def _rank(arguments: argparse.Namespace, t: Words) -> int:
             _print(terminal.summary(run, len(listed.images), t))
     for run in runs:
         _tell_all(analysis.caveats(run), t)
+    if wish is not None:
+        _rate(runs[0], found.sources, wish, settings, t)
     return _status(runs[0], t)
+
+
+def _wish(arguments: argparse.Namespace) -> "ratings.Wish | None":
+    """What is to be written into sidecars. Raises UsageError."""
+    if not arguments.xmp:
+        if arguments.stars or arguments.xmp_keyword:
+            raise UsageError("without-xmp")
+        return None
+    if arguments.queries is not None:
+        raise UsageError("queries-with")
+    from lychee_app import ratings
+
+    return ratings.Wish(arguments.stars or ratings.STARS, keyword=arguments.xmp_keyword)
+
+
+def _rate(run: Run, sources: Sequence[Source], wish: "ratings.Wish", settings: Settings, t: Words) -> None:
+    from lychee_app import ratings
+    from lychee_app.store import moves_folder
+
+    planned = ratings.plan(run, enumerate(sources), wish)
+    written = ratings.write(planned, moves_folder(settings.data_folder))
+    counts = Counter(change.rating.stars or 0 for change in written.changes)
+    if written.changes:
+        stars = ", ".join(f"{'★' * each or '–'} {counts[each]}" for each in sorted(counts, reverse=True))
+        _tell(t("terminal.rated", n=len(written.changes), stars=stars))
+    if planned.same:
+        _tell(t("terminal.rated.same", n=planned.same))
+    for one in written.left_out[:3]:
+        _tell(t("terminal.rated.left", name=one.name, reason=t.reason(one.reason)))
+    if more := len(written.left_out[3:]):
+        _tell(t("terminal.rated.more", n=more))
+
+
+def _undo(arguments: argparse.Namespace, t: Words) -> int:
+    from lychee_app import ratings
+    from lychee_app.store import moves_folder
+
+    kept = ratings.journals(moves_folder(Settings.from_environment().data_folder))
+    if not kept:
+        raise LycheeError("undo-none")
+    undone = ratings.undo(kept[0].path)
+    _tell(t("terminal.undone", n=len(undone.sidecars)))
+    for one in undone.left_out:
+        _tell(t("terminal.rated.left", name=one.name, reason=t.reason(one.reason)))
+    return 1 if undone.left_out else 0
 
 
 def _tell_all(reasons: Iterable[Reason], t: Words) -> None:
@@ -602,6 +666,13 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def _scores(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of scores such as 1,3,5,7,9") from error
 
 
 def _tokens(text: str) -> int:

@@ -4,6 +4,7 @@
     ├── UsageError            the caller asked for something that cannot be done as asked
     │   ├── QueryError        the query is empty, too long, or says nothing
     │   └── NotAllowed        a program asked for a path outside the folders that it may read
+    ├── SidecarError          a sidecar cannot be read: it stays as it is
     ├── ImageError            one image cannot be scored: it costs one row, never the run
     ├── CheckpointError       weights are missing, half there, broken, or of another architecture
     │   └── DownloadError     the weights could not be fetched
@@ -44,6 +45,10 @@ class QueryError(UsageError):
 
 class NotAllowed(UsageError):
     """A path outside the folders that a program may read."""
+
+
+class SidecarError(LycheeError):
+    """A sidecar is no XMP, or broken."""
 
 
 class ImageError(LycheeError):

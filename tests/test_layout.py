@@ -30,6 +30,7 @@ ORDER = [
     "model",
     "verdict",
     "parse",
+    "ratings",
     "decide",
     "export",
     "analysis",

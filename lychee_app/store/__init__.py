@@ -4,7 +4,7 @@
       lychee.sqlite3 (-wal, -shm)  0600
       uploads/<sha256>          0600, one file per different picture
       running/<token>.lock      held by each process that scores
-      moves/                    journals of moved files (see decide/)
+      moves/                    journals of moved files and of sidecars (see decide/ and ratings/)
 
 Knows files and tables. Does not know models, order or pages.
 """
@@ -12,6 +12,6 @@ Knows files and tables. Does not know models, order or pages.
 from lychee_app.store.decisions import Step, Undo
 from lychee_app.store.drafts import Draft
 from lychee_app.store.rows import RunSummary, View
-from lychee_app.store.store import Store
+from lychee_app.store.store import Store, moves_folder
 
-__all__ = ["Draft", "RunSummary", "Step", "Store", "Undo", "View"]
+__all__ = ["Draft", "RunSummary", "Step", "Store", "Undo", "View", "moves_folder"]

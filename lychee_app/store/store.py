@@ -20,6 +20,11 @@ from lychee_app.store.uploads import Uploads
 FILE_NAME = "lychee.sqlite3"
 
 
+def moves_folder(data_folder: Path) -> Path:
+    """Where the journals lie of what was moved (decide/) and written into sidecars (ratings/)."""
+    return data_folder / "moves"
+
+
 class Store:
     """Whatever a method writes is on disk when it returns, and not there at all when it raises StoreError.
 
@@ -65,8 +70,7 @@ class Store:
 
     @property
     def moves_folder(self) -> Path:
-        """Where decide/ keeps the journals of what it moved."""
-        return self.folder / "moves"
+        return moves_folder(self.folder)
 
     def create(
         self, run: Run, sources: Sequence[Source] = (), phase: Phase = "loading"

@@ -1,0 +1,29 @@
+"""Ratings beside the images, as XMP sidecars that photo programs read: planned, written, taken back.
+
+    plan -> write -> undo
+
+Images themselves are never touched. Of a sidecar that is there, only rating, label and keywords change.
+"""
+
+from lychee_app.ratings.packet import Rating, read
+from lychee_app.ratings.plan import STARS, Change, Plan, Wish, plan, stars_of
+from lychee_app.ratings.sidecars import Folder
+from lychee_app.ratings.write import Journal, Undone, Written, journals, undo, write
+
+__all__ = [
+    "STARS",
+    "Change",
+    "Folder",
+    "Journal",
+    "Plan",
+    "Rating",
+    "Undone",
+    "Wish",
+    "Written",
+    "journals",
+    "plan",
+    "read",
+    "stars_of",
+    "undo",
+    "write",
+]

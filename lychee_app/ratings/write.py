@@ -1,0 +1,176 @@
+"""Writing what was planned, and taking it back byte for byte.
+
+What each sidecar held before lies in a journal on the disk before the first of them is touched. A sidecar is
+replaced whole, and only where it still holds what the plan saw: what another program wrote since stays.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lychee_app.decide.files import aside_of, problem_of, reserve
+from lychee_app.errors import StoreError
+from lychee_app.export import LeftOut
+from lychee_app.ratings.plan import Change, Plan
+from lychee_app.reasons import Reason
+
+_SUFFIX = ".ratings.json"
+
+
+@dataclass(frozen=True)
+class Written:
+    """`journal` is None where nothing was written."""
+
+    journal: Path | None
+    changes: tuple[Change, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What can still be taken back."""
+
+    path: Path
+    run_id: str
+    sidecars: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What is again as it was. The rest stays in the journal."""
+
+    sidecars: tuple[Path, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def write(plan: Plan, journal_folder: Path) -> Written:
+    """Sidecar after sidecar; what fails is left out with a reason, and left as it was.
+
+    Raises StoreError if the journal cannot be written: then nothing is touched.
+    """
+    if not plan.changes:
+        return Written(None, (), plan.left_out)
+    journal = _keep(plan, journal_folder)
+    done: list[Change] = []
+    left_out = list(plan.left_out)
+    for change in plan.changes:
+        problem = _exchange(change.sidecar, change.before, change.after)
+        if problem is None:
+            done.append(change)
+        else:
+            left_out.append(LeftOut(change.upload_index, change.sidecar.name, problem))
+    if not done:
+        journal.unlink(missing_ok=True)
+    return Written(journal if done else None, tuple(done), tuple(left_out))
+
+
+def undo(journal: Path) -> Undone:
+    """Gives every sidecar what it held before, and removes those that were new. May be called again.
+
+    One that was changed since is left as it is. Raises StoreError: unreadable journal.
+    """
+    back: list[Path] = []
+    left_out: list[LeftOut] = []
+    for entry in _entries(journal)["changes"]:
+        sidecar, before = Path(entry["sidecar"]), _bytes(entry["before"])
+        problem = _take_back(sidecar, before, entry["sha256"])
+        if problem is None:
+            back.append(sidecar)
+        else:
+            left_out.append(LeftOut(entry["upload_index"], sidecar.name, problem))
+    if not left_out:
+        journal.unlink(missing_ok=True)
+    return Undone(tuple(back), tuple(left_out))
+
+
+def journals(folder: Path) -> list[Journal]:
+    """Everything that can still be taken back, newest first."""
+    found = []
+    for path in sorted(folder.glob(f"*{_SUFFIX}"), reverse=True):
+        try:
+            entries = _entries(path)
+        except StoreError:
+            continue
+        sidecars = tuple(Path(entry["sidecar"]) for entry in entries["changes"])
+        found.append(Journal(path, entries["run_id"], sidecars))
+    return found
+
+
+def _keep(plan: Plan, folder: Path) -> Path:
+    path = folder / f"{time.time_ns():020d}-{os.urandom(4).hex()}{_SUFFIX}"
+    entries = [
+        {
+            "upload_index": change.upload_index,
+            "sidecar": str(change.sidecar),
+            "before": None if change.before is None else base64.b64encode(change.before).decode(),
+            "sha256": hashlib.sha256(change.after).hexdigest(),
+        }
+        for change in plan.changes
+    ]
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with path.open("x", encoding="ascii") as file:
+            json.dump({"run_id": plan.run_id, "changes": entries}, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        detail = error.strerror or str(error)
+        raise StoreError("journal-unwritable", path=str(path), detail=detail) from error
+    return path
+
+
+def _entries(journal: Path) -> dict[str, Any]:
+    """Raises StoreError."""
+    try:
+        entries = json.loads(journal.read_text(encoding="ascii"))
+        if not entries["run_id"] or not isinstance(entries["changes"], list):
+            raise ValueError("it tells of no run")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError("journal-unreadable", path=str(journal), detail=str(error)) from error
+    return entries
+
+
+def _bytes(kept: str | None) -> bytes | None:
+    return None if kept is None else base64.b64decode(kept)
+
+
+def _exchange(sidecar: Path, before: bytes | None, after: bytes) -> Reason | None:
+    """None, or why not; then the sidecar is as it was."""
+    aside = aside_of(sidecar)
+    try:
+        with aside.open("xb") as file:
+            file.write(after)
+        if before is None:
+            reserve(sidecar)  # fails where there is one by now
+            os.replace(aside, sidecar)
+        elif sidecar.read_bytes() != before:
+            return Reason.of("changed-since")
+        else:
+            os.chmod(aside, sidecar.stat().st_mode & 0o7777)
+            os.replace(aside, sidecar)
+    except OSError as error:
+        return problem_of(error)
+    finally:
+        aside.unlink(missing_ok=True)
+    return None
+
+
+def _take_back(sidecar: Path, before: bytes | None, sha256: str) -> Reason | None:
+    try:
+        there = sidecar.read_bytes() if sidecar.exists() else None
+        if there == before:
+            return None
+        is_reserved = before is None and there == b""  # writing was cut off
+        if there is None or not (is_reserved or hashlib.sha256(there).hexdigest() == sha256):
+            return Reason.of("changed-stays")
+        if before is not None:
+            return _exchange(sidecar, there, before)
+        sidecar.unlink()
+    except OSError as error:
+        return problem_of(error)
+    return None

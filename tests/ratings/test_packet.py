@@ -1,0 +1,82 @@
+"""What is changed in a packet is what is asked for, and nothing else."""
+
+import re
+
+import pytest
+from lxml import etree
+
+from lychee_app.errors import SidecarError
+from lychee_app.ratings.packet import Rating, changed, read
+from tests.ratings.conftest import DARKTABLE, LIGHTROOM
+
+
+def test_a_new_packet_says_what_was_asked_for() -> None:
+    wish = Rating(4, "Green", ("green sofa", "猫 & <Hund>"))
+    assert read(changed(None, wish)) == wish
+
+
+@pytest.mark.parametrize("packet", [LIGHTROOM, DARKTABLE], ids=["attributes", "elements"])
+@pytest.mark.parametrize("stars", [-1, 0, 3, 5])
+def test_only_the_rating_changes(packet: bytes, stars: int) -> None:
+    there = read(packet)
+    after = changed(packet, Rating(stars))
+    assert read(after) == Rating(stars, there.label, there.keywords)
+    assert without_rating(after) == without_rating(packet)
+
+
+def without_rating(packet: bytes) -> bytes:
+    """In one order of attributes and spaces."""
+    text = re.sub(rb'(xmp:Rating="|<xmp:Rating[^>]*>)-?\d', rb"\1", packet)
+    return etree.tostring(etree.fromstring(text), method="c14n")
+
+
+def test_comments_instructions_and_the_declaration_stay() -> None:
+    assert b"<!-- somebody's note -->" in changed(LIGHTROOM, Rating(5))
+    assert changed(LIGHTROOM, Rating(5)).startswith(b"<?xpacket begin=")
+    assert changed(LIGHTROOM, Rating(5)).rstrip().endswith(b'<?xpacket end="w"?>')
+    assert changed(DARKTABLE, Rating(5)).startswith(b"<?xml ")
+
+
+def test_keywords_are_added_once_and_none_is_lost() -> None:
+    once = changed(LIGHTROOM, Rating(keywords=("green sofa", "holiday")))
+    assert read(once).keywords == ("holiday", "green sofa")
+    assert changed(once, Rating(keywords=("green sofa",))) is once
+    assert read(changed(DARKTABLE, Rating(keywords=("cat",)))).keywords == ("cat",)
+
+
+def test_what_says_it_already_is_the_same_bytes() -> None:
+    assert changed(LIGHTROOM, Rating(1)) is LIGHTROOM
+    assert changed(LIGHTROOM, Rating()) is LIGHTROOM
+
+
+def test_no_prefix_is_made_up() -> None:
+    bare = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>'
+    after = changed(bare, Rating(3, "Green", ("cat",)))
+    assert read(after) == Rating(3, "Green", ("cat",))
+    assert b"ns0" not in after
+    assert b'xmlns:xmp="http://ns.adobe.com/xap/1.0/"' in after
+
+
+@pytest.mark.parametrize(("told", "stars"), [("4.0", 4), ("99", 5), ("-7", -1), ("", None), ("many", None)])
+def test_odd_ratings_are_read_as_far_as_they_say_anything(told: str, stars: int | None) -> None:
+    packet = LIGHTROOM.replace(b'xmp:Rating="1"', f'xmp:Rating="{told}"'.encode())
+    assert read(packet).stars == stars
+
+
+ENTITIES = b"""<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description>&f;</rdf:Description>
+</rdf:RDF>"""
+
+
+def test_no_file_is_read_that_a_packet_names() -> None:
+    assert b"root:" not in changed(ENTITIES, Rating(2))
+
+
+@pytest.mark.parametrize(
+    "packet", [b"", b"\0", b"<x", b"<html/>", b"JFIF" * 99, LIGHTROOM[:500], b"<a/><b/>"]
+)
+def test_what_is_no_xmp_is_an_error(packet: bytes) -> None:
+    with pytest.raises(SidecarError):
+        read(packet)
+    with pytest.raises(SidecarError):
+        changed(packet, Rating(2))

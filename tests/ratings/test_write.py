@@ -1,0 +1,158 @@
+"""Sidecars planned, written, read back by exiftool, and taken back byte for byte."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lychee_app import ratings
+from lychee_app.errors import StoreError, UsageError
+from lychee_app.ratings import Wish
+from lychee_app.records import Source
+from tests.ratings.conftest import DARKTABLE, LIGHTROOM
+
+Shoot = Callable[..., Any]
+SCORES = {"a.jpg": 9.5, "b.jpg": 6.9, "c.jpg": 0.2, "page.jpg": None}
+
+
+def exiftool(file: Path) -> dict[str, Any]:
+    command = ["exiftool", "-j", "-G1", "-XMP:all", str(file)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)[0]
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not here (libimage-exiftool-perl)")
+def test_exiftool_reads_what_was_written(shoot: Shoot, tmp_path: Path) -> None:
+    run, sources, folder = shoot(SCORES, {"b.xmp": LIGHTROOM})
+    planned = ratings.plan(run, sources, Wish(keyword=True), {0: "pick", 2: "reject"})
+    ratings.write(planned, tmp_path / "moves")
+    found = {name: exiftool(folder / f"{name}.xmp") for name in "abc"}
+    assert {name: each["XMP-xmp:Rating"] for name, each in found.items()} == {"a": 5, "b": 3, "c": -1}
+    assert found["a"]["XMP-xmp:Label"] == "Green"
+    assert found["a"]["XMP-dc:Subject"] == "green sofa"
+    assert found["b"]["XMP-dc:Subject"] == ["holiday", "green sofa"]
+    assert found["b"]["XMP-crs:Exposure2012"] == "+0.35"
+
+
+@pytest.mark.parametrize(
+    ("beside", "sidecar"),
+    [
+        ({}, "a.xmp"),
+        ({"a.xmp": LIGHTROOM}, "a.xmp"),
+        ({"A.XMP": LIGHTROOM}, "A.XMP"),
+        ({"a.jpg.xmp": DARKTABLE}, "a.jpg.xmp"),
+        ({"b.jpg.xmp": DARKTABLE}, "a.jpg.xmp"),
+        ({"b.xmp": LIGHTROOM}, "a.xmp"),
+    ],
+)
+def test_the_style_of_names_that_is_there_is_followed(
+    beside: dict[str, bytes], sidecar: str, shoot: Shoot
+) -> None:
+    run, sources, _ = shoot({"a.jpg": 9.5}, {"b.jpg": b"", **beside})
+    (change,) = ratings.plan(run, sources, Wish()).changes
+    assert change.sidecar.name == sidecar
+
+
+def test_two_images_of_one_stem_never_share_a_sidecar(shoot: Shoot) -> None:
+    run, sources, _ = shoot({"a.jpg": 9.5, "a.png": 2.0}, {"a.xmp": LIGHTROOM})
+    changes = ratings.plan(run, sources, Wish()).changes
+    assert {change.sidecar.name: change.rating.stars for change in changes} == {
+        "a.jpg.xmp": 5,
+        "a.png.xmp": 1,
+    }
+
+
+def test_the_sidecar_of_a_shot_s_raw_file_is_followed_too(shoot: Shoot) -> None:
+    run, [(_, source)], folder = shoot({"a.jpg": 9.5}, {"a.nef": b"", "a.nef.xmp": DARKTABLE})
+    shot = replace(source, companions=(folder / "a.nef", folder / "a.nef.xmp"))
+    (change,) = ratings.plan(run, [(0, shot)], Wish()).changes
+    assert change.sidecar.name == "a.nef.xmp"
+
+
+@pytest.mark.parametrize(
+    ("score", "stars"), [(0.0, 0), (0.99, 0), (1, 1), (5, 3), (6.99, 3), (9, 5), (10, 5)]
+)
+def test_scores_become_stars_by_ranges(score: float, stars: int) -> None:
+    assert ratings.stars_of(score) == stars
+
+
+def test_the_ranges_can_be_changed_and_must_rise() -> None:
+    assert ratings.stars_of(5.0, (6, 7, 8, 9, 9.5)) == 0
+    for odd in ((1, 2, 3), (5, 4, 3, 2, 1), (1, 1, 2, 3, 4)):
+        with pytest.raises(UsageError, match="five scores that rise"):
+            Wish(odd)
+
+
+def test_undo_restores_byte_for_byte_and_removes_what_was_new(shoot: Shoot, tmp_path: Path) -> None:
+    run, sources, folder = shoot(SCORES, {"b.xmp": LIGHTROOM, "c.jpg.xmp": DARKTABLE})
+    (folder / "b.xmp").chmod(0o640)
+    before = contents(folder)
+    written = ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
+    assert {change.sidecar.name for change in written.changes} == {"a.xmp", "b.xmp"}
+    assert [(one.name, one.code) for one in written.left_out] == [("page.jpg", "no-score")]
+    assert stat.S_IMODE((folder / "b.xmp").stat().st_mode) == 0o640
+    assert all(contents(folder)[name] == before[name] for name in before if name != "b.xmp")
+    (kept,) = ratings.journals(tmp_path / "moves")
+    undone = ratings.undo(kept.path)
+    assert (len(undone.sidecars), undone.left_out) == (2, ())
+    assert contents(folder) == before
+    assert ratings.journals(tmp_path / "moves") == []
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_what_another_program_wrote_meanwhile_stays(shoot: Shoot, tmp_path: Path) -> None:
+    run, sources, folder = shoot({"a.jpg": 9.5, "b.jpg": 9.5, "d.jpg": 9.5}, {"b.xmp": LIGHTROOM})
+    planned = ratings.plan(run, sources, Wish())
+    (folder / "a.xmp").write_bytes(DARKTABLE)
+    (folder / "b.xmp").write_bytes(DARKTABLE)
+    written = ratings.write(planned, tmp_path / "moves")
+    assert sorted(one.code for one in written.left_out) == ["changed-since", "exists"]
+    assert (folder / "a.xmp").read_bytes() == (folder / "b.xmp").read_bytes() == DARKTABLE
+    (folder / "d.xmp").write_bytes(LIGHTROOM)
+    (kept,) = ratings.journals(tmp_path / "moves")
+    undone = ratings.undo(kept.path)
+    assert {one.name: one.code for one in undone.left_out}["d.xmp"] == "changed-stays"
+    assert (folder / "d.xmp").read_bytes() == LIGHTROOM
+
+
+def test_a_broken_sidecar_is_kept_and_reported(shoot: Shoot, tmp_path: Path) -> None:
+    run, sources, folder = shoot({"a.jpg": 9.5, "b.jpg": 2.0}, {"a.xmp": b"<x:xmpmeta", "b.xmp": b"<html/>"})
+    written = ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
+    assert [one.code for one in written.left_out] == ["sidecar-broken", "sidecar-no-xmp"]
+    assert (folder / "a.xmp").read_bytes() == b"<x:xmpmeta"
+    assert written.journal is None
+
+
+def test_uploads_have_no_sidecar(shoot: Shoot) -> None:
+    run, sources, _ = shoot({"a.jpg": 9.5, "b.jpg": 9.5})
+    given = [(0, Source("a.jpg", data=b"x")), (1, replace(sources[1][1], private=True))]
+    planned = ratings.plan(run, given, Wish())
+    assert [one.code for one in planned.left_out] == ["uploaded", "uploaded"]
+
+
+def test_without_a_journal_nothing_is_written(shoot: Shoot, tmp_path: Path) -> None:
+    run, sources, folder = shoot({"a.jpg": 9.5})
+    (tmp_path / "moves").write_text("in the way")
+    with pytest.raises(StoreError):
+        ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
+    assert os.listdir(folder) == ["a.jpg"]
+
+
+def test_what_a_crash_cut_off_is_taken_back(shoot: Shoot, tmp_path: Path) -> None:
+    """The journal is whole before the first sidecar: some are written, one is only reserved."""
+    run, sources, folder = shoot({"a.jpg": 9.5, "b.jpg": 9.5, "d.jpg": 9.5})
+    written = ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
+    (folder / "b.xmp").write_bytes(b"")
+    (folder / "d.xmp").unlink()
+    assert written.journal
+    assert len(ratings.undo(written.journal).sidecars) == 3
+    assert sorted(os.listdir(folder)) == ["a.jpg", "b.jpg", "d.jpg"]
