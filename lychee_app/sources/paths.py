@@ -3,6 +3,7 @@
 import glob
 import os
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from lychee_app.errors import UsageError
@@ -161,5 +162,12 @@ def _absolute(hit: Hit, companion: str = "") -> str:
 
 
 def _source(hit: Hit) -> Source:
-    path = Path(hit.path)
-    return Source(hit.name, path=path, companions=tuple(path.with_name(name) for name in hit.beside))
+    head, tail = os.path.split(hit.path)
+    folder = _folder(head)
+    beside = tuple(folder / name for name in hit.beside)
+    return Source(hit.name, path=Path(folder, tail), companions=beside)  # quicker than parsing all of it
+
+
+@lru_cache(maxsize=1)
+def _folder(path: str) -> Path:
+    return Path(path)

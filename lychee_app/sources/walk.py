@@ -283,5 +283,5 @@ def _in_order(top: _Folder) -> Iterator[Hit]:
             yield one
             continue
         inside: list[_Folder | Hit] = [*one.hits, *one.folders]
-        inside.sort(key=lambda each: in_natural_order(os.path.basename(each.name)), reverse=True)
+        inside.sort(key=lambda each: in_natural_order(each.name.rpartition("/")[2]), reverse=True)
         waiting.extend(inside)
