@@ -1,4 +1,4 @@
-"""The published usage, faithfully and slowly: the yardstick of every faster path. For tests and benches only.
+"""The published usage, faithfully and slowly: the yardstick of every faster path. For tests, benches, doctor.
 
 The family's processor with its published pixel limits, the chat template, `process_vision_info`, logits of
 every position, the last one's log-softmax over [no, yes] (model card of vec-ai/lychee-rerank-mm). The limits

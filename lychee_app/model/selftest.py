@@ -12,9 +12,10 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from lychee_app.errors import CheckpointError, ModelLost, OutOfMemory, ScoringError
+from lychee_app.model.reference import Reference
 from lychee_app.records import Candidate, Scorer
 
 _SIDE_TOKENS, _LARGEST_PX = 6, 4096
@@ -71,6 +72,20 @@ def _asked(scorer: Scorer, image: Image.Image, match: str, mismatch: str) -> Sel
             "self-test", match=match, match_margin=yes, mismatch=mismatch, mismatch_margin=no
         )
     return result
+
+
+def agreement(scorer: Scorer, published: Scorer | Reference, probe: Probe) -> float:
+    """The largest distance between the two's p_yes, over three pictures and both queries of each.
+
+    The third picture is the first upside down: nothing that either query was chosen for.
+    """
+    pictures = [probe.image, probe.other or ImageOps.mirror(probe.image), ImageOps.flip(probe.image)]
+    queries, found = [probe.match, probe.mismatch], 0.0
+    for picture in pictures:
+        candidate = _candidate(picture, scorer.info.budget.token_px)
+        pairs = zip(scorer.judge(candidate, queries), published.judge(candidate, queries), strict=True)
+        found = max(found, *(abs((ours.p_yes or 0) - (theirs.p_yes or 0)) for ours, theirs in pairs))
+    return found
 
 
 def probe_of(folder: Path) -> Probe:

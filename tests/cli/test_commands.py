@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lychee_app import doctor
 from lychee_app.model.checkpoints import DEMO_FOLDER
 from tests.cli.conftest import ROOT, Lychee
 
@@ -40,6 +41,19 @@ def test_the_doctor_names_machine_folder_models_and_a_passed_self_test(
         assert word in out
     match, mismatch = re.findall(r"margin ([+-][0-9.]+)", out)
     assert float(match) > float(mismatch)
+    distance = re.search(r"agrees with the published usage on three pictures.* at most ([0-9.e+-]+)", out)
+    assert distance
+    assert float(distance[1]) < 1e-5
+
+
+def test_a_judge_that_is_not_as_published_fails_the_doctor(
+    lychee: Lychee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(doctor.LARGEST_DISTANCE, "float32", -1.0)
+    status, out, err = lychee("doctor")
+    assert status == 1
+    assert "agrees" not in out
+    assert "from those of the published usage, over -1.0" in err
 
 
 def test_a_download_without_a_network_says_that_it_can_go_on(
