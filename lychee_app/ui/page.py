@@ -58,7 +58,10 @@ def render(services: Services) -> None:
         return notice(t.error(error), "bad")
     # Laid out first: where this script is cut short (by a click, or a rerun of ours), every place that
     # fragments write to stays where it was.
-    switch, messages, head, body = (st.container() for _ in range(4))
+    switch, messages = (st.container() for _ in range(2))
+    # Where a run is shown this takes the first screen away at one stroke; it would move down the page else.
+    first = st.container() if standing is None else st.empty()
+    head, body = (st.container() for _ in range(2))
     with st.sidebar:
         sidebar.draw(context, standing, pile)
     with switch:
@@ -68,7 +71,7 @@ def render(services: Services) -> None:
     if standing is not None and place != "history":
         with head:
             _header(context, standing)
-    with body:
+    with first if standing is None and place != "history" else body:
         try:
             _body(context, standing, place, pile)
         except LycheeError as error:

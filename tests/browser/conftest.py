@@ -161,9 +161,13 @@ def _wait_for(port: int) -> None:
     raise AssertionError("the page did not start")
 
 
-def upload_and_rank(tab: Page, paths: list[Path], query: str) -> None:
+def add(tab: Page, paths: list[Path]) -> None:
     tab.locator(".st-key-add-files input[type=file]").set_input_files([str(path) for path in paths])
     tab.get_by_text(re.compile(rf"^{len(paths)} images ready")).first.wait_for()
+
+
+def upload_and_rank(tab: Page, paths: list[Path], query: str) -> None:
+    add(tab, paths)
     tab.locator(".st-key-query textarea").fill(query)
     tab.locator(".st-key-rank button").click()
 
