@@ -21,7 +21,7 @@ from lychee_app.reasons import Reason, left_out_line
 from lychee_app.records import Source
 from lychee_app.request import Request
 from lychee_app.sources import Rules
-from lychee_app.ui import routes, state, widgets
+from lychee_app.ui import routes, state, upload_names, widgets
 from lychee_app.ui.markup import faint, notice
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
@@ -151,7 +151,8 @@ def _uploaded(context: PageContext, key: str) -> None:
     came = [one for one in st.session_state[key] or [] if isinstance(one, UploadedFile)]
     if not came:
         return
-    found = sources.picked([Source(one.name, data=one.getvalue()) for one in came], _rules())
+    added = [Source(upload_names.as_written(one.name), data=one.getvalue()) for one in came]
+    found = sources.picked(added, _rules())
     _tried(lambda: _add(context, found.sources, found.left_out))
     # Streamlit would hold them in memory until the tab is closed.
     if (script := get_script_run_ctx()) and isinstance(script.uploaded_file_mgr, MemoryUploadedFileManager):

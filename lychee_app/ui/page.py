@@ -18,6 +18,7 @@ from lychee_app.ui import (
     run_bar,
     sidebar,
     state,
+    upload_names,
     widgets,
 )
 from lychee_app.ui.images import Pile
@@ -77,6 +78,7 @@ def render(services: Services) -> None:
         except LycheeError as error:
             notice(context.t.error(error), "bad")
     images.drop_anywhere(context)
+    upload_names.listen()
     widgets.own_words(context.t)
     widgets.component("draft")(key="kept", data={"draft": context.draft.id if context.draft.version else ""})
     return None

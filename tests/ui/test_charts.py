@@ -38,6 +38,7 @@ def test_charts_are_folded_up_until_somebody_wants_them(settings: Settings) -> N
         "lychee_drop",
         "lychee_own_words",
         "lychee_draft",
+        "lychee_upload_names",
     }
 
 
