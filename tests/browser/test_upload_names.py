@@ -25,8 +25,8 @@ def test_quotes_and_percent_signs_in_names_stay(
         upload_and_rank(tab, paths, "red")
     else:
         tab.locator(".st-key-way button").nth(1).click()
-        tab.locator('[data-testid="stFileUploader"] input[webkitdirectory]').set_input_files(tmp_path)
-        tab.get_by_text(f"{len(NAMES)} images ready").wait_for()
+        tab.locator(".st-key-add-folder input[webkitdirectory]").set_input_files(tmp_path)
+        tab.get_by_text(f"{len(NAMES)} images ready").first.wait_for()
         tab.locator(".st-key-query textarea").fill("red")
         tab.keyboard.press("Control+Enter")
     wait_until_over(tab, len(NAMES))
