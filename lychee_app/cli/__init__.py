@@ -1,0 +1,80 @@
+"""The `lychee` command. The only module that decides exit codes.
+
+0: the run finished, even where some images have no score. 1: no image could be scored, or the run could not
+be done; stderr says why. 2: wrong usage: what is wrong can be told from the command line alone.
+
+    parser        the words of a command line -> what is asked
+    rank          lychee rank, lychee undo
+    evaluate      lychee eval
+    serve         lychee app, lychee serve
+    first_steps   lychee demo, download, doctor
+    output        what is said on stdout and stderr, and the files that results go to
+"""
+
+import errno
+import re
+import sys
+from collections.abc import Sequence
+
+from lychee_app import streams
+from lychee_app.cli.output import nobody_reads, say
+from lychee_app.cli.parser import build_parser
+from lychee_app.errors import LycheeError, UsageError
+from lychee_app.locale import Words, language_of
+from lychee_app.settings import locale_of_terminal
+
+_OF_THIS_MACHINE = {
+    "path-missing",
+    "path-unreadable",
+    "path-empty",
+    "folder-without-images",
+    "glob-without-images",
+    "no-images",
+    "all-left-out",
+    "query-misspelt",
+    "query-unknown",
+}
+"""Codes of valid arguments with a missing target, or for another model: not wrong usage."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status."""
+    streams.open_closed()
+    streams.write_any_character()
+    arguments = build_parser().parse_args(_queries_as_such(sys.argv[1:] if argv is None else argv))
+    t = Words(language_of(locale_of_terminal()))
+    try:
+        with streams.a_second_interrupt_ends_at_once():
+            status = arguments.run(arguments, t)
+            sys.stdout.flush()
+            return status
+    except LycheeError as error:
+        return _complain(error, t)
+    except BrokenPipeError:
+        return nobody_reads()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        say(t("terminal.output_full"))
+        return nobody_reads()
+    except KeyboardInterrupt:
+        say(t("terminal.stopped"))
+        return 130
+
+
+def _queries_as_such(words: Sequence[str]) -> list[str]:
+    """The words as argparse takes them: a query such as -dog behind a space, or it would be an option; and an
+    empty query where --queries stands for it.
+    """
+    if list(words[:1]) == ["rank"] and any(word.partition("=")[0] == "--queries" for word in words):
+        words = ["rank", "", *words[1:]]
+    at_query = [index > 0 and words[index - 1] in ("rank", "--not") for index in range(len(words))]
+    return [
+        f" {word}" if query and re.match(r"-[^\W\d]\w", word) else word
+        for query, word in zip(at_query, words, strict=True)
+    ]
+
+
+def _complain(error: LycheeError, t: Words) -> int:
+    say(t.error(error))
+    return 2 if isinstance(error, UsageError) and error.code not in _OF_THIS_MACHINE else 1

@@ -1,0 +1,106 @@
+"""What a command says: complaints and notes on stderr, tables and documents on stdout or in a file."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from lychee_app.domain import not_understood
+from lychee_app.engines import Event, Progress
+from lychee_app.errors import LycheeError, UsageError
+from lychee_app.locale import Words
+from lychee_app.reasons import Reason
+from lychee_app.records import Scored, Source
+from lychee_app.request import Request
+
+
+def say(text: str) -> None:
+    print(f"lychee: {text}", file=sys.stderr)
+
+
+def say_all(reasons: Iterable[Reason], t: Words) -> None:
+    for reason in reasons:
+        say(t.reason(reason))
+
+
+def print_table(renderable) -> None:
+    from rich.console import Console
+
+    Console().print(renderable)
+
+
+def write(target: str, text: str) -> None:
+    """In UTF-8 whatever the terminal speaks, and with the line ends of the text: it is read by programs."""
+    from lychee_app.export import write_atomically
+
+    if target == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+    else:
+        write_atomically(Path(target), text.encode())
+
+
+def nobody_reads() -> int:
+    """`lychee rank ... | head -1`: what is left in the buffer goes nowhere, and quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def teller(
+    requests: Sequence[Request], show: Callable[[Progress], None], t: Words
+) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
+        if isinstance(event, Progress):
+            return show(event)
+        for warning in event.info.warnings:
+            say(t.reason(warning))
+        if requests[0].model == "auto" and event.info.name == "demo":
+            say(t("terminal.demo_chosen"))
+        for request in requests:
+            say_all(not_understood(event.info.name, request.question), t)
+        return None
+
+    return tell
+
+
+def none_scored(rows: Sequence[Scored], t: Words) -> int:
+    reasons = "; ".join(f"{row.name}: {t.reason(row.reason)}" for row in rows[:3])
+    say(t("terminal.none_scored", reasons=reasons))
+    return 1
+
+
+def check_goals(*goals: str | None) -> None:
+    """What would be refused after an hour of scoring is refused before it."""
+    if goals.count("-") > 1:
+        raise UsageError("stdout-twice")
+    if "" in goals:
+        raise UsageError("goal-empty")
+    if "-" in goals and sys.stdout.name == os.devnull:
+        raise LycheeError("stdout-closed")
+    files = _files(goals)
+    if len({os.path.realpath(file) for file in files}) < len(files):
+        raise UsageError("goal-twice")
+    for file in files:
+        _check_goal(file)
+
+
+def _files(goals: Iterable[str | None]) -> list[str]:
+    """Those that are not stdout."""
+    return [goal for goal in goals if goal is not None and goal != "-"]
+
+
+def _check_goal(file: str) -> None:
+    if os.path.isdir(file):
+        raise LycheeError("goal-folder", path=file)
+    folder = os.path.dirname(os.path.realpath(file))
+    if (os.path.isfile(file) or not os.path.exists(file)) and not os.access(folder, os.W_OK):
+        raise LycheeError("goal-unwritable", path=file, folder=folder)
+
+
+def spare_the_images(sources: Sequence[Source], *goals: str | None) -> None:
+    """A glob or a slip of the finger must not cost a picture."""
+    images = {os.path.realpath(source.path) for source in sources if source.path}
+    for file in _files(goals):
+        if os.path.realpath(file) in images:
+            raise LycheeError("goal-image", path=file)

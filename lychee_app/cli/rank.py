@@ -1,0 +1,222 @@
+"""`lychee rank`: a table, files, and sidecars, which `lychee undo` takes back."""
+
+import argparse
+import contextlib
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lychee_app.cli.first_steps import fetch
+from lychee_app.cli.output import (
+    check_goals,
+    none_scored,
+    print_table,
+    say,
+    say_all,
+    spare_the_images,
+    teller,
+    write,
+)
+from lychee_app.engines import Engine
+from lychee_app.errors import CheckpointError, LycheeError, ModelLost, QueryError, UsageError
+from lychee_app.locale import Words
+from lychee_app.query import Question
+from lychee_app.reasons import left_out_line
+from lychee_app.recorder import Forgiving, Log, Unkept
+from lychee_app.records import Run, Source
+from lychee_app.request import Request
+from lychee_app.settings import Settings
+
+if TYPE_CHECKING:
+    from lychee_app import ratings
+
+
+def rank(arguments: argparse.Namespace, t: Words) -> int:
+    from lychee_app import analysis, export, recorder, sources, terminal
+    from lychee_app.engines.local import LocalEngine
+
+    check_goals(arguments.json, arguments.csv)
+    settings = Settings.from_environment()
+    wish = _wish(arguments)
+    requests = [
+        Request(
+            question,
+            arguments.mode,
+            model=arguments.model or settings.model,
+            max_image_tokens=arguments.image_tokens,
+            precision=arguments.precision,
+        )
+        for question in _questions(arguments, t)
+    ]
+    for request in requests:
+        _hint(request.question, t)
+    engine = LocalEngine(settings)
+    requests = _checked(engine, requests, settings, t)
+    found = sources.find(arguments.paths, sources.Rules(tuple(arguments.exclude), arguments.include_hidden))
+    if found.left_out:
+        say(left_out_line(t, found.left_out))
+    spare_the_images(found.sources, arguments.json, arguments.csv)
+    with _log(settings, arguments.fresh, t) as log, terminal.progress_line(len(found.sources), t) as show:
+        tell = teller(requests, show, t)
+        if arguments.queries is None:
+            runs = [recorder.rank(requests[0], found.sources, engine, log, tell, left_out=found.left_out)]
+        else:
+            runs = recorder.rank_each(requests, found.sources, engine, log, tell, left_out=found.left_out)
+    shown = [replace(run, images=export.best(run, arguments.limit)) for run in runs]
+    if arguments.json is not None:
+        as_json = export.to_json(shown[0]) if arguments.queries is None else export.to_json_list(shown)
+        write(arguments.json, as_json)
+    if arguments.csv is not None:
+        write(arguments.csv, export.to_csv(shown[0]))
+    if "-" not in (arguments.json, arguments.csv):
+        for run, listed in zip(runs, shown, strict=True):
+            print_table(terminal.table(listed, t))
+            print_table(terminal.summary(run, len(listed.images), t))
+    for run in runs:
+        say_all(analysis.caveats(run), t)
+    if wish is not None:
+        _rate(runs[0], found.sources, wish, settings, t)
+    return _status(runs[0], t)
+
+
+def _wish(arguments: argparse.Namespace) -> "ratings.Wish | None":
+    """What is to be written into sidecars. Raises UsageError."""
+    if not arguments.xmp:
+        if arguments.stars or arguments.xmp_keyword:
+            raise UsageError("without-xmp")
+        return None
+    if arguments.queries is not None:
+        raise UsageError("queries-with")
+    from lychee_app import ratings
+
+    return ratings.Wish(arguments.stars or ratings.STARS, keyword=arguments.xmp_keyword)
+
+
+def _rate(run: Run, sources: Sequence[Source], wish: "ratings.Wish", settings: Settings, t: Words) -> None:
+    from lychee_app import ratings
+    from lychee_app.store import moves_folder
+
+    planned = ratings.plan(run, enumerate(sources), wish)
+    written = ratings.write(planned, moves_folder(settings.data_folder))
+    counts = Counter(change.rating.stars or 0 for change in written.changes)
+    if written.changes:
+        stars = ", ".join(f"{'★' * each or '–'} {counts[each]}" for each in sorted(counts, reverse=True))
+        say(t("terminal.rated", n=len(written.changes), stars=stars))
+    if planned.same:
+        say(t("terminal.rated.same", n=planned.same))
+    for one in written.left_out[:3]:
+        say(t("terminal.rated.left", name=one.name, reason=t.reason(one.reason)))
+    if more := len(written.left_out[3:]):
+        say(t("terminal.rated.more", n=more))
+
+
+def undo(arguments: argparse.Namespace, t: Words) -> int:
+    from lychee_app import ratings
+    from lychee_app.store import moves_folder
+
+    kept = ratings.journals(moves_folder(Settings.from_environment().data_folder))
+    if not kept:
+        raise LycheeError("undo-none")
+    undone = ratings.undo(kept[0].path)
+    say(t("terminal.undone", n=len(undone.sidecars)))
+    for one in undone.left_out:
+        say(t("terminal.rated.left", name=one.name, reason=t.reason(one.reason)))
+    return 1 if undone.left_out else 0
+
+
+def _checked(engine: Engine, requests: Sequence[Request], settings: Settings, t: Words) -> list[Request]:
+    """As their judge will be asked, before an image is read. Somebody who sits there is asked whether a
+    missing model is to be downloaded.
+
+    Raises CheckpointError where it is not there afterwards, and UsageError where it knows no word of a query.
+    """
+    try:
+        return [engine.check(request) for request in requests]
+    except CheckpointError as error:
+        asked = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+        if error.code != "not-downloaded" or not asked or settings.hub_offline:
+            raise
+    model = requests[0].model
+    print(t("terminal.offer", model=model), end=" ", file=sys.stderr, flush=True)
+    if input().strip().lower() in {"y", "yes"}:
+        fetch(model, settings)
+    return [engine.check(request) for request in requests]
+
+
+def _questions(arguments: argparse.Namespace, t: Words) -> list[Question]:
+    """The one question of the command line, or those of its file: blank lines and # comments are none."""
+    from lychee_app import query
+
+    parts = None if arguments.elements else ()
+    if arguments.queries is None:
+        return [query.ask(arguments.query, arguments.typed_not, parts=parts)]
+    if arguments.query:
+        raise UsageError("queries-and-query")
+    if arguments.mode == "explain" or arguments.csv is not None:
+        raise UsageError("queries-with")
+    try:
+        lines = Path(arguments.queries).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise LycheeError("queries-no-text", path=arguments.queries) from error
+    except OSError as error:
+        detail = error.strerror or str(error)
+        raise LycheeError("queries-unreadable", path=arguments.queries, detail=detail) from error
+    questions = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            try:
+                questions.append(query.ask(line.strip(), arguments.typed_not, parts=parts))
+            except QueryError as error:
+                path, detail = arguments.queries, t.error(error)
+                raise UsageError("queries-line", path=path, line=number, detail=detail) from error
+    if not questions:
+        raise UsageError("queries-none", path=arguments.queries)
+    return questions
+
+
+def _hint(question: Question, t: Words) -> None:
+    """Says what would count against an image where the query only says that it is not wanted."""
+    from lychee_app.negation import negation
+
+    if not (found := negation(question.typed)):
+        return
+    kept, unwanted = map(shlex.quote, found)
+    if found[0]:
+        say(t("terminal.unwanted", kept=kept, unwanted=unwanted))
+    else:
+        say(t("terminal.unwanted.only", unwanted=unwanted))
+
+
+@contextlib.contextmanager
+def _log(settings: Settings, fresh: bool, t: Words) -> Iterator[Log]:
+    """Where the run and its replies are kept: a run that is cut off goes on there, here or on the page."""
+    with contextlib.ExitStack() as until_done:
+        kept = None if fresh else _kept(settings, until_done, t)
+        try:
+            yield kept or Unkept()
+        except (KeyboardInterrupt, ModelLost):
+            if kept and kept.works:
+                say(t("terminal.kept"))
+            raise
+
+
+def _kept(settings: Settings, until_done: contextlib.ExitStack, t: Words) -> Forgiving | None:
+    """None where the data folder cannot be used."""
+    from lychee_app.errors import StoreError
+    from lychee_app.store import Store
+
+    def not_kept(error: StoreError) -> None:
+        say(t("terminal.not_kept", reason=t.error(error)))
+
+    try:
+        return Forgiving(until_done.enter_context(Store.open(settings.data_folder)), not_kept)
+    except StoreError as error:
+        return not_kept(error)
+
+
+def _status(run: Run, t: Words) -> int:
+    return 0 if any(row.score is not None for row in run.images) else none_scored(run.images, t)
