@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from lychee_app.records import Cutoff, Scored, Source
 from lychee_app.store import Store
@@ -133,7 +133,7 @@ def test_axe_finds_nothing_serious_on_any_view(
 
 def _begin_a_pile(tab: Page, address: str) -> None:
     tab.goto(address)
-    files = [{"name": f"{n}.png", "mimeType": "image/png", "buffer": _file(n)} for n in range(3)]
+    files = [FilePayload(name=f"{n}.png", mimeType="image/png", buffer=_file(n)) for n in range(3)]
     tab.locator(".st-key-add-here input[type=file]").set_input_files(files)
     tab.locator(".pile img").first.wait_for()
 
