@@ -1,6 +1,6 @@
 """How fast the page answers with many scored images, measured in a real browser against the real server.
 
-    python -m lychee_app bench page [--images 1000] [--repeats 6] [--soak 2000] [--browser /usr/bin/chromium]
+    python -m benchmarks page [--images 1000] [--repeats 20] [--soak 2000] [--browser /usr/bin/chromium]
 
 A store is filled with made-up rows (their thumbnails are noise, their scores a fixed sequence), the page is
 started on it, and each interaction is timed from the click to the change in the document. Then other images
@@ -20,20 +20,32 @@ from typing import Any
 
 from benchmarks import soak, visit
 from lychee_app.query import Question
-from lychee_app.records import Reply, Run, Scored, Source, sigmoid
+from lychee_app.records import Cutoff, Reply, Run, Scored, Source, sigmoid
 from lychee_app.request import Request
 from lychee_app.store import Store
 
 ELEMENTS = ("green sofa", "brass lamp", "pour-over coffee")
 QUERY = " + ".join(ELEMENTS)
-GOAL_SECONDS = 0.3
+GOALS_SECONDS = {
+    "filter by the cut-off": 0.15,
+    "pick": 0.08,
+    "open and close an image": 0.15,
+    "next image": 0.1,
+    "scroll by a screen": 0.3,
+    "filter by a bar": 0.15,
+    "demo to the first result": 2.0,
+    "demo to the ranking": 4.5,
+    "300 files to a pile": 4.0,
+}
+"""For the 95th percentile."""
+FILES, PILES = 300, 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, default=1000, help="scored images in the run (default 1000)")
-    parser.add_argument("--repeats", type=int, default=6, help="times each is done; made even (default 6)")
+    parser.add_argument("--repeats", type=int, default=20, help="times each is done; made even (default 20)")
     parser.add_argument(
-        "--ranked", type=int, default=200, help="images ranked with the page open; 0 for none"
+        "--ranked", type=int, default=300, help="images ranked with the page open; 0 for none"
     )
     parser.add_argument(
         "--soak", type=int, default=0, metavar="N", help="rank N images, two tabs looking on, instead"
@@ -52,17 +64,19 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         with visit.served(home) as page, visit.browser(args.browser) as browser:
             tab = visit.tab_of(browser)
             first = _first_paint(tab, f"{page.address}/?run={run_id}&lang=en", args.images)
-            timed = _interactions(tab, args.images, args.repeats + args.repeats % 2)
+            timed = _interactions(tab, args.repeats + args.repeats % 2)
+            timed |= _demo(browser, page.address)
+            if args.ranked >= FILES:
+                timed[f"{FILES} files to a pile"] = _piled(browser, page.address, pictures)
             share = _share(tab, page.address, pictures) if args.ranked else None
-    slowest = max(one["median_seconds"] for one in timed.values())
+    missed = [name for name, one in timed.items() if one["p95_seconds"] > GOALS_SECONDS[name]]
     return {
         "bench": "page",
         "images": args.images,
         "first_paint_seconds": first,
         "interactions": timed,
-        "slowest_median_seconds": slowest,
-        "goal_seconds": GOAL_SECONDS,
-        "within_goal": slowest <= GOAL_SECONDS,
+        "goals_seconds": GOALS_SECONDS,
+        "missed": missed,
         "load_per_core": round(os.getloadavg()[0] / (os.cpu_count() or 1), 1),
         "share": share,
     }
@@ -92,7 +106,7 @@ GALLERY, HISTOGRAM = INSIDE.format(part="images-grid"), INSIDE.format(part="hist
 VIEWER = f"{GALLERY}.querySelector('dialog.viewer')"
 
 
-def _interactions(tab: Any, images: int, repeats: int) -> dict[str, dict[str, float]]:
+def _interactions(tab: Any, repeats: int) -> dict[str, dict[str, float]]:
     """Each does something and is over when the page shows it: (what is clicked, what is then true)."""
 
     def choose_bar(number: int) -> tuple[str, str]:
@@ -130,6 +144,8 @@ def _interactions(tab: Any, images: int, repeats: int) -> dict[str, dict[str, fl
     }
     timed = {name: _timed(tab, action, repeats) for name, action in actions.items()}
     tab.keyboard.press("Escape")
+    timed["scroll by a screen"] = _told([tab.evaluate(SCROLL) for _ in range(repeats)])
+    tab.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
     tab.locator(".st-key-charts summary").click()
     tab.locator(".plot").wait_for()
     return {**timed, "filter by a bar": _timed(tab, choose_bar, repeats)}
@@ -140,7 +156,63 @@ def _timed(tab: Any, action: Callable[[int], tuple[str, str]], repeats: int) -> 
     for number in range(repeats):
         tab.wait_for_timeout(600)
         seconds.append(tab.evaluate(WATCH, list(action(number))))
-    return {"median_seconds": round(statistics.median(seconds), 3), "worst_seconds": round(max(seconds), 3)}
+    return _told(seconds)
+
+
+def _told(seconds: list[float]) -> dict[str, float]:
+    ordered = sorted(seconds)
+    p95 = ordered[math.ceil(0.95 * len(ordered)) - 1]
+    numbers = {"median": statistics.median(ordered), "p95": p95, "worst": ordered[-1]}
+    return {f"{name}_seconds": round(value, 3) for name, value in numbers.items()}
+
+
+SCROLL = """
+async () => {
+  const scroller = document.querySelector("[data-testid=stMain]"), started = performance.now();
+  scroller.scrollBy(0, innerHeight);
+  const frames = async () => { for (let k = 0; k < 2; k++) await new Promise(requestAnimationFrame); };
+  await frames();
+  const root = [...document.querySelectorAll(".st-key-images-grid *")].find(e => e.shadowRoot).shadowRoot;
+  const seen = [...root.querySelectorAll(".tile img")].filter(e => {
+    const box = e.getBoundingClientRect();
+    return box.bottom > 0 && box.top < innerHeight;
+  });
+  await Promise.all(seen.map(e => e.decode().catch(() => null)));
+  return (performance.now() - started) / 1000;
+}
+"""
+"""One screen further down, until every image that is seen then is drawn."""
+
+
+def _demo(browser: Any, address: str) -> dict[str, dict[str, float]]:
+    """From the click, with the model not loaded yet. Once: another time its replies would be known."""
+    tab = visit.tab_of(browser)
+    tab.goto(f"{address}/?lang=en")
+    tab.locator(".st-key-demo button").wait_for()
+    started = time.perf_counter()
+    tab.locator(".st-key-demo button").click()
+    tab.locator(".tile").first.wait_for(timeout=60_000)
+    first = time.perf_counter() - started
+    visit.wait_until_over(tab, 60)
+    ranked = time.perf_counter() - started
+    tab.close()
+    return {"demo to the first result": _told([first]), "demo to the ranking": _told([ranked])}
+
+
+def _piled(browser: Any, address: str, pictures: Path) -> dict[str, float]:
+    """From the choice of files until they can be ranked."""
+    files, seconds = sorted(map(str, pictures.iterdir()))[:FILES], []
+    for _ in range(PILES):
+        tab = visit.tab_of(browser)
+        tab.goto(f"{address}/?lang=en")
+        field = tab.locator(".st-key-add-files input[type=file]")
+        field.wait_for(state="attached")
+        started = time.perf_counter()
+        field.set_input_files(files)
+        tab.get_by_text(f"{FILES} images ready").first.wait_for(timeout=60_000)
+        seconds.append(time.perf_counter() - started)
+        tab.close()
+    return _told(seconds)
 
 
 def _first_paint(tab: Any, address: str, images: int) -> float:
@@ -172,6 +244,7 @@ def _fill(home: Path, images: int) -> str:
         store.create(made, [Source(f"image-{index:04d}.webp", data=b"%d" % index) for index in range(images)])
         for index in range(images):
             store.add(run_id, _row(index))
+        store.set_cutoff(run_id, Cutoff(5.0))
         store.finish(run_id, "done", seconds=1.0, peak_memory_bytes=0)
     return run_id
 

@@ -1,6 +1,6 @@
 """Many images through the page at once, two tabs looking on: rows lost, and what the server's memory does.
 
-    python -m lychee_app bench page --soak 2000
+    python -m benchmarks page --soak 2000
 
 A folder of small pictures, one in fifty of them cut short, is ranked by the demo model from the first tab;
 the second is opened on the same run while it is scored. Memory is that of the server and of the decoders it
