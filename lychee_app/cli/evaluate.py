@@ -25,6 +25,7 @@ def evaluate(arguments: argparse.Namespace, t: Words) -> int:
         raise UsageError("eval-what")
     if arguments.pairs is not None and arguments.suite is None:
         raise UsageError("pairs-without")
+    evaluate.library()
     if arguments.suite is not None:
         return _suite(arguments, settings, t)
     truth = evaluate.read(Path(arguments.truth), images and Path(images), arguments.relevant_from)

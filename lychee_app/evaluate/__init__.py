@@ -6,6 +6,7 @@ on drawn scenes whose truth is known: pairs, changes -> suite -> suite_report
 
 from lychee_app.evaluate.answers import Answer, Answers, ask, looks
 from lychee_app.evaluate.evaluation import Difference, Evaluation, Figure, Measured, compare, evaluate
+from lychee_app.evaluate.measures import library
 from lychee_app.evaluate.report import reliability_svg, tables, to_json
 from lychee_app.evaluate.suite import Suite, run_suite, suite_looks
 from lychee_app.evaluate.suite_report import suite_tables, suite_to_json
@@ -24,6 +25,7 @@ __all__ = [
     "ask",
     "compare",
     "evaluate",
+    "library",
     "looks",
     "read",
     "reliability_svg",

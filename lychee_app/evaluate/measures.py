@@ -51,16 +51,16 @@ class Sample:
 
 def measured(sample: Sample) -> dict[str, float]:
     """Every measure by its name. sample: (images,). Raises LycheeError without scikit-learn."""
-    library, one = _library(), sample.taken(np.arange(sample.count)[None])
+    metrics, one = library(), sample.taken(np.arange(sample.count)[None])
     found = {name: float(values[0]) for name, values in drawn(one).items()}
     strength, relevance, relevant = sample.strength, sample.relevance, sample.relevant
     if sample.count > 1 and relevance.any():
         for top in (5, 10):
-            found[f"ndcg_at_{top}"] = float(library.ndcg_score([relevance], [strength], k=top))
+            found[f"ndcg_at_{top}"] = float(metrics.ndcg_score([relevance], [strength], k=top))
     if relevant.any():
-        found["map"] = float(library.average_precision_score(relevant, strength))
+        found["map"] = float(metrics.average_precision_score(relevant, strength))
     if 0 < relevant.sum() < sample.count:
-        found["auc"] = float(library.roc_auc_score(relevant, strength))
+        found["auc"] = float(metrics.roc_auc_score(relevant, strength))
     return found
 
 
@@ -186,7 +186,9 @@ def _share(part: Floats, whole: NDArray[Any]) -> Floats:
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
 
-def _library() -> Any:
+def library() -> Any:
+    """scikit-learn, which brings scipy. Raises LycheeError where it is not installed: call it before hours of
+    scoring."""
     try:
         import sklearn.metrics
     except ImportError as error:

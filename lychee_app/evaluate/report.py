@@ -16,7 +16,7 @@ from lychee_app.evaluate.truth import Truth
 from lychee_app.locale import Words
 from lychee_app.reasons import Reason
 
-_BAR = 20
+_BAR = 16
 _SHOWN = ("ndcg_at_10", "map", "auc", "spearman", "ece")
 """Of each query in a terminal; all are in the JSON."""
 _SIDE_PX, _EDGE_PX = 320, 48

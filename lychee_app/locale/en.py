@@ -820,7 +820,10 @@ REASONS: dict[str, str | dict[str, str]] = {
     "eval-unscored": "none of its images has a score",
     "eval-one-class": "{relevant} of {n} images are relevant; it needs some that are and some that are not",
     "eval-none-relevant": "none of the {n} images is relevant",
-    "eval-alike": "all {n} scores are alike, or all relevances are",
+    "eval-alike": {
+        "one": "there is {n} image only",
+        "other": "all {n} scores are alike, or all relevances are",
+    },
     "eval-few-queries": "the test runs over queries: there are {n}, and it says nothing below {least}",
     "self-test-published": "The self-test failed: probabilities are up to {distance:.3f} from those of the published usage, over {limit}. Set LYCHEE_KERNELS=0 and try again; if that helps, please report the card.",
     "calibration-few": "{picks} picked, {rejects} rejected: from {least} on, {each} of each kind at least, the suggested cut-off follows them.",

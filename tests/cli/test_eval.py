@@ -131,3 +131,14 @@ def test_one_thing_is_evaluated_at_a_time(lychee: Lychee, truth: Path) -> None:
         ("--suite", "built-in", "--against-mode", "explain"),
     ):
         assert lychee("eval", *words)[0] == 2
+
+
+def test_without_its_extra_it_says_what_to_install_before_an_image_is_looked_at(truth: Path) -> None:
+    script = (
+        "import sys; sys.modules['sklearn'] = None; sys.modules['sklearn.metrics'] = None\n"
+        "from lychee_app.cli import main; raise SystemExit(main(['eval', sys.argv[1]]))"
+    )
+    without = process(truth, script=script)
+    out, err = without.communicate()
+    assert (without.returncode, out) == (1, b"")
+    assert b'pip install "lychee-rank[eval]"' in err
