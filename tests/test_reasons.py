@@ -109,7 +109,7 @@ def test_why_a_reply_gives_no_score_is_told_in_every_language(name: str) -> None
         ),
         (
             lambda: sources.find(["/nowhere/at-all"]),
-            "There is no /nowhere/at-all. Check the spelling; a path is an image, a folder or a glob.",
+            "/nowhere/at-all does not exist. Check the spelling; a path is an image, a folder or a glob.",
             "找不到 /nowhere/at-all。请检查拼写；路径可以是图片、文件夹或通配符。",
         ),
     ],

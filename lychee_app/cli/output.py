@@ -65,8 +65,9 @@ def teller(
 
 
 def none_scored(rows: Sequence[Scored], t: Words) -> int:
-    reasons = "; ".join(f"{row.name}: {t.reason(row.reason)}" for row in rows[:3])
-    say(t("terminal.none_scored", reasons=reasons))
+    say(t("terminal.none_scored"))
+    for row in rows[:3]:
+        say(f"  {row.name}: {t.reason(row.reason)}")
     return 1
 
 

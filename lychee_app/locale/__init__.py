@@ -24,7 +24,7 @@ from typing import Any, Protocol
 DEFAULT = "en"
 
 
-class Told(Protocol):
+class ReasonLike(Protocol):
     """A Reason, as far as words are put to it."""
 
     @property
@@ -34,11 +34,11 @@ class Told(Protocol):
     def values(self) -> Mapping[str, str | int | float]: ...
 
 
-class Explained(Protocol):
+class HasReason(Protocol):
     """An error that carries a Reason."""
 
     @property
-    def reason(self) -> Told: ...
+    def reason(self) -> ReasonLike: ...
 
 
 @cache
@@ -60,8 +60,8 @@ class Words:
     language: str = DEFAULT
 
     def __call__(self, key: str, **values: object) -> str:
-        """The text of that key; without values as it stands, for who puts them in later (a chart, as it is
-        dragged). Raises KeyError for a key that no table has.
+        """The text of that key, filled in. Without values it is returned with its fields open, for a script in
+        the browser to fill in. Raises KeyError for a key that no table has.
         """
         text = self._tables.TEXT[key]
         return self._put(text, values) if values else text
@@ -76,7 +76,7 @@ class Words:
     def has(self, key: str) -> bool:
         return key in self._tables.TEXT
 
-    def reason(self, reason: Told | None) -> str:
+    def reason(self, reason: ReasonLike | None) -> str:
         """The sentence; code and values as they are where none fits them, as in a row of a newer version."""
         if reason is None:
             return ""
@@ -86,7 +86,7 @@ class Words:
             given = ", ".join(f"{name}={value}" for name, value in reason.values.items())
             return f"{reason.code} ({given})" if given else reason.code
 
-    def error(self, error: Explained) -> str:
+    def error(self, error: HasReason) -> str:
         return self.reason(error.reason)
 
     @property
@@ -100,10 +100,10 @@ class Words:
     def span(self, seconds: float) -> str:
         """A length of time in the largest unit that tells enough."""
         if seconds < 90:
-            return f"{seconds:.0f} s"
+            return self("span.seconds", n=seconds)
         if seconds < 5400:
-            return f"{seconds / 60:.0f} min"
-        return f"{seconds / 3600:.1f} h"
+            return self("span.minutes", n=seconds / 60)
+        return self("span.hours", n=seconds / 3600)
 
     def when(self, created: str) -> str:
         """A moment in local time, to the minute; as it stands where it is no moment."""

@@ -45,7 +45,7 @@ def test_tables_tell_every_measure_and_every_query(
     plot, file = tmp_path / "plot.svg", tmp_path / "found.json"
     status, out, _ = lychee("eval", truth, "--images", scenes, "--plot", plot, "--json", file)
     assert status == 0
-    for word in ("nDCG@10", "precision@5", "Spearman", "ECE", "绿色沙发", "4 looks"):
+    for word in ("nDCG@10", "precision@5", "Spearman", "ECE", "绿色沙发", "4 images judged"):
         assert word in out
     assert plot.read_text("utf-8").startswith("<svg")
     told = json.loads(file.read_text("utf-8"))

@@ -54,7 +54,7 @@ def archive(folder: Path, run: Run, settings: Settings, language: str) -> zipfil
     ("language", "said"),
     [
         ("en", "1 pick is missing from this ZIP:\n1-blue.png: The file has changed since it was scored.\n"),
-        ("zh", "这个 ZIP 缺少 1 张选中图片：\n1-blue.png: 文件在打分之后被改动过。"),
+        ("zh", "这个 ZIP 缺少 1 张选用的图片：\n1-blue.png: 文件在打分之后被改动过。"),
     ],
 )
 def test_a_pick_that_is_left_out_is_listed_in_the_archive(
@@ -81,7 +81,7 @@ def test_an_archive_with_all_picks_holds_nothing_else(folder: Path, settings: Se
     ("language", "said"),
     [
         ("en", "1 pick is no longer there and will not be in the ZIP:\n1-blue.png"),
-        ("zh", "1 张选中图片的文件已不在，不会进入 ZIP：\n1-blue.png"),
+        ("zh", "1 张选用的图片的文件已不在，不会进入 ZIP：\n1-blue.png"),
     ],
 )
 def test_a_pick_whose_file_is_gone_is_told_before_the_download(
