@@ -819,7 +819,7 @@ REASONS: dict[str, str | dict[str, str]] = {
         "other": "{n} images that {path} names are not in {folder}, such as {image}. Mend their names, or name the folder with --images.",
     },
     "plot-stdout": "The diagram goes into a file: --plot FILE.svg",
-    "eval-extra": 'Evaluation needs scikit-learn. Install it: pip install "lychee-rank[eval]"',
+    "eval-extra": 'Evaluation needs scikit-learn. Install it: pip install scikit-learn',
     "eval-unscored": "none of its images has a score",
     "eval-one-class": "{relevant} of {n} images are relevant; it needs some that are and some that are not",
     "eval-none-relevant": "none of the {n} images is relevant",

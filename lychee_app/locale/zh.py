@@ -752,7 +752,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "host-foreign": "拒绝以 {host!r} 为主机名的请求：请使用 127.0.0.1 或 localhost。",
     "body-size": "请求过大：最多 {limit:.0f} MB。请减少图片，或发送路径。",
     "field-odd": "{field}：{detail}。",
-    "eval-extra": '评测需要 scikit-learn。请安装：pip install "lychee-rank[eval]"',
+    "eval-extra": '评测需要 scikit-learn。请安装：pip install scikit-learn',
     "eval-unscored": "它的图片都没有分数",
     "eval-one-class": "{n} 张图片里有 {relevant} 张相关；既要有相关的，也要有不相关的",
     "eval-none-relevant": "{n} 张图片都不相关",
