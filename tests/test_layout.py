@@ -98,9 +98,18 @@ def test_only_settings_reads_the_environment() -> None:
     readers = [
         path.relative_to(ROOT).as_posix()
         for path in FILES
-        if {"os.environ", "os.getenv"} & _attributes(path) and path.name != "settings.py"
+        if {"os.environ", "os.getenv"} & (_attributes(path) | imported(path)) and path.name != "settings.py"
     ]
     assert readers == []
+
+
+def test_every_part_has_its_place_in_the_order_and_in_the_readme() -> None:
+    parts = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in FILES} - {"__init__"}
+    assert parts == set(ORDER)
+    readme = (ROOT.parent / "README.md").read_text(encoding="utf-8")
+    layout = readme[readme.index("## Layout") : readme.index("## 中文")]
+    missing = [part for part in ORDER if not re.search(rf"\b{part}(?:/|\.py)", layout)]
+    assert missing == ["__main__"]
 
 
 def _attributes(path: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""Each bench can be found, asked for help, and is named as the README names it."""
+"""Each bench can be found, asked for help, and is named as the README and docs/ name it."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.__main__ import BENCHES, main
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+FIGURES = (ROOT / "README.md", ROOT / "docs" / "figures.md", ROOT / "docs" / "evidence.md")
 
 
 @pytest.mark.parametrize("bench", BENCHES)
@@ -18,8 +19,9 @@ def test_every_bench_can_be_asked_for_help(capsys: pytest.CaptureFixture[str], b
     assert f"python -m benchmarks {bench}" in capsys.readouterr().out
 
 
-def test_the_readme_names_only_benches_and_options_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
-    calls = re.findall(r"`[^`]*?python -m benchmarks ([a-z]+)([^`]*)`", README.read_text("utf-8"))
+def test_the_figures_name_only_benches_and_options_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "\n".join(file.read_text("utf-8") for file in FIGURES)
+    calls = re.findall(r"`[^`]*?python -m benchmarks ([a-z]+)([^`]*)`", text)
     assert {name for name, _ in calls} == set(BENCHES)
     for name, rest in calls:
         with pytest.raises(SystemExit):
