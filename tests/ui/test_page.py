@@ -375,7 +375,7 @@ def test_a_page_that_is_opened_after_a_crash_finds_what_was_moved(
 def test_a_path_that_is_not_there_is_told(page: AppTest, tmp_path: Path) -> None:
     page.segmented_control(key="way").set_value("path").run()
     page.text_input(key="path").set_value(str(tmp_path / "nowhere")).run()
-    assert "There is no" in html(page)
+    assert "nowhere does not exist" in html(page)
 
 
 def test_the_rows_of_a_live_run_are_not_lost_by_a_click_elsewhere(page: AppTest, store: Store) -> None:
