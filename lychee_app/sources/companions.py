@@ -63,7 +63,7 @@ def _rank(name: str) -> tuple[bool, int, str]:
 
 
 def _stem(name: str) -> str:
-    return name.rpartition(".")[0].casefold()
+    return (name.rpartition(".")[0] or name).casefold()
 
 
 def _suffix(name: str) -> str:

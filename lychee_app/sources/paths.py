@@ -3,6 +3,7 @@
 import glob
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from lychee_app.errors import UsageError
 from lychee_app.intake.sniff import RAW_SUFFIXES, SPOKEN
 from lychee_app.records import Found, Source
 from lychee_app.sources import companions
-from lychee_app.sources.left_out import Rules, Tally
+from lychee_app.sources.left_out import PICTURES, Rules, Tally
 from lychee_app.sources.walk import Hit, companions_in, count_left_out, suffix_of, walk
 
 
@@ -154,6 +155,34 @@ def _with_companions(hits: list[Hit], rules: Rules) -> list[Hit]:
             hit.beside = groups.get(hit.name, ())
     carried = {_absolute(hit, name) for hit in hits for name in hit.beside}
     return [hit for hit in hits if _absolute(hit) not in carried] if carried else hits
+
+
+def with_new_sidecars(sources: Iterable[tuple[int, Source]]) -> list[tuple[int, Source]]:
+    """With the sidecars that came to lie beside them since the walk, from Lychee or from a photo program."""
+    given, own = list(sources), dict[Path, set[str]]()
+    for _, source in given:
+        if source.path and not source.private:
+            own.setdefault(source.path.parent, set()).add(source.path.name)
+    shots = {folder: _shots(folder, names) for folder, names in own.items()}
+    found = []
+    for index, source in given:
+        beside: list[Path] = []
+        if source.path and not source.private:
+            folder = source.path.parent
+            names = shots[folder].get(source.path.name, ())
+            beside = [folder / name for name in names if suffix_of(name) in companions.SIDECARS]
+        every = tuple(dict.fromkeys((*source.companions, *beside)))
+        found.append((index, replace(source, companions=every)))
+    return found
+
+
+def _shots(folder: Path, own: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Every picture in a folder with its companions. `own`: names of some. None where it cannot be read."""
+    try:
+        pictures = [name for name in os.listdir(folder) if suffix_of(name) in PICTURES]
+    except OSError:
+        return {}
+    return companions.grouped([*pictures, *own], companions_in(str(folder), Rules()))
 
 
 def _absolute(hit: Hit, companion: str = "") -> str:

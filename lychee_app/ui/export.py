@@ -8,9 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from lychee_app import analysis, decide, export, sizes
+from lychee_app import analysis, decide, export, sizes, sources
 from lychee_app.decide import Action, Done, Plan
 from lychee_app.errors import LycheeError
+from lychee_app.export import LeftOut
+from lychee_app.locale import Words
 from lychee_app.records import Decision, Source
 from lychee_app.ui import state, widgets
 from lychee_app.ui.findings import sentence
@@ -21,7 +23,7 @@ from lychee_app.ui.widgets import one_of
 
 LEFT_OUT_FILE = "left-out.txt"
 """In the ZIP, where picks are missing from it: which, and why."""
-MOST_NAMES = 8
+MOST_NAMES, MOST_ROWS = 8, 12
 
 
 @st.fragment(key="actions")
@@ -105,8 +107,8 @@ def _report(context: PageContext, standing: Standing) -> str:
 def zipped(context: PageContext, standing: Standing) -> bytes:
     """The picks, and a list of those left out. In memory, where Streamlit keeps every download."""
     with tempfile.TemporaryDirectory() as folder:
-        path, sources = Path(folder) / "picks.zip", standing.order.sources.items()
-        made = export.write_zip(path, standing.run, standing.decided("pick"), sources)
+        path, files = Path(folder) / "picks.zip", standing.order.sources.items()
+        made = export.write_zip(path, standing.run, standing.decided("pick"), files)
         if made.left_out:
             lines = [f"{one.name}: {context.t.reason(one.reason)}" for one in made.left_out]
             text = "\n".join([context.t("export.left_out", n=len(lines)), *lines, ""])
@@ -134,8 +136,9 @@ def _files(context: PageContext, standing: Standing) -> None:
     chosen = standing.decided(what)
     if st.button(t("files.plan"), key="carry-plan", disabled=not (chosen and folder)):
         try:
-            sources = standing.order.sources.items()
-            planned = decide.plan(standing.run, chosen, sources, Path(folder), action)
+            wanted = ((index, one) for index, one in standing.order.sources.items() if index in chosen)
+            files = sources.with_new_sidecars(wanted)
+            planned = decide.plan(standing.run, chosen, files, Path(folder), action)
         except LycheeError as error:
             notice(t.error(error), "bad")
         else:
@@ -146,36 +149,45 @@ def _files(context: PageContext, standing: Standing) -> None:
 
 def confirm(context: PageContext, standing: Standing) -> None:
     """Asks about what was planned; nothing is touched before this is answered."""
-    planned: Plan | None = st.session_state.get("planned")
-    if planned is None or planned.run_id != standing.run.id:
+    planned = st.session_state.get("planned")
+    if not isinstance(planned, Plan) or planned.run_id != standing.run.id:
         return
     t = context.t
 
-    @st.dialog(t(f"files.confirm.{planned.action}"), on_dismiss=_put_off)
+    @st.dialog(t(f"files.confirm.{planned.action}"), on_dismiss=put_off)
     def dialog() -> None:
         st.html(_summary(context, planned))
         if planned.left_out:
-            names = "\n".join(f"{one.name}: {t.reason(one.reason)}" for one in planned.left_out[:8])
-            notice(f"{t('files.left_out', n=len(planned.left_out))}\n{names}", "calm")
+            lines = [t("files.left_out", n=len(planned.left_out)), *told(t, planned.left_out)]
+            notice("\n".join(lines), "calm")
         words = t(f"files.do.{planned.action}", n=len(planned.steps))
         if st.button(words, type="primary", key="carry-do", disabled=not planned.steps):
-            _put_off()
+            put_off()
             _carry_out(context, planned)
             st.rerun()
 
     dialog()
 
 
-def _put_off() -> None:
+def put_off() -> None:
+    """What was planned is not asked about any more."""
     st.session_state.pop("planned", None)
 
 
+def told(t: Words, left_out: Sequence[LeftOut]) -> list[str]:
+    """A line for each of the first, and one for the rest."""
+    lines = [f"{one.name}: {t.reason(one.reason)}" for one in left_out[:MOST_NAMES]]
+    more = len(left_out) - len(lines)
+    return [*lines, t("files.more", n=more)] if more else lines
+
+
 def _summary(context: PageContext, planned: Plan) -> str:
+    names = within([step.source for step in planned.steps])
     rows = "".join(
         f"<tr><td>{escaped(name)}</td><td>→ {escaped(step.target.name)}</td></tr>"
-        for name, step in zip(_within(planned), planned.steps[:12], strict=False)
+        for name, step in zip(names, planned.steps[:MOST_ROWS], strict=False)
     )
-    more = len(planned.steps) - 12
+    more = len(planned.steps) - MOST_ROWS
     rest = f'<div class="ly-faint">{escaped(context.t("files.more", n=more))}</div>' if more > 0 else ""
     return (
         f'<p class="ly-plain"><code>{escaped(planned.folder)}</code> · {sizes.files(planned.size_bytes)}</p>'
@@ -183,9 +195,8 @@ def _summary(context: PageContext, planned: Plan) -> str:
     )
 
 
-def _within(planned: Plan) -> list[str]:
-    """Each source's path within the folder that holds them all; whole paths where there is none."""
-    paths = [step.source for step in planned.steps]
+def within(paths: Sequence[Path]) -> list[str]:
+    """Each path within the folder that holds them all; whole paths where there is none."""
     try:
         folder = os.path.commonpath([path.parent for path in paths])
     except ValueError:  # no path at all, or on two drives
@@ -237,7 +248,7 @@ def _take_back(context: PageContext, done: Done) -> None:
         state.tell(error)
     else:
         state.forget_orders()
-        kept = [f"{one.name}: {context.t.reason(one.reason)}" for one in undone.left_out]
+        kept = told(context.t, undone.left_out)
         text = context.t("files.undone", n=len(undone.steps))
         state.tell("\n".join([text, *kept]), "warn" if kept else "good")
     st.rerun()

@@ -3,7 +3,7 @@
 import pytest
 
 from lychee_app import sources
-from lychee_app.records import Found
+from lychee_app.records import Found, Source
 from lychee_app.sources import Rules
 from lychee_app.sources.companions import grouped
 from tests.sources.conftest import Lay
@@ -54,6 +54,40 @@ def test_files_of_one_shot_are_one_item(name: str, lay: Lay) -> None:
         if given[0] not in {folder, folder / "*"}:  # a sidecar of nothing that is given itself is a row
             found = {name: beside for name, beside in found.items() if name not in {"a-1.xmp", "a.xmp"}}
         assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "new", "beside"),
+    [
+        ({"a.jpg"}, {"a.xmp"}, {"a.jpg": ["a.xmp"]}),
+        ({"a.jpg", "a.NEF", "a.pp3"}, {"a.NEF.xmp"}, {"a.jpg": ["a.NEF", "a.pp3", "a.NEF.xmp"]}),
+        ({"a.NEF"}, {"A.xmp"}, {"a.NEF": ["A.xmp"]}),
+        ({"picture"}, {"picture.xmp"}, {"picture": ["picture.xmp"]}),
+        ({"a.jpg", "a.png"}, {"a.xmp", "a.png.xmp"}, {"a.jpg": ["a.xmp"], "a.png": ["a.png.xmp"]}),
+        ({"a.jpg"}, {"b.xmp", "._a.xmp", "a.txt", "a.NEF"}, {"a.jpg": []}),
+    ],
+)
+def test_sidecars_that_came_since_the_walk_go_along(
+    files: set[str], new: set[str], beside: dict[str, list[str]], lay: Lay
+) -> None:
+    found = sources.find([lay(*sorted(files))])
+    for name in new:
+        (lay() / name).write_bytes(b"<xmp/>")
+    now = [source for _, source in sources.with_new_sidecars(enumerate(found.sources))]
+    assert items(Found(tuple(now))) == beside
+
+
+def test_the_sidecar_of_a_picture_outside_the_run_is_not_taken(lay: Lay) -> None:
+    folder = lay("a.jpg", "a.png")
+    found = sources.find([folder / "a.png"])
+    (folder / "a.xmp").write_bytes(b"<xmp/>")
+    assert sources.with_new_sidecars(enumerate(found.sources)) == [(0, found.sources[0])]
+
+
+def test_uploads_and_folders_that_are_gone_stay_as_they_are(lay: Lay) -> None:
+    gone = Source("a.jpg", path=lay() / "gone" / "a.jpg")
+    given = [(0, Source("a.jpg", data=b"x")), (3, gone), (4, Source("u", path=lay("u.jpg"), private=True))]
+    assert sources.with_new_sidecars(given) == given
 
 
 def test_shots_of_two_folders_stay_apart(lay: Lay) -> None:
