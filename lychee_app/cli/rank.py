@@ -122,7 +122,7 @@ def undo(arguments: argparse.Namespace, t: Words) -> int:
     if not kept:
         raise LycheeError("undo-none")
     undone = ratings.undo(kept[0].path)
-    say(t("terminal.undone", n=len(undone.sidecars)))
+    say(t("stars.undone", n=len(undone.sidecars)))
     for one in undone.left_out:
         say(t("terminal.rated.left", name=one.name, reason=t.reason(one.reason)))
     return 1 if undone.left_out else 0

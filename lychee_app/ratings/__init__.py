@@ -1,13 +1,13 @@
 """Ratings beside the images, as XMP sidecars that photo programs read: planned, written, taken back.
 
-    plan -> write -> undo
+    plan -> write -> undo            found: what the sidecars that are there say
 
 Images themselves are never touched. Of a sidecar that is there, only rating, label and keywords change.
 """
 
 from lychee_app.ratings.packet import Rating, read
 from lychee_app.ratings.plan import STARS, Change, Plan, Wish, plan, stars_of
-from lychee_app.ratings.sidecars import Folder
+from lychee_app.ratings.sidecars import Folder, found
 from lychee_app.ratings.write import Journal, Undone, Written, journals, undo, write
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Undone",
     "Wish",
     "Written",
+    "found",
     "journals",
     "plan",
     "read",

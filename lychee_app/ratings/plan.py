@@ -77,7 +77,7 @@ def plan(
         if isinstance(rating, Reason):
             left_out.append(LeftOut(row.upload_index, row.name, rating))
         elif source is None or source.path is None or source.private:
-            left_out.append(LeftOut(row.upload_index, row.name, Reason.of("uploaded")))
+            left_out.append(LeftOut(row.upload_index, row.name, Reason.of("uploaded-no-sidecar")))
         else:
             shots[Path(os.path.abspath(source.path)).parent].append((row, source, rating))
     changes: dict[Path, Change] = {}

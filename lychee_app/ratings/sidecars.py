@@ -1,11 +1,18 @@
 """Which sidecar an image has, and what it is to be called where it has none: IMG_1.xmp, as Lightroom, Capture
 One and Bridge have it, or IMG_1.jpg.xmp, as darktable and digiKam do. The style that is there is followed.
+And what those that are there say.
 """
 
 import os
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from lychee_app.errors import SidecarError
+from lychee_app.ratings.packet import Rating, read
+from lychee_app.records import Source
 
 SUFFIX = ".xmp"
 
@@ -21,18 +28,48 @@ class Folder:
 
     def __post_init__(self) -> None:
         self.names = self.names or {name.casefold(): name for name in os.listdir(self.path)}
-        stems = [Path(name).stem.casefold() for name in self.images]
-        self._shared = {stem for stem in stems if stems.count(stem) > 1}
+        stems = Counter(Path(name).stem.casefold() for name in self.images)
+        self._shared = {stem for stem, count in stems.items() if count > 1}
         sidecars = [Path(name).stem for name in self.names if name.endswith(SUFFIX)]
         long = sum(stem in self.names for stem in sidecars)
         self._is_long = 2 * long > len(sidecars)
 
     def sidecars(self, files: Sequence[str]) -> list[Path]:
         """Of a shot of these files, the image first: those that are there, or the one that is to be made."""
-        image = files[0]
-        is_shared = Path(image).stem.casefold() in self._shared
-        short = [] if is_shared else [Path(image).stem + SUFFIX]
-        names = [*(file + SUFFIX for file in files), *short]
-        if there := [found for name in names if (found := self.names.get(name.casefold()))]:
-            return [self.path / name for name in dict.fromkeys(there)]
-        return [self.path / (names[0] if is_shared or self._is_long else short[0])]
+        if there := self.there(files):
+            return there
+        image = Path(files[0])
+        is_long = self._is_long or image.stem.casefold() in self._shared
+        return [self.path / ((image.name if is_long else image.stem) + SUFFIX)]
+
+    def there(self, files: Sequence[str]) -> list[Path]:
+        """Those that are there."""
+        stem = Path(files[0]).stem
+        names = [file + SUFFIX for file in files]
+        if stem.casefold() not in self._shared:
+            names.append(stem + SUFFIX)
+        found = (self.names.get(name.casefold()) for name in names)
+        return [self.path / name for name in dict.fromkeys(found) if name]
+
+
+def found(sources: Iterable[tuple[int, Source]]) -> dict[int, Rating]:
+    """What the sidecars beside the images say, by upload index. Broken ones say nothing."""
+    shots: dict[str, list[tuple[int, list[str]]]] = defaultdict(list)
+    for index, source in sources:
+        if source.path and not source.private:
+            files = [path.name for path in (source.path, *source.companions)]
+            shots[os.path.dirname(os.path.abspath(source.path))].append((index, files))
+    said: dict[int, Rating] = {}
+    for place, group in shots.items():
+        with suppress(OSError):
+            folder = Folder(Path(place), [files[0] for _, files in group])
+            for index, files in group:
+                if told := [rating for sidecar in folder.there(files) if (rating := _said(sidecar))]:
+                    said[index] = next((one for one in told if one.stars is not None), told[0])
+    return said
+
+
+def _said(sidecar: Path) -> Rating | None:
+    with suppress(OSError, SidecarError):
+        return read(sidecar.read_bytes())
+    return None

@@ -9,17 +9,22 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from lychee_app import decide
 from lychee_app.decide.files import aside_of, problem_of, reserve
 from lychee_app.errors import StoreError
 from lychee_app.export import LeftOut
 from lychee_app.ratings.plan import Change, Plan
 from lychee_app.reasons import Reason
 
-_SUFFIX = ".ratings.json"
+_SUFFIX = ".ratings.ndjson"
+"""JSON lines: first the run and how many sidecars, then one line for each."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Journal:
 
     path: Path
     run_id: str
-    sidecars: tuple[Path, ...]
+    sidecars: int
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,19 @@ def write(plan: Plan, journal_folder: Path) -> Written:
 def undo(journal: Path) -> Undone:
     """Gives every sidecar what it held before, and removes those that were new. May be called again.
 
-    One that was changed since is left as it is. Raises StoreError: unreadable journal.
+    One that was moved with its image since is found where it is now; one that was changed since is left as
+    it is. Raises StoreError: unreadable journal.
     """
     back: list[Path] = []
     left_out: list[LeftOut] = []
-    for entry in _entries(journal)["changes"]:
-        sidecar, before = Path(entry["sidecar"]), _bytes(entry["before"])
+    moved = {
+        step.source: step.target
+        for done in decide.journals(journal.parent)
+        if done.action == "move"
+        for step in done.steps
+    }
+    for entry in _lines(journal)[1:]:
+        sidecar, before = _place_now(Path(entry["sidecar"]), moved), _bytes(entry["before"])
         problem = _take_back(sidecar, before, entry["sha256"])
         if problem is None:
             back.append(sidecar)
@@ -93,17 +105,17 @@ def journals(folder: Path) -> list[Journal]:
     found = []
     for path in sorted(folder.glob(f"*{_SUFFIX}"), reverse=True):
         try:
-            entries = _entries(path)
+            (head,) = _lines(path, 1)
         except StoreError:
             continue
-        sidecars = tuple(Path(entry["sidecar"]) for entry in entries["changes"])
-        found.append(Journal(path, entries["run_id"], sidecars))
+        found.append(Journal(path, head["run_id"], head["sidecars"]))
     return found
 
 
 def _keep(plan: Plan, folder: Path) -> Path:
     path = folder / f"{time.time_ns():020d}-{os.urandom(4).hex()}{_SUFFIX}"
-    entries = [
+    head = {"run_id": plan.run_id, "sidecars": len(plan.changes)}
+    entries = (
         {
             "upload_index": change.upload_index,
             "sidecar": str(change.sidecar),
@@ -111,28 +123,43 @@ def _keep(plan: Plan, folder: Path) -> Path:
             "sha256": hashlib.sha256(change.after).hexdigest(),
         }
         for change in plan.changes
-    ]
+    )
+    aside = aside_of(path)  # a journal is whole, or not there
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with path.open("x", encoding="ascii") as file:
-            json.dump({"run_id": plan.run_id, "changes": entries}, file)
+        with aside.open("x", encoding="ascii") as file:
+            file.writelines(json.dumps(line) + "\n" for line in (head, *entries))
             file.flush()
             os.fsync(file.fileno())
+        os.replace(aside, path)
     except OSError as error:
         detail = error.strerror or str(error)
         raise StoreError("journal-unwritable", path=str(path), detail=detail) from error
+    finally:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
     return path
 
 
-def _entries(journal: Path) -> dict[str, Any]:
-    """Raises StoreError."""
+def _lines(journal: Path, most: int | None = None) -> list[dict[str, Any]]:
+    """The head, and the sidecars after it. Raises StoreError."""
     try:
-        entries = json.loads(journal.read_text(encoding="ascii"))
-        if not entries["run_id"] or not isinstance(entries["changes"], list):
+        with journal.open(encoding="ascii") as file:
+            lines = [json.loads(line) for line in islice(file, most)]
+        if not lines or not lines[0]["run_id"]:
             raise ValueError("it tells of no run")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError("journal-unreadable", path=str(journal), detail=str(error)) from error
-    return entries
+    return lines
+
+
+def _place_now(sidecar: Path, moved: Mapping[Path, Path]) -> Path:
+    """Where it is, if it was moved since, however often."""
+    place, seen = sidecar, set[Path]()
+    while not place.exists() and place in moved and place not in seen:
+        seen.add(place)
+        place = moved[place]
+    return place if place.exists() else sidecar
 
 
 def _bytes(kept: str | None) -> bytes | None:
@@ -149,7 +176,7 @@ def _exchange(sidecar: Path, before: bytes | None, after: bytes) -> Reason | Non
             reserve(sidecar)  # fails where there is one by now
             os.replace(aside, sidecar)
         elif sidecar.read_bytes() != before:
-            return Reason.of("changed-since")
+            return Reason.of("sidecar-changed")
         else:
             os.chmod(aside, sidecar.stat().st_mode & 0o7777)
             os.replace(aside, sidecar)

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from lychee_app import ratings
+from lychee_app import decide, ratings
 from lychee_app.errors import StoreError, UsageError
 from lychee_app.ratings import Wish
 from lychee_app.records import Source
 from tests.ratings.conftest import DARKTABLE, LIGHTROOM
+from tests.support.fakes import picture
 
 Shoot = Callable[..., Any]
 SCORES = {"a.jpg": 9.5, "b.jpg": 6.9, "c.jpg": 0.2, "page.jpg": None}
@@ -115,7 +116,7 @@ def test_what_another_program_wrote_meanwhile_stays(shoot: Shoot, tmp_path: Path
     (folder / "a.xmp").write_bytes(DARKTABLE)
     (folder / "b.xmp").write_bytes(DARKTABLE)
     written = ratings.write(planned, tmp_path / "moves")
-    assert sorted(one.code for one in written.left_out) == ["changed-since", "exists"]
+    assert sorted(one.code for one in written.left_out) == ["exists", "sidecar-changed"]
     assert (folder / "a.xmp").read_bytes() == (folder / "b.xmp").read_bytes() == DARKTABLE
     (folder / "d.xmp").write_bytes(LIGHTROOM)
     (kept,) = ratings.journals(tmp_path / "moves")
@@ -136,7 +137,43 @@ def test_uploads_have_no_sidecar(shoot: Shoot) -> None:
     run, sources, _ = shoot({"a.jpg": 9.5, "b.jpg": 9.5})
     given = [(0, Source("a.jpg", data=b"x")), (1, replace(sources[1][1], private=True))]
     planned = ratings.plan(run, given, Wish())
-    assert [one.code for one in planned.left_out] == ["uploaded", "uploaded"]
+    assert [one.code for one in planned.left_out] == ["uploaded-no-sidecar"] * 2
+
+
+def test_sidecars_that_were_moved_with_their_images_are_taken_back_where_they_are(
+    shoot: Shoot, tmp_path: Path
+) -> None:
+    """Moved twice; what was written before the moves is undone after them."""
+    run, sources, folder = shoot({"a.jpg": 9.5, "b.jpg": 9.5}, {"b.xmp": LIGHTROOM})
+    moves = tmp_path / "moves"
+    written = ratings.write(ratings.plan(run, sources, Wish()), moves)
+    for target in (tmp_path / "best", tmp_path / "better"):
+        names = ("a.jpg", "a.xmp"), ("b.jpg", "b.xmp")
+        now = [
+            (index, replace(sources[index][1], path=folder / image, companions=(folder / sidecar,)))
+            for index, (image, sidecar) in enumerate(names)
+        ]
+        unhashed = replace(run, images=tuple(replace(row, sha256="") for row in run.images))
+        decide.carry_out(decide.plan(unhashed, [0, 1], now, target, "move"), moves)
+        folder = target
+    assert set(contents(folder)) == {"a.jpg", "a.xmp", "b.jpg", "b.xmp"}
+    assert written.journal
+    undone = ratings.undo(written.journal)
+    assert [path.parent for path in undone.sidecars] == [folder, folder]
+    assert contents(folder) == {"a.jpg": picture(), "b.jpg": picture(), "b.xmp": LIGHTROOM}
+
+
+def test_the_list_of_what_can_be_taken_back_counts_sidecars_newest_first(
+    shoot: Shoot, tmp_path: Path
+) -> None:
+    run, sources, _ = shoot({"a.jpg": 9.5, "b.jpg": 2.0})
+    ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
+    ratings.write(ratings.plan(run, sources, Wish((0.1, 0.2, 0.3, 3, 4))), tmp_path / "moves")
+    (tmp_path / "moves" / "0.ratings.ndjson").write_text('{"sidecars"')
+    assert [(one.run_id, one.sidecars) for one in ratings.journals(tmp_path / "moves")] == [
+        (run.id, 1),
+        (run.id, 2),
+    ]
 
 
 def test_without_a_journal_nothing_is_written(shoot: Shoot, tmp_path: Path) -> None:
