@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lychee_app.records import Decision
-from lychee_app.ui import export, gallery, state
+from lychee_app.ui import export, gallery, ratings, state
 from lychee_app.ui.markup import faint
 from lychee_app.ui.state import PageContext, Standing
 
@@ -16,7 +16,9 @@ def draw(context: PageContext, standing: Standing) -> None:
     _in_bulk(context)
     st.divider()
     export.draw(context)
+    ratings.draw(context)
     export.confirm(context, standing)
+    ratings.confirm(context, standing)
     return None
 
 

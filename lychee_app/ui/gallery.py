@@ -14,7 +14,7 @@ from streamlit.components import v2 as components
 from lychee_app import analysis
 from lychee_app.ranking import Ranked
 from lychee_app.records import Scored
-from lychee_app.ui import charts, routes, state
+from lychee_app.ui import charts, ratings, routes, state
 from lychee_app.ui.markup import asset
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.suggestion import suggestion
@@ -95,6 +95,7 @@ def _row(context: PageContext, standing: Standing, place: Ranked) -> dict[str, A
         "why": t.reason(row.reason),
         "notes": [t.reason(note) for note in row.notes],
         "says": _says(row),
+        "stars": rated.stars if (rated := ratings.found(standing).get(row.upload_index)) else None,
         **_file(standing, row),
     }
 

@@ -175,6 +175,7 @@ def forget_orders() -> None:
     _order.clear()
     sources.clear()
     _modified.clear()
+    st.session_state.pop("ratings", None)
 
 
 def open_run(run_id: str | None, place: Section = "results") -> None:

@@ -25,6 +25,11 @@ const store = {
 // IMG_1.jpg + NEF, XMP
 const wholeShot = (row) => (row.beside ? `${row.name} + ${row.beside}` : row.name);
 
+// What a sidecar beside the image says: -1 rejected, 0 or null nothing.
+const rated = (row) => "★".repeat(Math.max(row.stars ?? 0, 0));
+const ratedAloud = (row, words) =>
+  (row.stars < 0 ? words.rated_reject : row.stars ? filled(words.rated, { n: row.stars }) : "");
+
 const filled = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
 const oneDecimal = (score) => (score === null || score === undefined ? "–" : score.toFixed(1));
 const heat = (node, score) => {

@@ -34,7 +34,7 @@ class Gallery {
   // What must outlive this component, which the page may take off and put back at any moment.
   recall() {
     const { mode, run } = this.data, sessions = (globalThis.lycheeSessions ??= new Map());
-    const usual = { filter: "all", sort: "rank", element: null, height: store.get("row-height", HEIGHTS_PX.usual) };
+    const usual = { filter: "all", sort: "rank", element: null, rating: "", height: store.get("row-height", HEIGHTS_PX.usual) };
     if (!sessions.has(run)) sessions.set(run, { decisions: new Decisions(), at: {}, shown: usual });
     this.session = sessions.get(run);
     this.decisions = this.session.decisions;
@@ -51,6 +51,8 @@ class Gallery {
     this.byIndex = new Map(data.rows.map((row) => [row.index, row]));
     this.decisions.follow(data.rows);
     if (!data.elements.length) this.shown.element = null;
+    this.hasRatings = data.rows.some((row) => row.stars);
+    if (!this.hasRatings) this.shown.rating = "";
     if (this.shown.filter === "above" && !data.cut) this.shown.filter = "all";
     this.refresh();
     if (first || other) this.back();
@@ -189,6 +191,7 @@ class Gallery {
       this.elementBox = this.select(words.element_filter, (value) => {
         shown.element = value === "" ? null : Number(value);
       });
+      this.ratingBox = this.select(words.rating_filter, (value) => { shown.rating = value; });
       this.sortBox = this.select(words.sort, (value) => { shown.sort = value; });
       const slider = this.tools.appendChild(make("input", "size"));
       Object.assign(slider, { type: "range", min: HEIGHTS_PX.least, max: HEIGHTS_PX.most, step: 10, value: shown.height });
@@ -203,6 +206,10 @@ class Gallery {
     const elements = data.elements.map((text, k) => [String(k), filled(words.element_shown, { text })]);
     fillBox(this.elementBox, [["", words.any_element], ...elements], shown.element === null ? "" : String(shown.element));
     this.elementBox.hidden = !data.elements.length;
+    const stars = [5, 4, 3, 2, 1].map((n) => [String(n), n < 5 ? filled(words.rated_from, { stars: "★".repeat(n) }) : "★★★★★"]);
+    const others = ["none", "reject"].map((name) => [name, words[`rated_${name}`]]);
+    fillBox(this.ratingBox, [["", words.any_rating], ...stars, ...others], shown.rating);
+    this.ratingBox.hidden = !this.hasRatings;
     const byElement = data.elements.map((text, k) => [`element:${k}`, filled(words.sort_element, { text })]);
     const sorts = Object.keys(ORDERS).map((name) => [name, words[`sort_${name}`]]);
     fillBox(this.sortBox, [...sorts, ...byElement], shown.sort);

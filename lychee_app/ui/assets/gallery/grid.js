@@ -124,6 +124,7 @@ class Tile {
     this.open.onfocus = () => { app.at = index; };
     this.rank = this.picture.appendChild(make("span", "rank"));
     this.score = this.picture.appendChild(make("span", "score"));
+    this.stars = this.picture.appendChild(make("span", "stars"));
     this.tools = this.picture.appendChild(make("div", "tools"));
     this.buttons = ["pick", "reject"].map((decision) => {
       const button = this.tools.appendChild(make("button", decision, decision === "pick" ? "✓" : "✕"));
@@ -155,10 +156,13 @@ class Tile {
     this.node.setAttribute("aria-current", String(app.at === row.index));
     this.open.tabIndex = app.at === row.index || (app.at === null && row === app.rows[0]) ? 0 : -1;
     const place = row.rank === null ? words.unranked : filled(words.rank, { rank: row.rank });
-    const told = decision ? `, ${words[`marked_${decision}`]}` : "";
+    const aloud = ratedAloud(row, words);
+    const told = (decision ? `, ${words[`marked_${decision}`]}` : "") + (aloud && `, ${aloud}`);
     this.open.setAttribute("aria-label", `${row.name}: ${place}, ${oneDecimal(row.score)}${told}`);
     this.rank.textContent = row.rank ?? "";
     this.rank.hidden = row.rank === null;
+    this.stars.textContent = row.stars < 0 ? words.rated_reject : rated(row);
+    this.stars.hidden = !row.stars;
     this.score.textContent = oneDecimal(row.score);
     heat(this.score, row.score);
     this.buttons.forEach((button) => {

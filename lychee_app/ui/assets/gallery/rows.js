@@ -6,6 +6,9 @@ const FILTERS = {
   undecided: (row, app) => !app.decisions.of(row.index),
   unscored: (row) => row.score === null,
 };
+// By the rating in the sidecar: a least number of stars, or one of these.
+const RATINGS = { none: (row) => !row.stars, reject: (row) => row.stars < 0 };
+const isRated = (row, asked) => (RATINGS[asked] ? RATINGS[asked](row) : row.stars >= Number(asked));
 const byNumber = (of) => (a, b) => (of(b) ?? -Infinity) - (of(a) ?? -Infinity);
 const ORDERS = {
   rank: () => 0, // as they come
@@ -21,7 +24,8 @@ function chosenRows(app) {
   const [element, least] = shown.element === null ? [null, 0] : [shown.element, 5];
   const rows = data.rows.filter((row) =>
     FILTERS[shown.filter](row, app) && (!held || held.has(row.index)) &&
-    (element === null || (row.elements[element] ?? -1) >= least));
+    (element === null || (row.elements[element] ?? -1) >= least) &&
+    (!shown.rating || isRated(row, shown.rating)));
   const order = shown.sort.startsWith("element:")
     ? byNumber((row) => row.elements[Number(shown.sort.slice(8))])
     : ORDERS[shown.sort];

@@ -205,7 +205,8 @@ class Viewer {
     const head = make("div", "facts");
     const score = head.appendChild(make("div", "big", oneDecimal(row.score)));
     heat(score, row.score);
-    const lines = [wholeShot(row), row.width ? `${row.width} × ${row.height} px` : "", row.when ?? ""];
+    const size = row.width ? `${row.width} × ${row.height} px` : "";
+    const lines = [wholeShot(row), size, row.when ?? "", ratedAloud(row, words)];
     head.append(make("div", "name", lines.filter(Boolean).join("\n")));
     side.push(head);
     if (row.why) side.push(make("div", "why", row.why));

@@ -1,0 +1,174 @@
+"""Stars beside the images: those that sidecars hold, for the gallery; and those that follow from the scores,
+written and taken back.
+"""
+
+from collections import Counter
+
+import streamlit as st
+
+from lychee_app import ratings
+from lychee_app.errors import LycheeError
+from lychee_app.locale import Words
+from lychee_app.ratings import Change, Journal, Plan, Rating, Wish
+from lychee_app.ui import state
+from lychee_app.ui.export import MOST_ROWS, put_off, told, within
+from lychee_app.ui.images import on_loopback
+from lychee_app.ui.markup import escaped, faint, notice
+from lychee_app.ui.state import PageContext, Standing
+
+
+def found(standing: Standing) -> dict[int, Rating]:
+    """By upload index. Read once for each run that a tab shows: a refresh of the browser reads them again."""
+    key = standing.run.id, len(standing.order.sources)
+    kept = st.session_state.get("ratings")
+    if kept is None or kept[0] != key:
+        kept = key, ratings.found(standing.order.sources.items())
+        st.session_state["ratings"] = kept
+    return kept[1]
+
+
+@st.fragment(key="stars")
+def draw(context: PageContext) -> None:
+    """What is to be written; planned and shown before anything is touched."""
+    if (standing := state.standing(context)) is None:
+        st.rerun()
+    t = context.t
+    if standing.live or not on_loopback():
+        return
+    st.html(f"<b>{escaped(t('stars'))}</b>")
+    if not any(source.path and not source.private for source in standing.order.sources.values()):
+        return faint(t("stars.uploads"))
+    faint(t("stars.help"))
+    wish = _wish(context)
+    if st.button(t("files.plan"), key="stars-plan", disabled=wish is None) and wish:
+        files = standing.order.sources.items()
+        st.session_state["planned"] = ratings.plan(standing.run, files, wish, standing.decisions)
+        st.rerun()
+    _undoable(context, standing)
+    return None
+
+
+def _wish(context: PageContext) -> Wish | None:
+    """As it was left, also where another view was shown in between. None, and said why, where it is none."""
+    t = context.t
+    before: Wish = st.session_state.get("wish", Wish())
+    with st.container(horizontal=True, vertical_alignment="bottom", key="stars-from"):
+        least = []
+        for number, score in enumerate(before.stars_from, start=1):
+            st.session_state.setdefault(f"stars-{number}", float(score))
+            least.append(
+                st.number_input(
+                    "★" * number,
+                    min_value=0.0,
+                    max_value=10.0,
+                    step=0.5,
+                    format="%0.1f",
+                    key=f"stars-{number}",
+                    width=110,
+                )
+            )
+    with st.container(horizontal=True):
+        st.session_state.setdefault("stars-picks", before.picks)
+        st.session_state.setdefault("stars-keyword", before.keyword)
+        picks = st.checkbox(t("stars.picks"), key="stars-picks")
+        keyword = st.checkbox(t("stars.keyword"), key="stars-keyword")
+    try:
+        wish = Wish(tuple(least), picks, keyword)
+    except LycheeError as error:
+        notice(t.error(error), "bad")
+        return None
+    st.session_state["wish"] = wish
+    return wish
+
+
+def confirm(context: PageContext, standing: Standing) -> None:
+    """Asks about what was planned; nothing is touched before this is answered."""
+    planned = st.session_state.get("planned")
+    if not isinstance(planned, Plan) or planned.run_id != standing.run.id:
+        return
+    t = context.t
+
+    @st.dialog(t("stars.confirm"), on_dismiss=put_off)
+    def dialog() -> None:
+        st.html(_summary(t, planned))
+        if planned.left_out:
+            lines = [t("stars.left_out", n=len(planned.left_out)), *told(t, planned.left_out)]
+            notice("\n".join(lines), "calm")
+        words = t("stars.do", n=len(planned.changes))
+        if st.button(words, type="primary", key="stars-do", disabled=not planned.changes):
+            put_off()
+            _write(context, planned)
+            st.rerun()
+
+    dialog()
+
+
+def _summary(t: Words, planned: Plan) -> str:
+    new = sum(change.before is None for change in planned.changes)
+    counts = t("stars.counts", new=new, changed=len(planned.changes) - new, same=planned.same)
+    names = within([change.sidecar for change in planned.changes])
+    rows = "".join(
+        f"<tr><td>{escaped(name)}</td><td>{_rated(t, change)}</td>"
+        f"<td>{escaped(t('stars.new' if change.before is None else 'stars.changed'))}</td></tr>"
+        for name, change in zip(names, planned.changes[:MOST_ROWS], strict=False)
+    )
+    more = len(planned.changes) - MOST_ROWS
+    rest = f'<div class="ly-faint">{escaped(t("files.more", n=more))}</div>' if more > 0 else ""
+    spread = Counter(change.rating.stars or 0 for change in planned.changes)
+    lines = [counts, " · ".join(f"{stars_text(t, each)} {spread[each]}" for each in sorted(spread)[::-1])]
+    head = "<br>".join(map(escaped, lines))
+    return f'<p class="ly-plain">{head}</p><table class="ly-table"><tbody>{rows}</tbody></table>{rest}'
+
+
+def _rated(t: Words, change: Change) -> str:
+    """With the label and the keywords that go along."""
+    rating = change.rating
+    parts = [stars_text(t, rating.stars or 0), t("stars.label") if rating.label else "", *rating.keywords]
+    return escaped(" · ".join(part for part in parts if part))
+
+
+def stars_text(t: Words, stars: int) -> str:
+    """★★★; a dash for none, a word for rejected."""
+    return t("gallery.marked_reject") if stars < 0 else "★" * stars or "–"
+
+
+def _write(context: PageContext, planned: Plan) -> None:
+    t = context.t
+    try:
+        written = ratings.write(planned, context.services.store.moves_folder)
+    except LycheeError as error:
+        return state.tell(error)
+    finally:
+        st.session_state.pop("ratings", None)
+    failed = written.left_out[len(planned.left_out) :]
+    lines = [t("stars.done", n=len(written.changes)), *told(t, failed)]
+    return state.tell("\n".join(lines), "warn" if failed else "good")
+
+
+def _undoable(context: PageContext, standing: Standing) -> None:
+    """What was written for this run and can still be taken back, newest first."""
+    kept = ratings.journals(context.services.store.moves_folder)
+    for number, one in enumerate([each for each in kept if each.run_id == standing.run.id][:3]):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            faint(context.t("stars.was", n=one.sidecars))
+            st.button(
+                context.t("files.undo"),
+                key=f"stars-back-{number}",
+                icon=":material/undo:",
+                on_click=_take_back,
+                args=(context, one),
+            )
+
+
+def _take_back(context: PageContext, journal: Journal) -> None:
+    t = context.t
+    try:
+        undone = ratings.undo(journal.path)
+    except LycheeError as error:
+        state.tell(error)
+    else:
+        kept = told(t, undone.left_out)
+        text = t("stars.undone", n=len(undone.sidecars))
+        state.tell("\n".join([text, *kept]), "warn" if kept else "good")
+    st.session_state.pop("ratings", None)
+    st.rerun()
