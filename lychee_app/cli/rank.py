@@ -78,9 +78,10 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
             print_table(terminal.summary(run, len(listed.images), t))
     for run in runs:
         say_all(analysis.caveats(run), t)
-    if wish is not None:
-        _rate(runs[0], found.sources, wish, settings, t)
-    return _status(runs[0], t)
+    status = _status(runs[0], t)
+    if wish is not None and not _rate(runs[0], found.sources, wish, settings, t):
+        return 1
+    return status
 
 
 def _wish(arguments: argparse.Namespace) -> "ratings.Wish | None":
@@ -96,7 +97,8 @@ def _wish(arguments: argparse.Namespace) -> "ratings.Wish | None":
     return ratings.Wish(arguments.stars or ratings.STARS, keyword=arguments.xmp_keyword)
 
 
-def _rate(run: Run, sources: Sequence[Source], wish: "ratings.Wish", settings: Settings, t: Words) -> None:
+def _rate(run: Run, sources: Sequence[Source], wish: "ratings.Wish", settings: Settings, t: Words) -> bool:
+    """Whether any image has its rating now."""
     from lychee_app import ratings
     from lychee_app.store import moves_folder
 
@@ -112,6 +114,7 @@ def _rate(run: Run, sources: Sequence[Source], wish: "ratings.Wish", settings: S
         say(t("terminal.rated.left", name=one.name, reason=t.reason(one.reason)))
     if more := len(written.left_out[3:]):
         say(t("terminal.rated.more", n=more))
+    return bool(written.changes or planned.same)
 
 
 def undo(arguments: argparse.Namespace, t: Words) -> int:
@@ -124,7 +127,7 @@ def undo(arguments: argparse.Namespace, t: Words) -> int:
     undone = ratings.undo(kept[0].path)
     say(t("stars.undone", n=len(undone.sidecars)))
     for one in undone.left_out:
-        say(t("terminal.rated.left", name=one.name, reason=t.reason(one.reason)))
+        say(t("terminal.undone.left", name=one.name, reason=t.reason(one.reason)))
     return 1 if undone.left_out else 0
 
 

@@ -4,6 +4,7 @@ XMP specification part 1 (ISO 16684-1): RDF/XML, where a simple property is an a
 or an element in it. `xmp:Rating` is -1 (rejected) to 5; `xmp:Label` a name; `dc:subject` a bag of keywords.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -34,65 +35,105 @@ class Rating:
     keywords: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Packet:
+    """A packet taken apart: what stands around its root element stays as it is, and so do its line ends."""
+
+    root: etree._Element
+    before: str
+    after: str
+    codec: str
+    line_end: str
+
+    @classmethod
+    def of(cls, packet: bytes) -> "_Packet":
+        """Raises SidecarError."""
+        if not packet.strip(b"\0 \t\r\n"):
+            raise SidecarError("sidecar-empty")
+        codec = next((codec for mark, codec in _MARKS if packet.startswith(mark)), "utf-8")
+        try:
+            text = packet.decode(codec)
+            before, after = _AHEAD.match(text), _BEHIND.search(text)
+            start, end = before.end() if before else 0, after.start() if after else len(text)
+            parser = etree.XMLParser(resolve_entities=False, no_network=True, strip_cdata=False)
+            root = etree.fromstring(text[start:end].encode(), parser)
+        except etree.XMLSyntaxError as error:
+            raise SidecarError("sidecar-broken", detail=error.msg or "XML") from error
+        except ValueError as error:
+            raise SidecarError("sidecar-broken", detail=str(error)) from error
+        if next(root.iter(f"{{{RDF}}}RDF"), None) is None:
+            raise SidecarError("sidecar-no-xmp")
+        line_end = "\r\n" if "\r\n" in text and text.count("\r\n") == text.count("\n") else "\n"
+        return cls(root, text[:start], text[end:], codec, line_end)
+
+    def bytes(self) -> bytes:
+        told = etree.tostring(self.root, encoding="unicode", with_tail=False)
+        return (self.before + told.replace("\n", self.line_end) + self.after).encode(self.codec)
+
+
+_MARKS = (
+    (b"\xff\xfe\0\0", "utf-32-le"),
+    (b"\0\0\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+    (b"<\0", "utf-16-le"),
+    (b"\0<", "utf-16-be"),
+)
+_BESIDE = r"(?:[\s\0\ufeff]|<\?(?:(?!\?>).)*\?>|<!--(?:(?!-->).)*-->)*"
+_AHEAD, _BEHIND = re.compile(_BESIDE, re.DOTALL), re.compile(_BESIDE + r"\Z", re.DOTALL)
+"""Spaces, byte order marks, instructions and comments around the root element."""
+
+
 def read(packet: bytes) -> Rating:
     """Raises SidecarError for what is no XMP."""
-    tree = _parsed(packet)
-    told = _value(tree, RATING)
+    return _rating(_Packet.of(packet).root)
+
+
+def changed(packet: bytes | None, rating: Rating) -> bytes:
+    """The packet with this rating; all else in it stays, but for the spacing within a tag. None makes a new
+    one.
+
+    What `rating` does not name is left as it is; keywords are added to those there. The same bytes where
+    there is nothing to change. Raises SidecarError for a packet that is no XMP.
+    """
+    parts = _Packet.of(_NEW if packet is None else packet)
+    there = _rating(parts.root)
+    rating = Rating(
+        rating.stars if rating.stars != there.stars else None,
+        rating.label if rating.label != there.label else "",
+        tuple(word for word in rating.keywords if word not in there.keywords),
+    )
+    if packet is not None and rating == Rating():
+        return packet
+    if rating.stars is not None:
+        _put(parts.root, RATING, str(rating.stars))
+    if rating.label:
+        _put(parts.root, LABEL, rating.label)
+    if rating.keywords:
+        _add_keywords(parts.root, rating.keywords)
+    return parts.bytes()
+
+
+def _rating(root: etree._Element) -> Rating:
+    told = _value(root, RATING)
     try:
         stars = None if told is None else max(REJECTED, min(MOST_STARS, round(float(told))))
     except (ValueError, OverflowError):
         stars = None
     keywords = tuple(
-        item.text for bag in tree.iter(SUBJECT) for item in bag.iter(_LI) if isinstance(item.text, str)
+        item.text for bag in root.iter(SUBJECT) for item in bag.iter(_LI) if isinstance(item.text, str)
     )
-    return Rating(stars, _value(tree, LABEL) or "", keywords)
+    return Rating(stars, _value(root, LABEL) or "", keywords)
 
 
-def changed(packet: bytes | None, rating: Rating) -> bytes:
-    """The packet with this rating; all else in it stays. None makes a new one.
-
-    What `rating` does not name is left as it is; keywords are added to those there. The same bytes where
-    there is nothing to change. Raises SidecarError for a packet that is no XMP.
-    """
-    if packet is not None:
-        there = read(packet)
-        rating = Rating(
-            rating.stars if rating.stars != there.stars else None,
-            rating.label if rating.label != there.label else "",
-            tuple(word for word in rating.keywords if word not in there.keywords),
-        )
-        if rating == Rating():
-            return packet
-    tree = _parsed(_NEW if packet is None else packet)
-    if rating.stars is not None:
-        _put(tree, RATING, str(rating.stars))
-    if rating.label:
-        _put(tree, LABEL, rating.label)
-    if rating.keywords:
-        _add_keywords(tree, rating.keywords)
-    declared = packet is not None and packet.lstrip(b"\xef\xbb\xbf\xff\xfe \r\n\t").startswith(b"<?xml ")
-    return etree.tostring(tree, encoding="UTF-8", xml_declaration=declared)
-
-
-def _parsed(packet: bytes) -> etree._ElementTree:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, strip_cdata=False)
-    try:
-        root = etree.fromstring(packet.strip(b"\0"), parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise SidecarError("sidecar-broken", detail=str(error).partition("\n")[0]) from error
-    if next(root.iter(f"{{{RDF}}}RDF"), None) is None:
-        raise SidecarError("sidecar-no-xmp")
-    return root.getroottree()
-
-
-def _descriptions(tree: etree._ElementTree) -> Iterator[etree._Element]:
+def _descriptions(root: etree._Element) -> Iterator[etree._Element]:
     """Of the picture itself: those at the top."""
-    for rdf in tree.iter(f"{{{RDF}}}RDF"):
+    for rdf in root.iter(f"{{{RDF}}}RDF"):
         yield from rdf.iterchildren(_DESCRIPTION)
 
 
-def _value(tree: etree._ElementTree, name: str) -> str | None:
-    for description in _descriptions(tree):
+def _value(root: etree._Element, name: str) -> str | None:
+    for description in _descriptions(root):
         if (told := description.get(name)) is not None:
             return str(told)
         if (child := description.find(name)) is not None:
@@ -100,22 +141,22 @@ def _value(tree: etree._ElementTree, name: str) -> str | None:
     return None
 
 
-def _put(tree: etree._ElementTree, name: str, value: str) -> None:
+def _put(root: etree._Element, name: str, value: str) -> None:
     """Where it stands, in the form it has there; as an attribute where there is none."""
-    for description in _descriptions(tree):
+    for description in _descriptions(root):
         if name in description.attrib:
             description.set(name, value)
             return
         if (child := description.find(name)) is not None:
             child.text = value
             return
-    _description_with(tree, XMP, "xmp").set(name, value)
+    _description_with(root, XMP, "xmp").set(name, value)
 
 
-def _add_keywords(tree: etree._ElementTree, keywords: tuple[str, ...]) -> None:
-    subject = next(tree.iter(SUBJECT), None)
+def _add_keywords(root: etree._Element, keywords: tuple[str, ...]) -> None:
+    subject = next(root.iter(SUBJECT), None)
     if subject is None:
-        subject = etree.SubElement(_description_with(tree, DC, "dc"), SUBJECT)
+        subject = etree.SubElement(_description_with(root, DC, "dc"), SUBJECT)
     bag = next(iter(subject), None)
     if bag is None:
         bag = etree.SubElement(subject, _BAG)
@@ -123,12 +164,12 @@ def _add_keywords(tree: etree._ElementTree, keywords: tuple[str, ...]) -> None:
         etree.SubElement(bag, _LI).text = word
 
 
-def _description_with(tree: etree._ElementTree, namespace: str, prefix: str) -> etree._Element:
+def _description_with(root: etree._Element, namespace: str, prefix: str) -> etree._Element:
     """One that knows the namespace; a new one beside the others, so that none gets a made-up prefix."""
     about = ""
-    for description in _descriptions(tree):
+    for description in _descriptions(root):
         if namespace in description.nsmap.values():
             return description
         about = str(description.get(_ABOUT) or about)
-    rdf = next(tree.iter(f"{{{RDF}}}RDF"))
+    rdf = next(root.iter(f"{{{RDF}}}RDF"))
     return etree.SubElement(rdf, _DESCRIPTION, {_ABOUT: about}, nsmap={prefix: namespace})

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from lychee_app.errors import LycheeError, UsageError
+from lychee_app.errors import LycheeError, SidecarError, UsageError
 from lychee_app.export import LeftOut
 from lychee_app.ratings.packet import MOST_STARS, REJECTED, Rating, changed
-from lychee_app.ratings.sidecars import Folder
+from lychee_app.ratings.sidecars import Folder, read_regular
 from lychee_app.reasons import Reason
 from lychee_app.records import Decision, Run, Scored, Source
 
@@ -88,10 +88,10 @@ def plan(
             try:
                 folder = folder or Folder(place, [each.path.name for _, each, _ in group if each.path])
                 files = [path.name for path in (source.path, *source.companions) if path]
-                for sidecar in folder.sidecars(files):
+                for sidecar in map(_followed, folder.sidecars(files)):
                     if sidecar in changes:  # the same file is in the run twice
                         continue
-                    before = sidecar.read_bytes() if sidecar.exists() else None
+                    before = read_regular(sidecar) if sidecar.exists() else None
                     after = changed(before, rating)
                     if after == before:
                         same += 1
@@ -103,6 +103,14 @@ def plan(
                 detail = error.strerror or str(error)
                 left_out.append(LeftOut(row.upload_index, row.name, Reason.of("refused", detail=detail)))
     return Plan(run.id, tuple(changes.values()), same, tuple(left_out))
+
+
+def _followed(sidecar: Path) -> Path:
+    """Where a link leads to: that is what is changed, and the link stays. Raises SidecarError."""
+    real = Path(os.path.realpath(sidecar))
+    if sidecar.is_symlink() and not real.exists():
+        raise SidecarError("sidecar-nowhere")
+    return real
 
 
 def _rating(run: Run, row: Scored, wish: Wish, decision: Decision | None) -> Rating | Reason:

@@ -4,6 +4,7 @@ And what those that are there say.
 """
 
 import os
+import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -15,6 +16,14 @@ from lychee_app.ratings.packet import Rating, read
 from lychee_app.records import Source
 
 SUFFIX = ".xmp"
+
+
+def read_regular(path: Path) -> bytes:
+    """All bytes of a file; no pipe of that name is waited for. Raises SidecarError and OSError."""
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise SidecarError("sidecar-no-file")
+        return file.read()
 
 
 @dataclass
@@ -71,5 +80,5 @@ def found(sources: Iterable[tuple[int, Source]]) -> dict[int, Rating]:
 
 def _said(sidecar: Path) -> Rating | None:
     with suppress(OSError, SidecarError):
-        return read(sidecar.read_bytes())
+        return read(read_regular(sidecar))
     return None

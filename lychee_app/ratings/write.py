@@ -18,9 +18,10 @@ from typing import Any
 
 from lychee_app import decide
 from lychee_app.decide.files import aside_of, problem_of, reserve
-from lychee_app.errors import StoreError
+from lychee_app.errors import SidecarError, StoreError
 from lychee_app.export import LeftOut
 from lychee_app.ratings.plan import Change, Plan
+from lychee_app.ratings.sidecars import read_regular
 from lychee_app.reasons import Reason
 
 _SUFFIX = ".ratings.ndjson"
@@ -60,7 +61,8 @@ def write(plan: Plan, journal_folder: Path) -> Written:
     """
     if not plan.changes:
         return Written(None, (), plan.left_out)
-    journal = _keep(plan, journal_folder)
+    journal = journal_folder / f"{time.time_ns():020d}-{os.urandom(4).hex()}{_SUFFIX}"
+    _keep(journal, plan.run_id, [_entry(change) for change in plan.changes])
     done: list[Change] = []
     left_out = list(plan.left_out)
     for change in plan.changes:
@@ -69,34 +71,38 @@ def write(plan: Plan, journal_folder: Path) -> Written:
             done.append(change)
         else:
             left_out.append(LeftOut(change.upload_index, change.sidecar.name, problem))
-    if not done:
-        journal.unlink(missing_ok=True)
+    if len(done) < len(plan.changes):
+        _keep(journal, plan.run_id, [_entry(change) for change in done])
     return Written(journal if done else None, tuple(done), tuple(left_out))
 
 
 def undo(journal: Path) -> Undone:
-    """Gives every sidecar what it held before, and removes those that were new. May be called again.
+    """Gives every sidecar what it held before, and removes those that were new.
 
-    One that was moved with its image since is found where it is now; one that was changed since is left as
-    it is. Raises StoreError: unreadable journal.
+    One that was moved with its image since is found where it is now. One that was changed since is somebody
+    else's and stays for good; one that the system refuses stays in the journal, for another try. Raises
+    StoreError: the journal cannot be read or written.
     """
     back: list[Path] = []
     left_out: list[LeftOut] = []
+    again: list[dict[str, Any]] = []
     moved = {
         step.source: step.target
         for done in decide.journals(journal.parent)
         if done.action == "move"
         for step in done.steps
     }
-    for entry in _lines(journal)[1:]:
+    head, *entries = _lines(journal)
+    for entry in entries:
         sidecar, before = _place_now(Path(entry["sidecar"]), moved), _bytes(entry["before"])
         problem = _take_back(sidecar, before, entry["sha256"])
         if problem is None:
             back.append(sidecar)
-        else:
-            left_out.append(LeftOut(entry["upload_index"], sidecar.name, problem))
-    if not left_out:
-        journal.unlink(missing_ok=True)
+            continue
+        left_out.append(LeftOut(entry["upload_index"], sidecar.name, problem))
+        if problem.code != "changed-stays":
+            again.append(entry)
+    _keep(journal, head["run_id"], again)
     return Undone(tuple(back), tuple(left_out))
 
 
@@ -112,33 +118,35 @@ def journals(folder: Path) -> list[Journal]:
     return found
 
 
-def _keep(plan: Plan, folder: Path) -> Path:
-    path = folder / f"{time.time_ns():020d}-{os.urandom(4).hex()}{_SUFFIX}"
-    head = {"run_id": plan.run_id, "sidecars": len(plan.changes)}
-    entries = (
-        {
-            "upload_index": change.upload_index,
-            "sidecar": str(change.sidecar),
-            "before": None if change.before is None else base64.b64encode(change.before).decode(),
-            "sha256": hashlib.sha256(change.after).hexdigest(),
-        }
-        for change in plan.changes
-    )
-    aside = aside_of(path)  # a journal is whole, or not there
+def _entry(change: Change) -> dict[str, Any]:
+    return {
+        "upload_index": change.upload_index,
+        "sidecar": str(change.sidecar),
+        "before": None if change.before is None else base64.b64encode(change.before).decode(),
+        "sha256": hashlib.sha256(change.after).hexdigest(),
+    }
+
+
+def _keep(journal: Path, run_id: str, entries: list[dict[str, Any]]) -> None:
+    """The journal with these entries, whole on the disk; without any it goes. Raises StoreError."""
+    aside = aside_of(journal)
+    head = {"run_id": run_id, "sidecars": len(entries)}
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not entries:
+            journal.unlink(missing_ok=True)
+            return
+        journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with aside.open("x", encoding="ascii") as file:
             file.writelines(json.dumps(line) + "\n" for line in (head, *entries))
             file.flush()
             os.fsync(file.fileno())
-        os.replace(aside, path)
+        os.replace(aside, journal)
     except OSError as error:
         detail = error.strerror or str(error)
-        raise StoreError("journal-unwritable", path=str(path), detail=detail) from error
+        raise StoreError("ratings-journal", path=str(journal), detail=detail) from error
     finally:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
-    return path
 
 
 def _lines(journal: Path, most: int | None = None) -> list[dict[str, Any]]:
@@ -175,11 +183,13 @@ def _exchange(sidecar: Path, before: bytes | None, after: bytes) -> Reason | Non
         if before is None:
             reserve(sidecar)  # fails where there is one by now
             os.replace(aside, sidecar)
-        elif sidecar.read_bytes() != before:
+        elif read_regular(sidecar) != before:
             return Reason.of("sidecar-changed")
         else:
             os.chmod(aside, sidecar.stat().st_mode & 0o7777)
             os.replace(aside, sidecar)
+    except SidecarError as error:
+        return error.reason
     except OSError as error:
         return problem_of(error)
     finally:
@@ -189,7 +199,7 @@ def _exchange(sidecar: Path, before: bytes | None, after: bytes) -> Reason | Non
 
 def _take_back(sidecar: Path, before: bytes | None, sha256: str) -> Reason | None:
     try:
-        there = sidecar.read_bytes() if sidecar.exists() else None
+        there = read_regular(sidecar) if sidecar.exists() else None
         if there == before:
             return None
         is_reserved = before is None and there == b""  # writing was cut off
@@ -198,6 +208,8 @@ def _take_back(sidecar: Path, before: bytes | None, sha256: str) -> Reason | Non
         if before is not None:
             return _exchange(sidecar, there, before)
         sidecar.unlink()
+    except SidecarError as error:
+        return error.reason
     except OSError as error:
         return problem_of(error)
     return None

@@ -24,6 +24,17 @@ def test_ratings_are_written_and_taken_back(lychee: Lychee, scenes: Path) -> Non
     assert (status, "no ratings to take back" in err) == (1, True)
 
 
+def test_where_no_rating_can_be_written_that_is_the_status(lychee: Lychee, scenes: Path) -> None:
+    for image in scenes.glob("*.webp"):
+        image.with_suffix(".xmp").write_bytes(b"")
+    try:
+        status, _, err = lychee("rank", "red umbrella", scenes, "--xmp")
+        assert (status, "Its sidecar is empty" in err) == (1, True)
+    finally:
+        for sidecar in scenes.glob("*.xmp"):
+            sidecar.unlink()
+
+
 def test_nothing_is_written_unless_asked(lychee: Lychee, scenes: Path) -> None:
     lychee("rank", "red umbrella", scenes)
     assert not list(scenes.glob("*.xmp"))

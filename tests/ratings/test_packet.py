@@ -30,6 +30,22 @@ def without_rating(packet: bytes) -> bytes:
     return etree.tostring(etree.fromstring(text), method="c14n")
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_what_stands_around_the_packet_its_line_ends_and_its_encoding_stay(codec: str, line_end: str) -> None:
+    text = LIGHTROOM.decode().removeprefix("\ufeff").replace("\n", line_end)
+    padded = text.replace("<?xpacket end", " " * 2048 + line_end + "<?xpacket end")
+    if codec.startswith(("utf-16-", "utf-32-")):
+        padded = "\ufeff" + padded
+    after = changed(padded.encode(codec), Rating(5)).decode(codec)
+    root = padded.index("<x:xmpmeta"), padded.index("</x:xmpmeta>")
+    assert after.startswith(padded[: root[0]])
+    assert after.endswith(padded[root[1] :])
+    assert after.count(line_end) >= padded.count(line_end) - 5  # within the tag whose attribute changed
+    assert (after.count("\n") == after.count("\r\n")) == (line_end == "\r\n")
+    assert read(after.encode(codec)).stars == 5
+
+
 def test_comments_instructions_and_the_declaration_stay() -> None:
     assert b"<!-- somebody's note -->" in changed(LIGHTROOM, Rating(5))
     assert changed(LIGHTROOM, Rating(5)).startswith(b"<?xpacket begin=")
@@ -70,6 +86,7 @@ ENTITIES = b"""<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>
 
 def test_no_file_is_read_that_a_packet_names() -> None:
     assert b"root:" not in changed(ENTITIES, Rating(2))
+    assert b"&f;" in changed(ENTITIES, Rating(2))
 
 
 @pytest.mark.parametrize(

@@ -126,11 +126,47 @@ def test_what_another_program_wrote_meanwhile_stays(shoot: Shoot, tmp_path: Path
 
 
 def test_a_broken_sidecar_is_kept_and_reported(shoot: Shoot, tmp_path: Path) -> None:
-    run, sources, folder = shoot({"a.jpg": 9.5, "b.jpg": 2.0}, {"a.xmp": b"<x:xmpmeta", "b.xmp": b"<html/>"})
+    run, sources, folder = shoot(
+        {"a.jpg": 9.5, "b.jpg": 2.0, "c.jpg": 1.0},
+        {"a.xmp": b"<x:xmpmeta", "b.xmp": b"<html/>", "c.xmp": b""},
+    )
     written = ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
-    assert [one.code for one in written.left_out] == ["sidecar-broken", "sidecar-no-xmp"]
+    assert [one.code for one in written.left_out] == ["sidecar-broken", "sidecar-no-xmp", "sidecar-empty"]
     assert (folder / "a.xmp").read_bytes() == b"<x:xmpmeta"
     assert written.journal is None
+
+
+def test_a_sidecar_that_is_a_link_is_followed_and_stays_one(shoot: Shoot, tmp_path: Path) -> None:
+    run, sources, folder = shoot({"a.jpg": 9.5, "b.jpg": 9.5})
+    real = tmp_path / "elsewhere.xmp"
+    real.write_bytes(LIGHTROOM)
+    (folder / "a.xmp").symlink_to(real)
+    (folder / "b.xmp").symlink_to("nowhere.xmp")
+    written = ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
+    assert ratings.read(real.read_bytes()).stars == 5
+    assert [one.code for one in written.left_out] == ["sidecar-nowhere"]
+    assert written.journal
+    assert len(ratings.undo(written.journal).sidecars) == 1
+    assert real.read_bytes() == LIGHTROOM
+    assert (folder / "a.xmp").is_symlink()
+
+
+def test_a_pipe_by_the_name_of_a_sidecar_is_not_waited_for(shoot: Shoot) -> None:
+    run, sources, folder = shoot({"a.jpg": 9.5})
+    os.mkfifo(folder / "a.xmp")
+    assert [one.code for one in ratings.plan(run, sources, Wish()).left_out] == ["sidecar-no-file"]
+
+
+def test_a_changed_sidecar_does_not_stand_in_the_way_of_earlier_ratings(shoot: Shoot, tmp_path: Path) -> None:
+    run, sources, folder = shoot({"a.jpg": 9.5, "b.jpg": 9.5})
+    ratings.write(ratings.plan(run, sources[:1], Wish()), tmp_path / "moves")
+    ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
+    (folder / "b.xmp").write_bytes(DARKTABLE)
+    later, earlier = ratings.journals(tmp_path / "moves")
+    assert [one.code for one in ratings.undo(later.path).left_out] == ["changed-stays"]
+    assert [each.path for each in ratings.journals(tmp_path / "moves")] == [earlier.path]
+    assert len(ratings.undo(earlier.path).sidecars) == 1
+    assert not (folder / "a.xmp").exists()
 
 
 def test_uploads_have_no_sidecar(shoot: Shoot) -> None:
