@@ -3,6 +3,7 @@
     LycheeError
     ├── UsageError            the caller asked for something that cannot be done as asked
     │   ├── QueryError        the query is empty, too long, or says nothing
+    │   ├── NothingLeft       files were found, and none of them is one to rank
     │   └── NotAllowed        a program asked for a path outside the folders that it may read
     ├── SidecarError          a sidecar cannot be read: it stays as it is
     ├── ImageError            one image cannot be scored: it costs one row, never the run
@@ -17,6 +18,7 @@ An error carries a Reason: a stable code, and the values its sentence speaks of.
 English: what happened, the value, the limit, the next step.
 """
 
+from lychee_app.locale import Words
 from lychee_app.reasons import Reason, Value
 
 
@@ -41,6 +43,17 @@ class UsageError(LycheeError):
 
 class QueryError(UsageError):
     """The query is empty, too long, or says nothing."""
+
+
+class NothingLeft(UsageError):
+    """All that was found is left out. Its reason advises; `left_out` counts what there is, by kind."""
+
+    def __init__(self, reason: Reason | str, left_out: tuple[Reason, ...]) -> None:
+        super().__init__(reason)
+        self.left_out = left_out
+
+    def __str__(self) -> str:
+        return Words().error(self)
 
 
 class NotAllowed(UsageError):

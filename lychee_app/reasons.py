@@ -48,8 +48,3 @@ def counted(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
             n = int(before.values["n"]) + int(reason.values["n"])
             found[reason.code] = Reason(reason.code, {**before.values, "n": n})
     return tuple(found.values())
-
-
-def left_out_line(t: Words, reasons: Iterable[Reason]) -> str:
-    """ "Left out: 214 thumbnails of a NAS, 3 deleted files"."""
-    return t("left_out", what=t("left_out.comma").join(map(t.reason, reasons)))

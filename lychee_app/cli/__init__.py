@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from lychee_app import streams
 from lychee_app.cli.output import nobody_reads, say
 from lychee_app.cli.parser import build_parser
-from lychee_app.errors import LycheeError, UsageError
+from lychee_app.errors import LycheeError, NothingLeft, UsageError
 from lychee_app.locale import Words, language_of
 from lychee_app.settings import locale_of_terminal
 
@@ -30,7 +30,6 @@ _OF_THIS_MACHINE = {
     "folder-without-images",
     "glob-without-images",
     "no-images",
-    "all-left-out",
     "query-misspelt",
     "query-unknown",
 }
@@ -77,4 +76,5 @@ def _queries_as_such(words: Sequence[str]) -> list[str]:
 
 def _complain(error: LycheeError, t: Words) -> int:
     say(t.error(error))
-    return 2 if isinstance(error, UsageError) and error.code not in _OF_THIS_MACHINE else 1
+    is_of_this_machine = isinstance(error, NothingLeft) or error.code in _OF_THIS_MACHINE
+    return 2 if isinstance(error, UsageError) and not is_of_this_machine else 1

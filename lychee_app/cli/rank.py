@@ -25,7 +25,6 @@ from lychee_app.engines import Engine
 from lychee_app.errors import CheckpointError, LycheeError, ModelLost, QueryError, UsageError
 from lychee_app.locale import Words
 from lychee_app.query import Question
-from lychee_app.reasons import left_out_line
 from lychee_app.recorder import Forgiving, Log, Unkept
 from lychee_app.records import Run, Source
 from lychee_app.request import Request
@@ -58,7 +57,7 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
     requests = _checked(engine, requests, settings, t)
     found = sources.find(arguments.paths, sources.Rules(tuple(arguments.exclude), arguments.include_hidden))
     if found.left_out:
-        say(left_out_line(t, found.left_out))
+        say(t.left_out(found.left_out))
     spare_the_images(found.sources, arguments.json, arguments.csv)
     with _log(settings, arguments.fresh, t) as log, terminal.progress_line(len(found.sources), t) as show:
         tell = teller(requests, show, t)

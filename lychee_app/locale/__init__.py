@@ -13,7 +13,7 @@ This package imports nothing of the others: an error must be able to say what it
 
 import pkgutil
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -87,7 +87,15 @@ class Words:
             return f"{reason.code} ({given})" if given else reason.code
 
     def error(self, error: HasReason) -> str:
+        """The sentence of its reason; before it what was left out, where that is why there is nothing."""
+        if left_out := getattr(error, "left_out", ()):
+            what = self.left_out(left_out)
+            return self("left_out.all", what=what, advice=self.reason(error.reason))
         return self.reason(error.reason)
+
+    def left_out(self, reasons: Iterable[ReasonLike]) -> str:
+        """ "Left out: 214 thumbnails of a NAS, 3 deleted files"."""
+        return self("left_out", what=self("left_out.comma").join(map(self.reason, reasons)))
 
     @property
     def tag(self) -> str:

@@ -422,6 +422,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "terminal.stopped": "stopped",
     "left_out": "Left out: {what}",
     "left_out.comma": ", ",
+    "left_out.all": "{what}. {advice}",
     "terminal.not_kept": "This run and its replies are not kept from here on. {reason}",
     "terminal.none_scored": "No image could be scored:",
     "terminal.rated": {"one": "Wrote the rating of {n} image into its sidecar: {stars}. To take it back: lychee undo", "other": "Wrote the ratings of {n} images into sidecars: {stars}. To take them back: lychee undo"},
@@ -603,10 +604,13 @@ REASONS: dict[str, str | dict[str, str]] = {
     "path-unreadable": "{path} cannot be read: {detail}. Leave it out, or allow it to be read.",
     "folder-without-images": "The folder {path} and those below it hold no image. Looked for: {formats}.",
     "glob-without-images": "No image matches {pattern}. Looked for: {formats}.",
-    "all-left-out": {
-        "one": "The only file found is left out: it is hidden, deleted, excluded, or of a system. Name it by its own path, or use --include-hidden.",
-        "other": "All {n} files found are left out: they are hidden, deleted, excluded, or of a system. Name their folder itself, or use --include-hidden.",
-    },
+    "all-left-out-hidden": "Nothing else is there. To take hidden files in, use --include-hidden, or “Take hidden files” on the page.",
+    "all-left-out-excluded": "Nothing else is there. Exclude less.",
+    "all-left-out-folders": "Nothing else is there. To rank what is in such a folder, name that folder itself.",
+    "all-left-out-unfinished": "Nothing else is there. Let the downloads finish, or name a file by its own path.",
+    "all-left-out-links": "Nothing else is there. Mend the links, or connect the disk that they lead to.",
+    "all-left-out-closed": "Nothing else is there. Allow them to be read.",
+    "all-left-out-no-pictures": "None of it is a picture that can be ranked.",
     # what lay among the images and was left out: parts of one line
     "left-out-thumbnails": {"one": "{n} thumbnail of a NAS", "other": "{n} thumbnails of a NAS"},
     "left-out-deleted": {"one": "{n} deleted file", "other": "{n} deleted files"},
@@ -630,8 +634,8 @@ REASONS: dict[str, str | dict[str, str]] = {
         "other": "{n} folders with more files than are counted",
     },
     "left-out-closed": {
-        "one": "{n} folder that cannot be read ({name})",
-        "other": "{n} folders that cannot be read ({name} first)",
+        "one": "{n} file or folder that cannot be read ({name})",
+        "other": "{n} files or folders that cannot be read ({name} first)",
     },
     "left-out-broken-links": {"one": "{n} broken link ({name})", "other": "{n} broken links ({name} first)"},
     "left-out-odd": {

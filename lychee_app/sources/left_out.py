@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from lychee_app.errors import NothingLeft
 from lychee_app.intake import sniff
 from lychee_app.intake.names import same_name_safe
 from lychee_app.reasons import Reason
@@ -123,6 +124,25 @@ NAMED = {
     "imageless": "left-out-imageless",
 }
 """Kinds that somebody may want to mend: the first of them is told by its name."""
+ADVISED = {
+    "hidden": "all-left-out-hidden",
+    "excluded": "all-left-out-excluded",
+    "thumbnails": "all-left-out-folders",
+    "deleted": "all-left-out-folders",
+    "snapshots": "all-left-out-folders",
+    "own": "all-left-out-folders",
+    "uncounted": "all-left-out-folders",
+    "unfinished": "all-left-out-unfinished",
+    "broken-links": "all-left-out-links",
+    "closed": "all-left-out-closed",
+    "system": "all-left-out-no-pictures",
+    "sidecars": "all-left-out-no-pictures",
+    "companions": "all-left-out-no-pictures",
+    "others": "all-left-out-no-pictures",
+    "odd": "all-left-out-no-pictures",
+    "imageless": "all-left-out-no-pictures",
+}
+"""What can be done where nothing else was found."""
 
 
 @dataclass
@@ -140,19 +160,25 @@ class Tally:
             self.first.setdefault(kind, name)
 
     def closed(self, name: str, error: OSError) -> None:
-        """A folder that cannot be read."""
+        """A folder, or a file that was named, that cannot be read."""
         self.closed_because = self.closed_because or error.strerror or str(error)
         self.add("closed", name)
 
     def reasons(self) -> tuple[Reason, ...]:
         """The largest count first. Their sentences are parts of a list: "3 hidden files"."""
-        in_order = sorted(self.counts.items(), key=lambda item: -item[1])
         return tuple(
-            Reason.of(NAMED[kind], n=n, name=same_name_safe(self.first[kind]))
+            Reason.of(NAMED[kind], n=self.counts[kind], name=same_name_safe(self.first[kind]))
             if kind in NAMED
-            else Reason.of(COUNTED[kind], n=n)
-            for kind, n in in_order
+            else Reason.of(COUNTED[kind], n=self.counts[kind])
+            for kind in self._in_order()
         )
+
+    def nothing_left(self) -> NothingLeft:
+        """Of counts that are all there is: advice on the largest."""
+        return NothingLeft(Reason.of(ADVISED[self._in_order()[0]]), self.reasons())
+
+    def _in_order(self) -> list[str]:
+        return sorted(self.counts, key=lambda kind: -self.counts[kind])
 
 
 def for_the_browser(rules: Rules) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def find(paths: Sequence[str | Path], rules: Rules | None = None) -> Found:
     In the order given; within a folder or a glob sorted as people count (img2 before img10). A file given
     by its own path is taken whatever it is. Names are relative to the folder given. Each file is one source,
     however often and by whatever name it is met; so is a shot of several files. Raises UsageError when a path
-    is not there, or nothing at all is found.
+    is not there, or nothing at all is found. A link that leads nowhere is there, and counted.
     """
     rules, tally = rules or Rules(), Tally()
     hits: list[Hit] = []
@@ -56,17 +56,17 @@ _PASSED_OVER = {
 def _explained(refused: list[UsageError], tally: Tally) -> UsageError:
     """Of nothing found: what cannot be read is told first, then what was left out."""
     unreadable = [error for error in refused if error.code == "path-unreadable"]
-    if not unreadable and "closed" in tally.counts:
+    if not unreadable and tally.counts.keys() == {"closed"}:
         return UsageError("path-unreadable", path=tally.first["closed"], detail=tally.closed_because)
-    if not unreadable and (n := sum(tally.counts.values())):
-        return UsageError("all-left-out", n=n)
+    if not unreadable and tally.counts:
+        return tally.nothing_left()
     return (*unreadable, *refused, UsageError("no-images"))[0]
 
 
 def _meant(given: str | Path, rules: Rules, tally: Tally) -> list[Hit]:
     path = Path(given)
     try:
-        path = path if path.exists() else path.expanduser()
+        path = path if path.exists() or path.is_symlink() else path.expanduser()
         if not str(given):
             raise UsageError("path-empty")
         if path.is_dir():
@@ -77,6 +77,10 @@ def _meant(given: str | Path, rules: Rules, tally: Tally) -> list[Hit]:
             return _found(walk(str(path), rules, tally), nothing)
         if path.exists():
             return _named(path, rules, tally)
+        if path.is_symlink():
+            is_excluded = rules.kind_of_file(path.name, path.name) == "excluded"
+            tally.add("excluded" if is_excluded else "broken-links", str(path))
+            return []
         if glob.has_magic(str(path)):
             nothing = UsageError("glob-without-images", pattern=str(path), formats=SPOKEN)
             return _found(_globbed(path, rules, tally), nothing)

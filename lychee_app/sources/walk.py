@@ -130,8 +130,11 @@ class _Walk:
         if not is_wanted or suffix in companions.NEVER_ALONE:
             return
         if not _is_file(entry):
-            if suffix in PICTURES:
-                self._tally.add("broken-links" if entry.is_symlink() else "odd", name)
+            if entry.is_symlink() and not os.path.exists(entry.path):
+                if not suffix or suffix in PICTURES:  # without one it led to a folder, or to anything
+                    self._tally.add("broken-links", name)
+            elif suffix in PICTURES:
+                self._tally.add("odd", name)
         elif suffix in PICTURES or looks_like_a_picture(entry.path, entry.name):
             is_link = entry.is_symlink()
             key = os.stat(entry.path).st_ino if is_link else entry.inode()

@@ -17,7 +17,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from lychee_app import intake, sources
 from lychee_app.errors import LycheeError, StoreError
-from lychee_app.reasons import Reason, left_out_line
+from lychee_app.reasons import Reason
 from lychee_app.records import Source
 from lychee_app.request import Request
 from lychee_app.sources import Rules
@@ -88,7 +88,7 @@ def draw(context: PageContext, pile: Pile, standing: Standing | None) -> None:
     if pile.count:
         faint(t("pile.both" if pile.of_run and pile.new else "pile", n=pile.count, new=len(pile.new)))
     if context.draft.left_out:
-        faint(left_out_line(t, context.draft.left_out))
+        faint(t.left_out(context.draft.left_out))
     if standing is not None and pile.count:
         _list(context, pile, live=standing.live)
     _way_back(context, pile)

@@ -5,7 +5,6 @@ from dataclasses import replace
 import streamlit as st
 
 from lychee_app.errors import LycheeError
-from lychee_app.reasons import left_out_line
 from lychee_app.records import Run
 from lychee_app.store import View
 from lychee_app.ui import state
@@ -39,7 +38,7 @@ def title(context: PageContext, standing: Standing) -> None:
     usual = _usual_tokens(context, run)
     knows = f'<div class="ly-faint">{escaped(usual)}</div>' if usual else ""
     if run.left_out:
-        knows += f'<div class="ly-faint">{escaped(left_out_line(t, run.left_out))}</div>'
+        knows += f'<div class="ly-faint">{escaped(t.left_out(run.left_out))}</div>'
     st.html(
         f'<div class="ly-head" {cost}><h1 class="ly-query">{head}</h1>'
         f'<div class="ly-faint">{about}</div>{sent}{knows}</div>'

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lychee_app import intake, sources
-from lychee_app.errors import UsageError
+from lychee_app.errors import NothingLeft, UsageError
 from lychee_app.records import Found
 from tests.support import hostile, pictures
 from tests.support.nobody import as_nobody
@@ -95,9 +95,27 @@ def test_pipes_devices_and_links_to_nowhere_in_a_folder_are_counted(folder: Path
     (folder / "gone.jpg").symlink_to(folder / "not there")
     (folder / "in-a-circle.jpg").symlink_to(folder / "in-a-circle.jpg")
     (folder / "gone.txt").symlink_to(folder / "not there")
+    (folder / "NAS photos").symlink_to("/mnt/not mounted/photos")
+    (folder / "myself").symlink_to("myself")
+    (folder / "to a pipe.jpg").symlink_to("pipe.jpg")
     found = sources.find([folder])
     assert names(found) == ["below/3.jpg", "img2.PNG", "img10.png"]
-    assert counts(found) == {"hidden": 2, "broken-links": 2, "odd": 1}
+    assert counts(found) == {"hidden": 2, "broken-links": 4, "odd": 2}
+
+
+def test_links_to_nowhere_that_a_shell_names_are_counted_and_stop_nothing(folder: Path) -> None:
+    for name in ("gone.webp", "~gone.png", "gone [1].png", "gone"):
+        (folder / name).symlink_to("nowhere")
+    found = sources.find(sorted(folder.glob("*g*")))
+    assert {"img2.PNG", "img10.png"} <= set(names(found))
+    assert counts(found) == {"broken-links": 4}
+    assert "first)" in str(found.left_out[0])
+    excluded = sources.find(sorted(folder.glob("*g*")), sources.Rules(("*gone*",)))
+    assert counts(excluded) == {"excluded": 4}
+    with pytest.raises(NothingLeft, match=r"1 broken link \(.*gone\.webp\)\. .*Mend the links"):
+        sources.find([folder / "gone.webp"])
+    with pytest.raises(UsageError, match="does not exist"):
+        sources.find([folder / "img2.PNG", folder / "nowhere.png"])
 
 
 def test_what_is_not_there_is_named_with_the_next_step(tmp_path: Path) -> None:
@@ -133,9 +151,10 @@ def test_a_folder_that_may_not_be_read_costs_no_other_picture(nobodys: Path) -> 
     (nobodys / "lost").chmod(0)
     with as_nobody():
         below, by_name = sources.find([nobodys]), sources.find([nobodys / "lost", nobodys / "ok"])
+        by_file = sources.find([nobodys / "lost" / "b.png", nobodys / "ok"])
     assert (names(below), names(by_name)) == (["ok/a.png"], ["a.png"])
-    assert list(map(str, below.left_out)) == ["1 folder that cannot be read (lost)"]
-    assert counts(by_name) == {"closed": 1}
+    assert list(map(str, below.left_out)) == ["1 file or folder that cannot be read (lost)"]
+    assert counts(by_name) == counts(by_file) == {"closed": 1}
 
 
 def test_where_nothing_else_is_there_the_closed_folder_is_named(nobodys: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lychee_app import sources
-from lychee_app.errors import UsageError
+from lychee_app.errors import NothingLeft
+from lychee_app.locale import Words
 from lychee_app.sources import Rules
 from lychee_app.sources.left_out import Tally
 from lychee_app.sources.walk import in_natural_order, walk
@@ -143,9 +144,30 @@ def test_what_is_excluded_is_left_out_though_it_is_given_itself(lay: Lay) -> Non
     assert (names(found), counts(found)) == (["a.png"], {"excluded": 3})
 
 
-def test_where_all_is_left_out_the_error_says_so(lay: Lay) -> None:
-    with pytest.raises(UsageError, match=r"All 2 files found are left out.*--include-hidden"):
-        sources.find([lay(".a.png", ".b/c.png")])
+@pytest.mark.parametrize(
+    ("files", "exclude", "said"),
+    [
+        (
+            (".a.png", ".b/c.png", "._a.png"),
+            (),
+            r"^Left out: 2 hidden files, 1 file of the system\. .*--include-hidden",
+        ),
+        (
+            ("a.png", "b.png", ".c.png"),
+            ("[ab]*",),
+            r"^Left out: 2 excluded files, 1 hidden file\. .*Exclude less",
+        ),
+        (("@eaDir/a.jpg",), (), r"1 thumbnail of a NAS\. .*name that folder itself"),
+        (("a.jpg.part",), (), r"1 unfinished download\. .*Let the downloads finish"),
+        (("a.xmp",), (), r"1 sidecar.*None of it is a picture"),
+    ],
+)
+def test_where_all_is_left_out_the_error_says_what_and_advises_on_most_of_it(
+    lay: Lay, files: tuple[str, ...], exclude: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(NothingLeft, match=said) as caught:
+        sources.find([lay(*files)], Rules(exclude))
+    assert "未纳入：" in Words("zh").error(caught.value)
 
 
 def test_the_data_folder_among_the_pictures_is_left_out(lay: Lay) -> None:
