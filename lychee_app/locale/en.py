@@ -893,6 +893,8 @@ REASONS: dict[str, str | dict[str, str]] = {
     "token-wrong": "The token is missing or wrong. Send Authorization: Bearer TOKEN; the server names it when it starts.",
     "host-foreign": "Requests under the name {host!r} are refused: use 127.0.0.1 or localhost.",
     "body-size": "The request is too large: at most {limit:.0f} MB. Send fewer images, or paths.",
+    "body-no-json": "The body is no JSON object. Send one, with Content-Type: application/json.",
+    "no-such-address": "There is nothing at {path}. Images are ranked by POST /v1/rerank; /openapi.json tells the rest.",
     "field-odd": "{field}: {detail}.",
     # a sentence that came as one: of an older version, or of a tool beside the package
     "as-told": "{text}",

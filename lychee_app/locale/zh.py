@@ -786,6 +786,8 @@ REASONS: dict[str, str | dict[str, str]] = {
     "token-wrong": "令牌缺失或不正确。请发送 Authorization: Bearer 令牌；服务启动时会显示令牌。",
     "host-foreign": "拒绝以 {host!r} 为主机名的请求：请使用 127.0.0.1 或 localhost。",
     "body-size": "请求过大：最多 {limit:.0f} MB。请减少图片，或发送路径。",
+    "body-no-json": "请求体不是 JSON 对象。请发送 JSON，并带上 Content-Type: application/json。",
+    "no-such-address": "{path} 不存在。排序请用 POST /v1/rerank；其余见 /openapi.json。",
     "field-odd": "{field}：{detail}。",
     "eval-extra": "评测需要 scikit-learn。请安装：pip install scikit-learn",
     "eval-unscored": "它的图片都没有分数",

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
-from lychee_app.errors import NotAllowed, UsageError
+from lychee_app.errors import LycheeError, NotAllowed, UsageError
+from lychee_app.intake.sniff import HEAD_BYTES, sniff
 from lychee_app.records import Source
 
 _DATA_URL = re.compile(r"data:[^,]*,", re.IGNORECASE)
@@ -62,8 +63,8 @@ def source(document: Any, index: int, allowed: Allowed) -> Source:
         return Source(f"document {index}", data=_decoded(reference, index))
     if _REMOTE.match(reference):
         raise UsageError("document-remote", index=index)
-    if key == "image" and _BASE64.fullmatch(reference):
-        return Source(f"document {index}", data=_plain_base64(reference, index))
+    if (data := _bare_base64(reference)) is not None:
+        return Source(f"document {index}", data=data)
     if key == "text" and not _is_path(reference):
         raise UsageError("document-text", index=index)
     if reference.lower().startswith("file:"):
@@ -93,6 +94,18 @@ def _decoded(url: str, index: int) -> bytes:
     """RFC 2397."""
     head, _, body = url.partition(",")
     return _plain_base64(body, index) if head.lower().endswith(";base64") else unquote_to_bytes(body)
+
+
+def _bare_base64(text: str) -> bytes | None:
+    """None for what is a path or text: only bytes that begin as a picture does are meant as one."""
+    if not _BASE64.fullmatch(text):
+        return None
+    try:
+        data = _plain_base64(text, 0)
+        sniff(data[:HEAD_BYTES])
+    except LycheeError:
+        return None
+    return data
 
 
 def _plain_base64(text: str, index: int) -> bytes:

@@ -275,12 +275,16 @@ def _explain_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def odd(http: Request, error: RequestValidationError) -> JSONResponse:
         first: Mapping[str, Any] = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"][1:]) or "body"
+        field = ".".join(str(part) for part in first["loc"][1:])
+        if first["type"] == "json_invalid" or not field:
+            return _refused(400, UsageError("body-no-json"), _words(http))
         told = UsageError("field-odd", field=field, detail=str(first["msg"]))
         return _refused(422, told, _words(http))
 
     @app.exception_handler(HTTPException)
     def other(http: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 404:
+            return _refused(404, UsageError("no-such-address", path=http.url.path), _words(http))
         return _refused(error.status_code, UsageError("as-told", text=error.detail), _words(http))
 
 

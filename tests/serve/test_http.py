@@ -47,6 +47,7 @@ LAYOUTS = {
         ]
     },
     "an address": data_url,
+    "base64": lambda colour: base64.b64encode(picture(colour)).decode(),
 }
 
 
@@ -128,6 +129,15 @@ def test_what_cannot_be_done_is_one_sentence(address: str, which: str) -> None:
     answer = post(address, body)
     assert (answer.status_code, text in answer.json()["message"]) == (status, True), answer.text
     assert "\n" not in answer.json()["message"]
+
+
+def test_what_is_no_json_and_an_address_that_is_not_there_are_told(address: str) -> None:
+    for content, kind in ((b"{", "application/json"), (b"[]", "application/json"), (b"{}", "text/plain")):
+        headers = {**AUTHORISED, "Content-Type": kind}
+        answer = httpx.post(f"{address}/v1/rerank", content=content, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "body-no-json"), kind
+    missing = httpx.get(f"{address}/v3/rerank", headers=AUTHORISED)
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "no-such-address")
 
 
 def test_a_link_out_of_an_allowed_folder_is_not_followed(
