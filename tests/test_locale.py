@@ -239,20 +239,21 @@ def keys_asked_for() -> Iterator[str]:
     for path in ROOT.rglob("*.html"):
         yield from map(re.escape, re.findall(r"'([\w.]+)'", path.read_text(encoding="utf-8")))
 
-    yield from words_of_the_gallery()
+    yield from words_of_the_scripts()
     yield r"own\.\w+"  # handed over as a whole; see tests/ui/test_own_words.py
 
 
-def words_of_the_gallery() -> Iterator[str]:
-    """`words.none`, words[`sort_${name}`]: its scripts are given all that begins with "gallery."."""
-    for path in (ROOT / "ui" / "assets" / "gallery").glob("*.js"):
-        script = path.read_text(encoding="utf-8")
-        yield from (f"gallery\\.{name}" for name in re.findall(r"\bwords\.(\w+)", script))
-        yield from (rf"gallery\.{name}\w+" for name in re.findall(r"\bwords\[`(\w+)\$\{", script))
+def words_of_the_scripts() -> Iterator[str]:
+    """`words.none`, words[`sort_${name}`]: in assets/gallery/ of all that begins with "gallery."."""
+    for part in ("gallery", "adding"):
+        for path in (ROOT / "ui" / "assets" / part).glob("*.js"):
+            script = path.read_text(encoding="utf-8")
+            yield from (rf"{part}\.{name}" for name in re.findall(r"\bwords\.(\w+)", script))
+            yield from (rf"{part}\.{name}\w+" for name in re.findall(r"\bwords\[`(\w+)\$\{", script))
 
 
-def test_the_gallery_asks_for_words_that_are_there() -> None:
-    patterns = set(words_of_the_gallery())
+def test_scripts_ask_for_words_that_are_there() -> None:
+    patterns = set(words_of_the_scripts())
     assert len(patterns) > 20
     missing = [one for one in patterns if not any(re.fullmatch(one, key) for key in TABLES["en"].TEXT)]
     assert missing == []

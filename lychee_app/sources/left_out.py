@@ -1,6 +1,6 @@
 """What a walk leaves out: names that are no pictures of anybody's, told apart by kind, and counted.
 
-One table for every way in: a walk, the folder uploader and what is dropped on the page (`for_the_browser`).
+One table for every way in: a walk, and folders that are chosen or dropped in a browser (`for_the_browser`).
 """
 
 import fnmatch
@@ -14,7 +14,6 @@ from lychee_app.errors import NothingLeft
 from lychee_app.intake import sniff
 from lychee_app.intake.names import same_name_safe
 from lychee_app.reasons import Reason
-from lychee_app.sources import companions
 from lychee_app.store.store import FILE_NAME
 
 
@@ -116,6 +115,7 @@ COUNTED = {
     "uncounted": "left-out-uncounted",
     "companions": "left-out-companions",
     "others": "left-out-others",
+    "large": "left-out-large",
 }
 NAMED = {
     "closed": "left-out-closed",
@@ -182,21 +182,16 @@ class Tally:
 
 
 def for_the_browser(rules: Rules) -> dict[str, Any]:
-    """The table as data, for who walks a dropped folder where Python cannot: what need not be sent at all.
-
-    What is excluded, and what goes together, is told when it has come (see uploads.py).
-    """
-    heads = [magic.decode("latin-1") for magic, _ in sniff.ACCEPTED_MAGIC]
+    """Which folders are not looked into, as data for who walks a dropped one where Python cannot. The files
+    it finds there are held to the rules by their names (see uploads.py), before any is sent."""
     return {
         "folders": FOLDERS.kinds,
-        "files": FILES.kinds,
         "hidden": rules.include_hidden,
+        "exclude": rules.exclude,
         "own": {"beside": FILE_NAME, "folders": OWN},
         "notLookedInto": sorted(NOT_LOOKED_INTO),
         "pictures": sorted(PICTURES),
-        "sidecars": sorted(companions.SIDECARS),
-        "films": sorted(companions.FILMS),
-        "heads": [*heads, "RIFF", "BM"],
+        "head_bytes": sniff.HEAD_BYTES,
     }
 
 

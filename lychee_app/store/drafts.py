@@ -9,6 +9,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from lychee_app.reasons import Reason, counted
@@ -16,7 +17,7 @@ from lychee_app.records import Source
 from lychee_app.request import Request
 from lychee_app.store import rows
 from lychee_app.store.database import Database
-from lychee_app.store.uploads import Uploads
+from lychee_app.store.uploads import Arrived, Arriving, Uploads
 
 KEPT_SECONDS = 7 * 24 * 3600.0
 
@@ -99,6 +100,24 @@ class Drafts:
                 ((before,),) = db.execute(query, (draft_id,)).fetchall()
                 reasons = rows.write_reasons(counted((*rows.read_reasons(before), *left_out)))
                 db.execute("UPDATE drafts SET left_out = ? WHERE id = ?", (reasons, draft_id))
+
+    def arriving(self) -> AbstractContextManager[Arriving]:
+        """For files that come piece by piece, to be handed to `receive` inside the block."""
+        return self._uploads.arriving()
+
+    def check_cap(self, whole_bytes: int) -> None:
+        """Raises StoreError where so much could not be added, whatever else is deleted."""
+        self._uploads.check_cap(whole_bytes)
+
+    def receive(
+        self, draft_id: str, names: Sequence[str], files: Sequence[Arrived], left_out: Sequence[Reason] = ()
+    ) -> None:
+        """As `add`, of files that have arrived."""
+        kept = self._uploads.take(files)
+        paths = map(self._uploads.path, kept)
+        sources = [Source(name, path=path, private=True) for name, path in zip(names, paths, strict=True)]
+        with self._uploads.or_dropped(kept):
+            self.add(draft_id, sources, left_out)
 
     def take_off(self, draft_id: str, positions: Iterable[int]) -> None:
         """Images that were added are gone, and with them uploads that nothing else refers to."""

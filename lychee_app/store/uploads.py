@@ -11,7 +11,9 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from lychee_app.errors import StoreError
 from lychee_app.records import Source
@@ -20,6 +22,65 @@ from lychee_app.store import rows
 from lychee_app.store.database import Database, explained
 
 ORPHAN_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A file that is written aside whole and has no place in the store yet."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+class Arriving:
+    """Files that come piece by piece, one behind the other: hashed while they are written aside.
+
+    Every method raises StoreError where the disk takes no more.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: list[tuple[Path, BinaryIO]] = []
+        self._hash = hashlib.sha256()
+        self.files: list[Arrived] = []
+
+    def begin(self) -> None:
+        path = self._folder / f"{os.urandom(12).hex()}.part"
+        with explained(path):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._open.append((path, open(path, "xb", opener=_private)))  # noqa: SIM115
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes | memoryview) -> None:
+        ((path, file),) = self._open
+        with explained(path):
+            file.write(data)
+        self._hash.update(data)
+
+    def end(self) -> None:
+        """The file is whole, and on disk when this returns."""
+        ((path, file),) = self._open
+        with explained(path):
+            file.flush()
+            os.fsync(file.fileno())
+            size_bytes = file.tell()
+            file.close()
+        self._open.clear()
+        self.files.append(Arrived(path, self._hash.hexdigest(), size_bytes))
+
+    def clear(self) -> None:
+        """Whatever the store did not take is gone."""
+        for path, file in self._open:
+            with suppress(OSError):  # what cannot be written out is not wanted any more
+                file.close()
+            path.unlink(missing_ok=True)
+        for one in self.files:
+            one.path.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class Uploads:
@@ -39,21 +100,38 @@ class Uploads:
                 db.execute("UPDATE uploads SET kept = ? WHERE sha256 = ?", (time.time(), name))
                 del fresh[name]
             self._check_cap(db, sum(map(len, fresh.values())))
-        aside: dict[str, Path] = {}
-        try:
-            for name, data in fresh.items():
-                aside[name] = self._write_aside(name, data)
-            with self._database.writing() as db:
-                missing = [name for name in fresh if not self._is_kept(db, name)]
-                self._check_cap(db, sum(len(fresh[name]) for name in missing))
-                for name in missing:
-                    os.replace(aside[name], self.path(name))
-                    row = (name, len(fresh[name]), time.time())
-                    db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?)", row)
-        finally:
-            for path in aside.values():
-                path.unlink(missing_ok=True)
+        with self.arriving() as arriving:
+            for data in fresh.values():
+                arriving.begin()
+                arriving.write(data)
+                arriving.end()
+            self.take(arriving.files)
         return names
+
+    @contextmanager
+    def arriving(self) -> Iterator[Arriving]:
+        """For files whose bytes are not in hand; what was not taken when the block ends is gone."""
+        arriving = Arriving(self.folder)
+        try:
+            yield arriving
+        finally:
+            arriving.clear()
+
+    def take(self, files: Sequence[Arrived]) -> list[str]:
+        """Keeps all of them, or none, and returns their SHA-256. StoreError."""
+        with self._database.writing() as db:
+            fresh: dict[str, Arrived] = {}
+            for file in files:
+                if self._is_kept(db, file.sha256):
+                    db.execute("UPDATE uploads SET kept = ? WHERE sha256 = ?", (time.time(), file.sha256))
+                else:
+                    fresh[file.sha256] = file
+            self._check_cap(db, sum(file.size_bytes for file in fresh.values()))
+            for name, file in fresh.items():
+                os.replace(file.path, self.path(name))
+                row = (name, file.size_bytes, time.time())
+                db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?)", row)
+        return [file.sha256 for file in files]
 
     def path(self, sha256: str) -> Path:
         return self.folder / sha256
@@ -70,8 +148,14 @@ class Uploads:
         """
         names = self.keep([source.data for source in sources if source.data is not None])
         fresh = iter(names)
-        try:
+        with self.or_dropped(names):
             yield [next(fresh) if source.data is not None else self._name_of(source) for source in sources]
+
+    @contextmanager
+    def or_dropped(self, names: Sequence[str]) -> Iterator[None]:
+        """If the block raises, none of these stays that nothing refers to."""
+        try:
+            yield
         except BaseException:
             with suppress(StoreError), self._database.writing() as db:
                 self.drop_unused(db, set(names))
@@ -124,25 +208,17 @@ class Uploads:
         row = db.execute("SELECT 1 FROM uploads WHERE sha256 = ?", (sha256,)).fetchone()
         return row is not None and self.path(sha256).exists()
 
+    def check_cap(self, more_bytes: int) -> None:
+        """Raises StoreError where so much could never be kept, whatever is deleted."""
+        if more_bytes > self._cap_bytes:
+            with self._database.reading() as db:
+                self._check_cap(db, more_bytes)
+
     def _check_cap(self, db: sqlite3.Connection, more_bytes: int) -> None:
         used = _used(db)
         if used + more_bytes > self._cap_bytes:
             cap_gb, used_gb = disk_gb(self._cap_bytes), disk_gb(used)
             raise StoreError("store-cap", cap_gb=cap_gb, used_gb=used_gb, megabytes=more_bytes / 1e6)
-
-    def _write_aside(self, sha256: str, data: bytes) -> Path:
-        aside = self.folder / f"{sha256}.{os.urandom(6).hex()}.part"
-        try:
-            with explained(aside):
-                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
-        return aside
 
 
 def _used(db: sqlite3.Connection) -> int:

@@ -34,7 +34,7 @@ def _empty(context: PageContext) -> None:
     t = context.t
     st.html(f'<div class="ly-hero"><h1>{escaped(t("hero"))}</h1></div>')
     with st.container(key="add-here"):
-        images.uploader(context, "uploads-here")
+        images.field(context, "field-here", large=True)
     with st.container(horizontal=True, vertical_alignment="center", key="try"):
         st.button(
             t("demo.start"), key="demo", icon=":material/play_arrow:", on_click=images.demo, args=(context,)

@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 import streamlit as st
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from lychee_app import intake, sources
 from lychee_app.errors import LycheeError, StoreError
@@ -21,12 +18,15 @@ from lychee_app.reasons import Reason
 from lychee_app.records import Source
 from lychee_app.request import Request
 from lychee_app.sources import Rules
-from lychee_app.ui import routes, state, upload_names, widgets
+from lychee_app.ui import routes, state, widgets
 from lychee_app.ui.markup import faint, notice
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+ADDING = ["adding/walk.js", "adding/send.js", "adding/adding.js"]
+BATCH_BYTES = 64 << 20
+"""So much of what is added goes in one request; a file that is larger goes alone."""
 Way = Literal["files", "folder", "path"]
 
 
@@ -74,7 +74,6 @@ def draw(context: PageContext, pile: Pile, standing: Standing | None) -> None:
     t = context.t
     ways: list[Way] = ["files", "folder", "path"] if on_loopback() else ["files", "folder"]
     way = one_of(t("images"), ways, lambda way: t(f"way.{way}"), key="way", show_label=True, width="stretch")
-    widgets.uploader_words(t("upload.choose"), t("drop.here"))
     # All fields are drawn and all but one hidden: an upload goes on while another is looked at.
     rules = ["rules"] if way == "files" else []
     widgets.hide(*(f"add-{other}" for other in [*ways, *rules] if other != way))
@@ -83,7 +82,7 @@ def draw(context: PageContext, pile: Pile, standing: Standing | None) -> None:
             if name == "path":
                 _path_field(context, pile)
             else:
-                uploader(context, f"uploads-{name}", directory=name == "folder")
+                field(context, f"field-{name}", directory=name == "folder")
     _rules_fields(context)
     if pile.count:
         faint(t("pile.both" if pile.of_run and pile.new else "pile", n=pile.count, new=len(pile.new)))
@@ -135,45 +134,31 @@ def _way_back(context: PageContext, pile: Pile) -> None:
             )
 
 
-def uploader(context: PageContext, key: str, *, directory: bool = False) -> None:
-    """A field that adds what is put into it. What it took is no longer in it."""
-    st.file_uploader(
-        context.t("way.folder.label" if directory else "way.files.label"),
-        accept_multiple_files="directory" if directory else True,
-        key=key,
-        on_change=_uploaded,
-        args=(context, key),
-        label_visibility="collapsed",
+def field(context: PageContext, key: str, *, directory: bool = False, large: bool = False) -> None:
+    """A button that chooses files, or a folder; what was chosen is sent by `adding`. `large`: with room and
+    words for drops around it."""
+    widgets.component("field", "adding/adding.css", ["adding/field.js"])(
+        key=key, data={"words": context.t.under("adding"), "directory": directory, "large": large}
     )
 
 
-def _uploaded(context: PageContext, key: str) -> None:
-    came = [one for one in st.session_state[key] or [] if isinstance(one, UploadedFile)]
-    if not came:
-        return
-    added = [Source(upload_names.as_written(one.name), data=one.getvalue()) for one in came]
-    found = sources.picked(added, _rules())
-    _tried(lambda: _add(context, found.sources, found.left_out))
-    # Streamlit would hold them in memory until the tab is closed.
-    if (script := get_script_run_ctx()) and isinstance(script.uploaded_file_mgr, MemoryUploadedFileManager):
-        for one in came:
-            script.uploaded_file_mgr.remove_file(script.session_id, one.file_id)
-
-
-def drop_anywhere(context: PageContext) -> None:
-    """Files and folders dropped on any part of the page go to the uploader of files."""
+def adding(context: PageContext) -> None:
+    """Takes files and folders dropped on any part of the page, and what was chosen in a field: sends them to
+    the draft (see upload.py), shows how far that is, and has the page drawn again when it is over."""
     data = {
-        "words": {"drop": context.t("drop.here")},
-        "target": ".st-key-add-files",
+        "words": context.t.under("adding"),
+        "base": routes.base(),
+        "draft": context.draft.id,
+        "lang": context.t.language,
+        "batch_bytes": BATCH_BYTES,
         "rules": sources.for_the_browser(_rules()),
     }
-    widgets.component("drop")(key="drop", data=data, on_dropped_change=lambda: _was_dropped(context))
+    widgets.component("adding", "adding/adding.css", ADDING)(key="adding", data=data, on_over_change=_over)
 
 
-def _was_dropped(context: PageContext) -> None:
-    """What was left out of dropped folders, by kind; their pictures come through the uploader."""
-    left_out = sources.of_the_browser(st.session_state["drop"].get("dropped") or {})
-    _tried(lambda: _add(context, (), left_out))
+def _over() -> None:
+    if refused := st.session_state["adding"].get("over", {}).get("refused"):
+        state.tell(str(refused))
 
 
 def _path_field(context: PageContext, pile: Pile) -> None:

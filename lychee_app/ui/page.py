@@ -18,7 +18,6 @@ from lychee_app.ui import (
     run_bar,
     sidebar,
     state,
-    upload_names,
     widgets,
 )
 from lychee_app.ui.images import Pile
@@ -77,8 +76,7 @@ def render(services: Services) -> None:
             _body(context, standing, place, pile)
         except LycheeError as error:
             notice(context.t.error(error), "bad")
-    images.drop_anywhere(context)
-    upload_names.listen()
+    images.adding(context)
     widgets.own_words(context.t)
     widgets.component("draft")(key="kept", data={"draft": context.draft.id if context.draft.version else ""})
     return None

@@ -7,20 +7,22 @@
     GET  /lychee/row/{run}/{index}       the raw output, as the viewer lists it
     POST /lychee/explanation/{run}/{index}  asks the model for its reasons; waits for it
     POST /lychee/decisions/{run}         {"steps": [{"index": 3, "decision": "pick"}, {"undo": true}]}
+    POST /lychee/choose, /lychee/add/{draft}   files that are added: see upload.py
 
 A picture waits for no drawing of the page, and a decision for no run that is being scored. Pages elsewhere
-cannot send decisions: a browser asks first before it sends a header of its own to another origin, and nobody
+can send nothing: a browser asks first before it sends a header of its own to another origin, and nobody
 answers. Requests under another host's name are refused before they come here (server.py).
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -28,9 +30,11 @@ from lychee_app.errors import ImageError, LycheeError, StoreError
 from lychee_app.locale import Words, language_of
 from lychee_app.records import ImageBudget, Source
 from lychee_app.services import Services
-from lychee_app.store import Step, Undo
-from lychee_app.ui import output, pictures
+from lychee_app.store import Step, Store, Undo
+from lychee_app.ui import output, pictures, upload
 
+Taking = Callable[[Store, Request, AsyncIterator[bytes]], Awaitable[dict[str, Any]]]
+NO_LIST = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError)
 MOST_STEPS = 5000
 MOST_BODY_BYTES = 1 << 20
 BROWSERS_SHOW = {
@@ -68,6 +72,30 @@ def routes(services: Callable[[], Services]) -> list[Route]:
             return _refused(f"{len(body):,} bytes; at most {MOST_BODY_BYTES:,} are read", 413)
         return await run_in_threadpool(_decided, services, request.path_params["run"], body)
 
+    def taken(most_bytes: int, work: Taking) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            if not _from_the_page(request):
+                return _refused("files are added by the page alone", 403)
+            words = Words(language_of(request.query_params.get("lang", "en")))
+            stream = request.stream()
+            try:
+                store = (await run_in_threadpool(services)).store
+                answer = await work(store, request, _at_most(stream, most_bytes))
+                return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+            except ClientDisconnect:
+                return _refused("cut short", 400)
+            except LycheeError as error:
+                refused = _refused(words.error(error), 503)
+            except NO_LIST as error:
+                refused = _refused(f"these are no files ({error})", 400)
+            # A browser that is refused while it still sends knows of a lost connection, not of the reason.
+            with suppress(ClientDisconnect, ValueError):
+                async for _ in _at_most(stream, most_bytes):
+                    pass
+            return refused
+
+        return endpoint
+
     path = "{run}/{index:int}"
     return [
         Route(f"/lychee/thumb/{path}", answered(_thumbnail)),
@@ -77,7 +105,28 @@ def routes(services: Callable[[], Services]) -> list[Route]:
         Route(f"/lychee/row/{path}", answered(_row)),
         Route(f"/lychee/explanation/{path}", answered(_explanation), methods=["POST"]),
         Route("/lychee/decisions/{run}", decisions, methods=["POST"]),
+        Route("/lychee/choose", taken(upload.MOST_NAMES_BYTES, _chosen), methods=["POST"]),
+        Route("/lychee/add/{draft}", taken(upload.MOST_BYTES, _received), methods=["POST"]),
     ]
+
+
+async def _chosen(store: Store, _request: Request, stream: AsyncIterator[bytes]) -> dict[str, Any]:
+    body = b"".join([data async for data in stream])
+    return await run_in_threadpool(upload.choose, store, body)
+
+
+async def _received(store: Store, request: Request, stream: AsyncIterator[bytes]) -> dict[str, Any]:
+    return {"added": await upload.receive(store, request.path_params["draft"], stream)}
+
+
+async def _at_most(stream: AsyncIterator[bytes], most_bytes: int) -> AsyncIterator[bytes]:
+    """Raises ValueError where more comes."""
+    count = 0
+    async for data in stream:
+        count += len(data)
+        if count > most_bytes:
+            raise ValueError(f"more than {most_bytes:,} bytes")
+        yield data
 
 
 def _thumbnail(services: Services, request: Request) -> Response:
@@ -161,7 +210,7 @@ def _decided(services: Callable[[], Services], run_id: str, body: bytes) -> Resp
         restored = store.follow(run_id, [_step(step) for step in steps])
     except StoreError as error:
         return _refused(error, 404 if error.code == "store-no-run" else 503)
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except NO_LIST as error:
         return _refused(f"these are no decisions ({error})", 400)
     made = list(store.decisions(run_id).items())
     return JSONResponse(

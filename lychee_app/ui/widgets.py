@@ -88,11 +88,6 @@ def from_box(
     return st.session_state[key]
 
 
-def uploader_words(choose: str, drop: str) -> None:
-    """Words for the upload fields, whose own are English only. They are the page's, never from outside."""
-    st.html(f"<style>:root {{ --ly-choose: '{choose}'; --ly-drop: '{drop}'; }}</style>")
-
-
 def own_words(t: Words) -> None:
     """Streamlit's own words, which it has in English only, in the language of the page."""
     theirs, ours = Words(DEFAULT).under("own"), t.under("own")
@@ -133,7 +128,7 @@ def _is_there(path: str) -> bool:
         return False
 
 
-def component(name: str, style: str = "charts.css"):
-    """One of our components; its script is assets/<name>.js, after shared.js."""
-    script = asset("shared.js") + asset(f"{name}.js")
+def component(name: str, style: str = "charts.css", scripts: Sequence[str] = ()):
+    """One of our components; its script is that of assets/<name>.js, or of `scripts`, after shared.js."""
+    script = "".join(map(asset, ("shared.js", *(scripts or (f"{name}.js",)))))
     return components.component(f"lychee_{name}", js=script, css=asset(style))

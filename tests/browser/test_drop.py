@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Server, wait_until_over
 from tests.support.fakes import picture
@@ -27,7 +27,8 @@ def test_files_dropped_on_the_answer_are_taken_and_ranked(server: Server, open_t
     carried = tab.evaluate_handle(CARRIED, files)
     main = tab.locator(".ly-hero")
     main.dispatch_event("dragenter", {"dataTransfer": carried})
-    target = tab.get_by_text("Drop images or folders here")
+    target = tab.locator(".veil")
+    expect(target).to_have_text("Drop images or folders here")
     expect(target).to_be_in_viewport()
     box = tab.locator(".veil").bounding_box()
     assert box
@@ -89,3 +90,32 @@ def drag(tab: Page, *paths: Path) -> None:
     data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
     for kind in ("dragEnter", "dragOver", "drop"):
         mouse.send("Input.dispatchDragEvent", {"type": kind, "x": 700, "y": 400, "data": data})
+
+
+def test_what_is_added_is_told_as_it_goes_and_a_refusal_leaves_what_came_before_it(
+    server: Server, browser: Browser, tmp_path: Path
+) -> None:
+    """In a tab that nobody watches: the browser itself complains of an answer that is an error."""
+    for number in range(501):
+        (tmp_path / f"{number:03}.png").write_bytes(picture("red", (8, 6), seed=number))
+    tab = browser.new_page(locale="en-US")
+    held: list[Route] = []
+    tab.route("**/lychee/add/**", lambda route: held.append(route))  # noqa: PLW0108 - it marks what it is given
+    tab.goto(f"{server.address}/?lang=en")
+    field = tab.locator(".st-key-add-files input[type=file]")
+    field.set_input_files(sorted(tmp_path.iterdir()))
+    bar = tab.locator(".adding")
+    expect(bar).to_have_text("Adding files: 0 of 501")
+    _next(tab, held).continue_()
+    expect(bar).to_contain_text("500 of 501")
+    _next(tab, held).fulfill(status=503, json={"message": "The disk is full."})
+    expect(tab.get_by_role("alert")).to_have_text("Added: 500 of 501. Then it ended: The disk is full.")
+    expect(tab.get_by_role("heading", name="500 images ready")).to_be_visible()
+    expect(bar).to_be_hidden()
+    tab.close()
+
+
+def _next(tab: Page, held: list[Route]) -> Route:
+    while not held:
+        tab.wait_for_timeout(20)
+    return held.pop()

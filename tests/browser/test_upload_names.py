@@ -20,7 +20,6 @@ def test_quotes_and_percent_signs_in_names_stay(
     for seed, path in enumerate(paths):
         path.write_bytes(picture("red", (40, 30), seed=seed))
     tab = open_tab(server)
-    tab.locator(".st-key-upload-names .root").wait_for(state="attached")
     if way == "files":
         upload_and_rank(tab, paths, "red")
     else:

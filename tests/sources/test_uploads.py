@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lychee_app import sources
-from lychee_app.records import Found, Source
-from lychee_app.sources import Rules, picked
+from lychee_app import intake, sources
+from lychee_app.sources import Chosen, Rules, picked
 from tests.sources.conftest import Lay
 from tests.sources.test_paths import counts, names
 from tests.support import pictures
@@ -18,50 +17,55 @@ TREE = (
 )
 
 
-def uploaded(folder: Path) -> list[Source]:
-    """As the uploader of folders names them: by the folder, then the path below it."""
+def chosen(folder: Path) -> list[Chosen]:
+    """As a browser names them: by the folder, then the path below it."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [Source(f"{folder.name}/{path.relative_to(folder)}", data=path.read_bytes()) for path in files]
+    return [
+        Chosen(f"{folder.name}/{path.relative_to(folder)}", path.stat().st_size, path.read_bytes())
+        for path in files
+    ]
 
 
-def below(found: Found) -> list[str]:
-    return [name.partition("/")[2] for name in names(found)]
+def named(*names: str) -> list[Chosen]:
+    return [Chosen(name) for name in names]
+
+
+def wanted(files: list[Chosen], rules: Rules | None = None) -> list[str]:
+    return [files[place].name for place in picked(files, rules or Rules()).wanted]
 
 
 @pytest.mark.parametrize("rules", [Rules(), Rules(("draft*",)), Rules(("sub/*10*",), include_hidden=True)])
-def test_a_folder_gives_the_same_images_and_counts_by_the_uploader_as_by_its_path(
+def test_a_folder_gives_the_same_images_and_counts_by_its_names_as_by_its_path(
     rules: Rules, lay: Lay
 ) -> None:
     folder = lay(*TREE)
-    walked, came = sources.find([folder], rules), picked(uploaded(folder), rules)
-    assert below(came) == names(walked)
-    assert counts(came) == counts(walked) | {"companions": 2}
+    walked, files = sources.find([folder], rules), chosen(folder)
+    assert [name.partition("/")[2] for name in wanted(files, rules)] == names(walked)
+    assert picked(files, rules).left_out == counts(walked) | {"companions": 2}
 
 
 def test_images_are_told_by_their_bytes_where_the_name_says_nothing() -> None:
     good = pictures.good("JPEG")
-    files = [
-        Source("photos/camera", data=good),
-        Source("photos/a.txt", data=b"text"),
-        Source("b.txt", data=b""),
-    ]
-    found = picked(files, Rules())
-    assert names(found) == ["b.txt", "photos/camera"]
-    assert counts(found) == {"others": 1}
+    files = [Chosen("photos/camera", head=good), Chosen("photos/a.txt", head=b"text"), Chosen("b.txt")]
+    assert picked(files, Rules()).wanted == (2, 0)
+    assert picked(files, Rules()).left_out == {"others": 1}
 
 
 def test_files_picked_one_by_one_keep_their_order_and_equal_names_stay_two() -> None:
-    given = ["z.png", ".hidden.png", "a.png", "z.png", "@eaDir.txt", "a.dng"]
-    found = picked([Source(name, data=b"") for name in given], Rules())
-    assert names(found) == given[:-1]
-    assert counts(found) == {"companions": 1}
-    assert (
-        names(picked([Source(name, data=b"") for name in given], Rules(("z*",)))) == given[1:3] + given[4:5]
-    )
+    given = named("z.png", ".hidden.png", "a.png", "z.png", "@eaDir.txt", "a.dng")
+    assert picked(given, Rules()).wanted == (0, 1, 2, 3, 4)
+    assert picked(given, Rules()).left_out == {"companions": 1}
+    assert picked(given, Rules(("z*",))).wanted == (1, 2, 4)
 
 
 def test_a_data_folder_that_is_dropped_gives_none_of_its_uploads() -> None:
-    files = ["p/data/lychee.sqlite3", "p/data/uploads/x.png", "p/data/mine.png", "p/uploads/y.png"]
-    found = picked([Source(name, data=b"") for name in files], Rules())
-    assert names(found) == ["p/data/mine.png", "p/uploads/y.png"]
-    assert counts(found) == {"own": 1, "others": 1}
+    files = named("p/data/lychee.sqlite3", "p/data/uploads/x.png", "p/data/mine.png", "p/uploads/y.png")
+    assert wanted(files) == ["p/data/mine.png", "p/uploads/y.png"]
+    assert picked(files, Rules()).left_out == {"own": 1, "others": 1}
+
+
+def test_files_too_large_to_be_looked_at_are_not_sent() -> None:
+    most = intake.MAX_FILE_BYTES
+    files = [Chosen("a.png", most + 1), Chosen("p/b.png", most), Chosen("p/c.png", most + 1)]
+    assert wanted(files) == ["p/b.png"]
+    assert picked(files, Rules()).left_out == {"large": 2}

@@ -6,13 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
+from lychee_app.catalogue import ModelCatalogue
+from lychee_app.engines.local import LocalEngine
+from lychee_app.jobs import Jobs
+from lychee_app.model.download import download
 from lychee_app.records import Run, Scored, Source, Status
+from lychee_app.services import Services
 from lychee_app.settings import Settings
 from lychee_app.store import Store
+from lychee_app.ui.routes import routes
 from tests.support.fakes import picture
 from tests.support.rows import run_of
+from tests.support.sending import send
 
 APP = str(Path(__file__).with_name("colour_app.py"))
 COLOURS = ["blue", "red", "green", "red"]
@@ -57,7 +66,15 @@ def files(*colours: str, first: int = 0) -> list[tuple[str, bytes, str]]:
 
 
 def upload(at: AppTest, *more: tuple[str, bytes, str]) -> AppTest:
-    return at.file_uploader[0].set_value([*more]).run()
+    """Files that are chosen; what is in a folder has slashes in its name. The page is drawn again."""
+    told, settings = sent(at, "adding"), Settings.from_environment()
+    with Store.open(settings.data_folder) as store:
+        services = Services(
+            settings, store, Jobs(store, LocalEngine(settings)), ModelCatalogue(settings, download)
+        )
+        client = TestClient(Starlette(routes=routes(lambda: services)))
+        send(client, told["draft"], [(name, data) for name, data, _ in more], told["rules"])
+    return at.run()
 
 
 def rank(at: AppTest, store: Store, query: str = "red + green", images=None) -> tuple[AppTest, Run]:

@@ -35,10 +35,10 @@ def test_charts_are_folded_up_until_somebody_wants_them(settings: Settings) -> N
     folded = visit(at.query_params["run"], charts="")
     assert {one.proto.component_name for one in folded.get("bidi_component")} == {
         "lychee_gallery",
-        "lychee_drop",
+        "lychee_adding",
+        "lychee_field",
         "lychee_own_words",
         "lychee_draft",
-        "lychee_upload_names",
     }
 
 
