@@ -213,7 +213,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "span.minutes": "{n:.0f} 分钟",
     "span.hours": "{n:.1f} 小时",
     "eta": "剩余约 {time}",
-    "quiet": "已有 {time} 没有进展，这张图可能很大",
+    "quiet": "已有 {time}没有进展，这张图可能很大",
     "fate.done": "已完成 {done}/{total}。",
     "fate.stopped": "已停止，{done}/{total} 张的结果已保留。",
     "fate.interrupted": "程序中断过，{done}/{total} 张的结果已保留。",

@@ -43,7 +43,7 @@ def test_the_line_says_how_far_how_fast_how_long_and_how_full(context: PageConte
     [
         ("en", 21.0, "no sign of life for 21 s; this image may be large"),
         ("en", 600.0, "no sign of life for 10 min; this image may be large"),
-        ("zh", 21.0, "已有 21 s 没有进展，这张图可能很大"),
+        ("zh", 21.0, "已有 21 秒没有进展，这张图可能很大"),
     ],
 )
 def test_a_run_that_stands_still_says_since_when(
