@@ -38,7 +38,7 @@ def _add_rank(commands) -> None:
     query_help = "what the images should show, in English or Chinese"
     parser.add_argument("query", metavar="QUERY", type=str.strip, help=query_help)
     parser.add_argument("paths", metavar="PATH", nargs="+", help="an image, a folder (recursive) or a glob")
-    parser.add_argument("--model", help="demo, lychee, a hub name or a folder (default: auto)")
+    parser.add_argument("--model", type=_model, help="demo, lychee, a hub name or a folder (default: auto)")
     parser.add_argument("--mode", choices=get_args(Mode), default="judge")
     parser.add_argument(
         "--not", dest="typed_not", metavar="TEXT", type=str.strip, default="", help="lower what matches TEXT"
@@ -84,7 +84,7 @@ def _add_eval(commands) -> None:
     for side, of in (("", ""), ("against-", "compare: ")):
         default = "the same" if side else None
         parser.add_argument(
-            f"--{side}model", metavar="MODEL", help=f"{of}demo, lychee, a hub name or a folder"
+            f"--{side}model", metavar="MODEL", type=_model, help=f"{of}demo, lychee, a hub name or a folder"
         )
         parser.add_argument(f"--{side}mode", choices=get_args(Mode), default=None if side else "judge")
         precisions = get_args(Precision)
@@ -117,7 +117,7 @@ def _add_serve(commands) -> None:
     parser.add_argument("--mcp", action="store_true", help="an MCP server on stdin and stdout instead")
     allow_help = "a folder whose files may be read; repeatable (default: none)"
     parser.add_argument("--allow", metavar="FOLDER", action="append", default=[], help=allow_help)
-    parser.add_argument("--model", help="the judge that is served (default: auto)")
+    parser.add_argument("--model", type=_model, help="the judge that is served (default: auto)")
     parser.add_argument("--port", type=_port, default=8502)
     tokens = parser.add_mutually_exclusive_group()
     tokens.add_argument("--token", help="that clients must send (default: one made anew and printed)")
@@ -132,13 +132,13 @@ def _add_undo(commands) -> None:
 
 def _add_download(commands) -> None:
     parser = commands.add_parser("download", help="fetch a model once; afterwards everything runs offline")
-    parser.add_argument("model", metavar="MODEL", nargs="?", default="lychee")
+    parser.add_argument("model", metavar="MODEL", nargs="?", type=_model, default="lychee")
     parser.set_defaults(run=download)
 
 
 def _add_doctor(commands) -> None:
     parser = commands.add_parser("doctor", help="what this machine can run, and a self-test")
-    parser.add_argument("--model", help="the model to test (default: auto)")
+    parser.add_argument("--model", type=_model, help="the model to test (default: auto)")
     parser.set_defaults(run=doctor)
 
 
@@ -171,6 +171,12 @@ def _above_nothing(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return value
+
+
+def _model(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name of the model is empty")
+    return text
 
 
 def _folder(text: str) -> Path:

@@ -79,14 +79,19 @@ def as_taught(text: str) -> str:
 
 
 def nearest(word: str) -> str | None:
-    """The known word that a misspelt one is likely to be, or that names an emoji; None where none is near."""
+    """The known word that a misspelt one is likely to be, or that names an emoji; None where none is near.
+
+    One of the few colours may be less near than one of hundreds of objects.
+    """
     code = "-".join(f"{ord(char):X}" for char in word if char != "\ufe0f")
     if (named := next((entry["en"] for entry in words() if entry["hexcode"] == code), None)) is not None:
         return named
     if len(word) < 5 or not word.isascii():
         return None
     names = [name for name, listed in _lexicon().items() if listed.taught and name.isascii()]
-    return next(iter(get_close_matches(word.lower(), names, 1, cutoff=0.86)), None)
+    tints = [name for name in names if _lexicon()[name].kind == "colour"]
+    found = get_close_matches(word.lower(), names, 1, cutoff=0.86)
+    return next(iter(found or get_close_matches(word.lower(), tints, 1, cutoff=0.8)), None)
 
 
 def _read(text: str) -> list[_Span]:

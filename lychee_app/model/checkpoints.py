@@ -13,6 +13,8 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -48,22 +50,44 @@ def locate(name: str | Path, settings: Settings, cache: Path | None = None) -> P
     name = resolved(name, settings, cache)
     if name == "demo":
         return _demo()
-    if isinstance(name, Path) or _is_path(name):
+    if isinstance(name, Path) or is_path(name):
+        if not os.path.exists(os.path.expanduser(name)):
+            raise CheckpointError("checkpoint-missing", path=str(name))
         return Path(os.path.expanduser(name))
     repo = repository(name)
     own = own_folder(repo, settings)
     found = own if os.path.isfile(own / "config.json") else _hub_folder(repo, cache)
     if found is None:
+        if meant := _meant(name):
+            raise CheckpointError("not-downloaded-near", name=name, meant=meant)
         raise CheckpointError("not-downloaded", repository=repo, name=name)
     return found
 
 
-def _is_path(name: str) -> bool:
+def hash_of(name: str | Path, settings: Settings) -> str:
+    """Which weights they are (weights.identity), of a checkpoint of this machine that can be told to be whole
+    and of a known family without loading it. Raises CheckpointError.
+
+    Cheap to ask again: what was read is remembered until a file of the folder changes.
+    """
+    checkpoint = weights.inspect(locate(name, settings))
+    files = [entry for entry in os.scandir(checkpoint.folder) if entry.is_file()]
+    stamps = ((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    return _hash_of(checkpoint.folder, tuple(sorted(stamps)))
+
+
+@lru_cache(maxsize=16)
+def _hash_of(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
+    """stamps: (name, bytes, nanoseconds of the last change) of every file, so that a change is seen."""
+    return weights.identity(weights.inspect(folder))
+
+
+def is_path(name: str) -> bool:
     """A name we know is a name, also where a folder of that name lies about."""
     if not name or name in _aliases():
         return False
     folder = os.path.expanduser(name)  # unlike pathlib's, these never raise, however odd a name is
-    return name.startswith((".", "~")) or os.path.isabs(folder) or os.path.isdir(folder)
+    return name.startswith((".", "~")) or os.path.isabs(folder) or os.path.exists(folder)
 
 
 def own_folder(repo: str, settings: Settings) -> Path:
@@ -79,8 +103,18 @@ def repository(name: str) -> str:
     """The hub's name for a checkpoint. Raises CheckpointError when it cannot be one."""
     repo = _aliases().get(name, name)
     if not _HUB_NAME.fullmatch(repo) or not _is_repo_id(repo):
+        if meant := _meant(name):
+            raise CheckpointError("unknown-name-near", name=name, meant=meant)
         raise CheckpointError("unknown-name", name=name, example=_releases()[0].repository)
     return repo
+
+
+def _meant(name: str) -> str:
+    """The name we know that a misspelt one is likely to be, or "". One in another size is no misspelling."""
+    known = ["demo", "auto", *_aliases(), *(one.repository for one in _releases())]
+    alike = {one.lower(): one for one in known if re.findall(r"\d+", one) == re.findall(r"\d+", name)}
+    found = get_close_matches(name.lower(), alike, 1, cutoff=0.8)
+    return alike[found[0]] if found and alike[found[0]] != name else ""
 
 
 def _releases() -> list[Release]:

@@ -89,7 +89,7 @@ def _whole(name: str, settings: Settings) -> weights.Checkpoint | None:
     try:
         return weights.inspect(checkpoints.locate(name, settings))
     except CheckpointError as error:
-        if error.code == "unknown-name":
+        if checkpoints.is_path(name) or error.code in {"unknown-name", "unknown-name-near"}:
             raise
         return None
 

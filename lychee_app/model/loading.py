@@ -202,7 +202,8 @@ def _read(checkpoint: Checkpoint, dtype: torch.dtype, placement: Placement) -> A
     except torch.OutOfMemoryError as error:
         raise CheckpointError("load-memory", folder=str(checkpoint.folder), detail=str(error)) from error
     except Exception as error:  # the loader raises whatever its parts raise
-        raise CheckpointError("load-failed", folder=str(checkpoint.folder), detail=str(error)) from error
+        detail = " ".join(str(error).split())
+        raise CheckpointError("load-failed", folder=str(checkpoint.folder), detail=detail) from error
     model, report = loaded
     _whole(report, checkpoint)
     return model.eval()

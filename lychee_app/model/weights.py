@@ -59,6 +59,10 @@ class Checkpoint:
 
 def inspect(folder: Path) -> Checkpoint:
     """Raises CheckpointError, saying what is missing or wrong and what to do."""
+    if os.path.isfile(folder):
+        if folder.suffix.lower() == ".gguf":
+            raise CheckpointError("gguf", folder=str(folder), examples=_examples())
+        raise CheckpointError("checkpoint-file", folder=str(folder))
     if not os.path.isdir(folder):
         raise CheckpointError("checkpoint-no-folder", folder=str(folder))
     try:
@@ -116,36 +120,48 @@ def config_of(folder: Path) -> Mapping[str, Any]:
     """The folder's config.json. Raises CheckpointError, also when it is of no known family."""
     file = folder / "config.json"
     if not file.is_file():
-        if any(folder.glob("*.gguf")):
-            raise CheckpointError("gguf", folder=str(folder), examples=_examples())
+        _refuse_other_formats(folder)
         raise CheckpointError("config-missing", folder=str(folder))
     try:
         config = json.loads(file.read_text("utf-8"))
-        kind = config.get("model_type")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise CheckpointError("config-broken", file=str(file), detail=str(error)) from error
+    if not isinstance(config, Mapping) or "model_type" not in config:
+        raise CheckpointError("config-odd", file=str(file))
     _refuse_kin(folder, config)
-    family_of(kind, folder)
+    family_of(config["model_type"], folder)
     return config
+
+
+def _refuse_other_formats(folder: Path) -> None:
+    """Raises CheckpointError for weights that are whole, but not in safetensors, or not of a whole model."""
+    if (folder / "adapter_config.json").is_file():
+        raise CheckpointError("adapter", folder=str(folder))
+    if any(folder.glob("*.gguf")):
+        raise CheckpointError("gguf", folder=str(folder), examples=_examples())
+    others = sorted(file.name for file in folder.iterdir() if file.suffix in {".bin", ".pt", ".pth"})
+    if others:
+        place, files, examples = str(folder), ", ".join(others[:3]), _examples()
+        raise CheckpointError("weights-of-other-kind", folder=place, files=files, examples=examples)
 
 
 def _refuse_kin(folder: Path, config: Mapping[str, Any]) -> None:
     """Raises CheckpointError for what is like our checkpoints and yet cannot be read as one."""
     kind, quantised = str(config.get("model_type")), config.get("quantization_config")
-    heads = config.get("architectures")
+    heads, place, examples = config.get("architectures"), str(folder), _examples()
     head = str(heads[0]) if isinstance(heads, list) and heads else "ForConditionalGeneration"
-    place, examples = str(folder), _examples()
+    if not is_known(kind):
+        if kind.endswith("_moe"):
+            raise CheckpointError("experts", folder=place, kind=kind, examples=examples)
+        reads_text = "vocab_size" in config or head.endswith("ForCausalLM")
+        if reads_text and "vision_config" not in config:
+            raise CheckpointError("text-only", folder=place, kind=kind, examples=examples)
+        return
     if quantised is not None:
         method = quantised.get("quant_method") if isinstance(quantised, Mapping) else quantised
         raise CheckpointError("quantised", folder=place, method=str(method), examples=examples)
     if not head.endswith(("ForConditionalGeneration", "ForCausalLM")):
         raise CheckpointError("scoring-head", folder=place, head=head, examples=examples)
-    if is_known(kind):
-        return
-    if kind.endswith("_moe"):
-        raise CheckpointError("experts", folder=place, kind=kind, examples=examples)
-    if head.endswith("ForCausalLM") and "vision_config" not in config:
-        raise CheckpointError("text-only", folder=place, kind=kind, examples=examples)
 
 
 def _examples() -> str:
@@ -164,10 +180,7 @@ def _shards(folder: Path) -> tuple[Shard, ...]:
     elif (folder / SINGLE).is_file():
         wanted = {SINGLE: frozenset()}
     else:
-        suffixes = {".bin", ".pt", ".pth", ".gguf"}
-        others = sorted(file.name for file in folder.iterdir() if file.suffix in suffixes)
-        if others:
-            raise CheckpointError("weights-of-other-kind", folder=str(folder), files=", ".join(others[:3]))
+        _refuse_other_formats(folder)
         raise CheckpointError("weights-missing", folder=str(folder))
     shards = tuple(read_shard(folder / name) for name in sorted(wanted))
     for shard in shards:

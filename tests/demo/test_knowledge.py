@@ -159,6 +159,9 @@ def test_adjectives_that_changed_no_truth_are_unknown() -> None:
     [
         ("umberella", "umbrella"),
         ("sofaa", "sofa"),
+        ("grean", "green"),
+        ("yelow", "yellow"),
+        ("great", None),
         ("zeppelin", None),
         ("snow", None),
         ("french", None),

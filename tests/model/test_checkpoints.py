@@ -12,6 +12,7 @@ from lychee_app.errors import CheckpointError
 from lychee_app.model import checkpoints, memory
 from lychee_app.model.advice import Rates
 from lychee_app.model.checkpoints import available, locate
+from lychee_app.model.download import download
 from lychee_app.model.families import families
 from lychee_app.model.loading import choose_device
 from lychee_app.settings import Settings
@@ -81,7 +82,7 @@ def test_a_name_that_is_not_here_says_how_to_fetch_it(settings: Settings, tmp_pa
     assert caught.value.code == "not-downloaded"
 
 
-@pytest.mark.parametrize("name", ["llychee", "", "a/b/c", "a b/c", "http://a/b"])
+@pytest.mark.parametrize("name", ["somebody", "", "a/b/c", "a b/c", "http://a/b"])
 def test_a_name_that_cannot_be_one_lists_what_can(name: str, settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"demo, lychee, a hub name .* or a folder"):
         locate(name, settings, tmp_path)
@@ -167,3 +168,44 @@ def test_the_picker_says_what_is_broken(cache: Path, settings: Settings) -> None
     shown = {status.name: status for status in available(settings, CARD, cache)}
     assert shown["some/tiny"].state == "broken"
     assert "model.safetensors" in str(shown["some/tiny"].problem)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("lyche", "lychee"),
+        ("Lychee", "lychee"),
+        ("demoo", "demo"),
+        ("vec-ai/lychee-rerank", "vec-ai/lychee-rerank-mm"),
+        ("qwen/qwen3-vl-reranker-2b", "Qwen/Qwen3-VL-Reranker-2B"),
+        ("Qwen/Qwen3-VL-Rerankr-8B", "Qwen/Qwen3-VL-Reranker-8B"),
+    ],
+)
+def test_a_misspelt_name_is_told_with_what_it_is_likely_to_mean(
+    typed: str, meant: str, settings: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        locate(typed, settings, tmp_path)
+    assert f"Did you mean {meant}?" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["Qwen/Qwen3-VL-Reranker-4B", "somebody/model", "vec-ai/lychee-rerank-mm"])
+def test_another_model_is_no_misspelling(name: str, settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        locate(name, settings, tmp_path)
+    assert caught.value.code == "not-downloaded"
+
+
+@pytest.mark.parametrize("path", ["./nothere", "/nowhere/at/all", "~/nothere", "../nothere.gguf"])
+def test_a_path_to_nothing_is_told_as_it_was_typed(path: str, settings: Settings) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        locate(path, settings)
+    assert (caught.value.code, f"no {path}." in str(caught.value)) == ("checkpoint-missing", True)
+
+
+def test_a_folder_that_cannot_be_one_is_not_asked_of_the_hub(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    for path in (tmp_path, tmp_path / "nothere"):
+        with pytest.raises(CheckpointError) as caught:
+            download(str(path), settings)
+        assert caught.value.code in {"config-odd", "checkpoint-missing"}

@@ -85,14 +85,15 @@ INDEX = weights.INDEX
 FAULTS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "no config": (remove("config.json"), "config-missing", "config.json"),
     "config no JSON": (overwrite("config.json", b"<html>"), "config-broken", "config.json"),
-    "config a list": (overwrite("config.json", b"[]"), "config-broken", "config.json"),
+    "config a list": (overwrite("config.json", b"[]"), "config-odd", "config.json"),
+    "config of nothing": (overwrite("config.json", b"{}"), "config-odd", "config.json"),
     "config binary": (overwrite("config.json", b"\xff\xfe\x00"), "config-broken", "config.json"),
     "architecture": (
         edit("config.json", lambda v: v.update(model_type="qwen2_vl")),
         "architecture",
         "qwen2_vl",
     ),
-    "no architecture": (edit("config.json", lambda v: v.pop("model_type")), "architecture", "None"),
+    "no architecture": (edit("config.json", lambda v: v.pop("model_type")), "config-odd", "config.json"),
     "no tokenizer": (remove("tokenizer.json"), "tokenizer-missing", "tokenizer.json"),
     "no index": (remove(INDEX), "weights-missing", "no safetensors"),
     "only a pickle": (only_a_pickle, "weights-of-other-kind", "pytorch_model.bin"),
@@ -150,7 +151,11 @@ def test_a_broken_folder_is_refused_with_what_is_wrong_and_what_to_do(fault: str
     assert named in str(caught.value)
     assert any(
         step in str(caught.value)
-        for step in ("lychee download", "Choose one of: Qwen2.5-VL (vec-ai/lychee-rerank-mm)")
+        for step in (
+            "lychee download",
+            "Choose one of: Qwen2.5-VL (vec-ai/lychee-rerank-mm)",
+            "Take a release in",
+        )
     )
 
 

@@ -119,6 +119,22 @@ def test_the_releases_weigh_what_their_shape_says(size: str) -> None:
 
 REFUSED = {
     "experts": ({"model_type": "qwen3_vl_moe"}, "experts", "mixture of experts"),
+    "experts with a head": (
+        {"model_type": "qwen3_vl_moe", "architectures": ["Qwen3VLMoeModel"]},
+        "experts",
+        "mixture of experts",
+    ),
+    "CLIP": ({"model_type": "clip", "architectures": ["CLIPModel"]}, "architecture", "clip"),
+    "a text encoder": (
+        {"model_type": "bert", "architectures": ["BertModel"], "vocab_size": 9, "vision_config": None},
+        "text-only",
+        "bert",
+    ),
+    "pixels alone": (
+        {"model_type": "vit", "architectures": ["ViTModel"], "vision_config": None},
+        "architecture",
+        "vit",
+    ),
     "a reranker of text": (
         {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "vision_config": None},
         "text-only",
@@ -126,8 +142,8 @@ REFUSED = {
     ),
     "jina-reranker-m0": (
         {"model_type": "qwen2_vl", "architectures": ["JinaVLForRanking"]},
-        "scoring-head",
-        "JinaVLForRanking",
+        "architecture",
+        "qwen2_vl",
     ),
     "a scoring head on our own": (
         {"architectures": ["Qwen3VLForSequenceClassification"]},
@@ -155,9 +171,35 @@ def test_kin_that_cannot_be_read_is_refused_with_what_to_take(case: str, tiny: P
 
 def test_a_folder_of_gguf_files_is_refused_with_what_to_take(tmp_path: Path) -> None:
     (tmp_path / "Qwen3-VL-Reranker-2B-Q4_K_M.gguf").write_bytes(b"GGUF")
-    with pytest.raises(CheckpointError, match=r"llama\.cpp's.*Qwen/Qwen3-VL-Reranker-2B") as caught:
+    with pytest.raises(CheckpointError, match=r"llama\.cpp's format.*Qwen/Qwen3-VL-Reranker-2B") as caught:
         weights.inspect(tmp_path)
     assert caught.value.code == "gguf"
+
+
+def test_a_gguf_file_by_its_own_name_is_refused_the_same(tmp_path: Path, settings: Settings) -> None:
+    file = tmp_path / "it.gguf"
+    file.write_bytes(b"GGUF")
+    with pytest.raises(CheckpointError) as caught:
+        checkpoints.hash_of(str(file), settings)
+    assert (caught.value.code, "it.gguf" in str(caught.value)) == ("gguf", True)
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [("x.gguf", "gguf"), ("x.bin", "weights-of-other-kind"), ("adapter_config.json", "adapter")],
+)
+def test_weights_that_are_whole_but_of_no_use_are_not_called_half_downloaded(
+    file: str, code: str, tiny: Path, tmp_path: Path
+) -> None:
+    shutil.copy(tiny / "config.json", tmp_path)
+    shutil.copy(tiny / "tokenizer.json", tmp_path)
+    (tmp_path / file).write_text("{}")
+    for _ in range(2):
+        with pytest.raises(CheckpointError) as caught:
+            weights.inspect(tmp_path)
+        assert caught.value.code == code
+        assert "download" not in str(caught.value)
+        (tmp_path / "config.json").unlink(missing_ok=True)
 
 
 def test_a_shard_cut_short_is_refused(tmp_path: Path) -> None:
