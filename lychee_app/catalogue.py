@@ -65,6 +65,13 @@ class ModelCatalogue:
         """The folder of a model that is on this machine. Raises CheckpointError."""
         return checkpoints.locate(self.resolved(name), self._settings)
 
+    def checkpoint_hash(self, name: str) -> str:
+        """Which weights they are; "" where the model is not on this machine, or not whole."""
+        try:
+            return checkpoints.hash_of(self.resolved(name), self._settings)
+        except CheckpointError:
+            return ""
+
     def tokens(self, name: str, most: int) -> int:
         """How many image tokens that model takes where at most `most` are asked for: its own limits go first.
 

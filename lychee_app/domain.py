@@ -1,11 +1,10 @@
 """What a judge does not know, where it was made for less than everything: words of a query, kinds of images.
 
-Most judges have no such bounds; the demo has. Ask by the name that a run keeps of its model.
+Most judges have no such bounds; the demo has.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from PIL import Image
 
@@ -60,20 +59,22 @@ class Domain:
         )
 
 
-def domain_of(model: str | Path) -> Domain | None:
-    """`model` is a name or a folder; "auto" has none, for it may stand for any. None: no bounds are known."""
-    return _DEMO if str(model) in {"demo", str(demo.CHECKPOINT)} else None
+def domain_of(model: str, checkpoint_hash: str = "") -> Domain | None:
+    """The hash is the judge's, where it is known: by name alone a copy of the demo would be another judge.
+
+    None: no bounds are known. "auto" has none, for it may stand for any.
+    """
+    return _DEMO if model == "demo" or checkpoint_hash == demo.CHECKPOINT_HASH else None
 
 
-def unknown_words(model: str | Path, question: Question) -> tuple[str, ...]:
-    """Those that its judge does not know; none where it reads freely."""
-    domain = domain_of(model)
+def unknown_words(domain: Domain | None, question: Question) -> tuple[str, ...]:
+    """Those that a judge of these bounds does not know; none where it reads freely."""
     return domain.unknown_words(question) if domain else ()
 
 
-def not_understood(model: str | Path, question: Question) -> list[Reason]:
-    """One reason that names the words its judge does not know, if there are any."""
-    domain, words = domain_of(model), unknown_words(model, question)
+def not_understood(domain: Domain | None, question: Question) -> list[Reason]:
+    """One reason that names the words which a judge of these bounds does not know, if there are any."""
+    words = unknown_words(domain, question)
     if not domain or not words:
         return []
     meant = {word: domain.nearest(word) for word in words}

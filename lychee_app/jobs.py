@@ -50,9 +50,14 @@ class Jobs:
         self._line: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._worker: threading.Thread | None = None
 
+    def prepared(self, request: Request) -> Request:
+        """The request as its judge will be asked. Raises CheckpointError and UsageError: see Engine."""
+        return self._engine.prepared(request)
+
     def start(self, request: Request, sources: Sequence[Source], left_out: Sequence[Reason] = ()) -> str:
-        """Puts a new run in line and returns its id at once. Raises UsageError and StoreError."""
-        run = recorder.new_run(request, len(sources), left_out)
+        """Puts a new run in line and returns its id at once. Raises StoreError, and what `prepared` raises: a
+        model that cannot be opened is no run."""
+        run = recorder.new_run(self.prepared(request), len(sources), left_out)
         kept = self._store.create(run, sources, phase="waiting")
         self._enqueue(_Job(run, kept))
         return run.id

@@ -39,13 +39,13 @@ def rank(
     question = query.ask(text, not_text, parts=None if elements else ())
     if mode not in get_args(Mode):
         raise UsageError("mode", mode=str(mode), modes=", ".join(get_args(Mode)))
-    rules = sources.Rules(tuple(exclude), include_hidden)
-    found = sources.find([paths] if isinstance(paths, str | Path) else paths, rules)
     if isinstance(model, str):
         engine = LocalEngine(settings)
-        request = engine.check(Request(question, mode, model))
+        request = engine.prepared(Request(question, mode, model))
     else:
         request = Request(question, mode, model.info.name)
         engine = LocalEngine(settings, lambda name, precision: model)
+    rules = sources.Rules(tuple(exclude), include_hidden)
+    found = sources.find([paths] if isinstance(paths, str | Path) else paths, rules)
     with Store.open(settings.data_folder) if keep else nullcontext(recorder.Unkept()) as log:
         return recorder.rank(request, found.sources, engine, log, left_out=found.left_out)

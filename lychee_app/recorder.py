@@ -5,11 +5,13 @@ becomes of this process.
 """
 
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from lychee_app import verdict
@@ -23,11 +25,19 @@ from lychee_app.request import Request
 
 T = TypeVar("T")
 
+ANOTHER_JUDGE = frozenset({"checkpoint-changed", "precision-changed"})
+"""Codes of a run that cannot be gone on with, for what judges now is not what judged the rows that stand."""
+
 
 class Log(ReplyCache, Protocol):
     """Where a run is written down: store.Store is one. Every method raises StoreError where it cannot be."""
 
     def create(self, run: Run, sources: Sequence[Source]) -> list[tuple[int, Source]]: ...
+
+    def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
+        """The newest run that was cut off and asked the same of the same files, with the rows that still
+        hold. It is this process's from now on."""
+        ...
 
     def settle(self, run: Run, heartbeat: Heartbeat) -> None: ...
 
@@ -46,6 +56,9 @@ class Unkept(RecentReplies):
     def create(self, run: Run, sources: Sequence[Source]) -> list[tuple[int, Source]]:
         return list(enumerate(sources))
 
+    def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
+        return None
+
     def settle(self, run: Run, heartbeat: Heartbeat) -> None: ...
 
     def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat) -> None: ...
@@ -60,13 +73,17 @@ class Unkept(RecentReplies):
 class Forgiving:
     """A Log that costs no run when it fails: from then on nothing is written down, replies are in memory.
 
-    `on_failure` is told once. `works` says whether all so far lies on the disk.
+    `on_failure` is told once. `keeps_rows` says whether there are rows of its runs and all lie on the disk.
     """
 
     def __init__(self, log: Log, on_failure: Callable[[StoreError], None]) -> None:
         self._log, self._memory = log, Unkept()
         self._on_failure = on_failure
-        self.works = True
+        self._works, self._has_rows = True, False
+
+    @property
+    def keeps_rows(self) -> bool:
+        return self._works and self._has_rows
 
     def cached(self, key: CacheKey) -> Reply | None:
         found = self._tried(lambda log: log.cached(key))
@@ -79,11 +96,17 @@ class Forgiving:
     def create(self, run: Run, sources: Sequence[Source]) -> list[tuple[int, Source]]:
         return self._tried(lambda log: log.create(run, sources)) or self._memory.create(run, sources)
 
+    def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
+        found = self._tried(lambda log: log.unfinished(request, sources))
+        self._has_rows = self._has_rows or bool(found and found.images)
+        return found
+
     def settle(self, run: Run, heartbeat: Heartbeat) -> None:
         self._tried(lambda log: log.settle(run, heartbeat))
 
     def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat) -> None:
         self._tried(lambda log: log.add(run_id, scored, heartbeat))
+        self._has_rows = True
 
     def beat(self, run_id: str, heartbeat: Heartbeat) -> None:
         self._tried(lambda log: log.beat(run_id, heartbeat))
@@ -94,12 +117,12 @@ class Forgiving:
         self._tried(lambda log: log.finish(run_id, status, seconds, peak_memory_bytes, error))
 
     def _tried(self, action: Callable[[Log], T]) -> T | None:
-        if not self.works:
+        if not self._works:
             return None
         try:
             return action(self._log)
         except StoreError as error:
-            self.works = False
+            self._works = False
             self._on_failure(error)
             return None
 
@@ -138,44 +161,48 @@ def rank_each(
     on_event: Callable[[Event], None] = lambda event: None,
     *,
     left_out: Sequence[Reason] = (),
+    going_on: Callable[[int], None] | None = None,
 ) -> list[Run]:
-    """A new run per request, from one look at each image. Raises what `rank` raises.
+    """A run per request, from one look at each image, written down as it goes. Raises what `rank` raises.
 
-    requests: in judge mode, alike in all but the question.
-    The runs are written down when all images are scored; each takes an equal share of the seconds.
+    requests: alike in all but the question, and several only in judge mode. Each run takes an equal share of
+    the seconds. going_on: where it is given, a run that was cut off (Log.unfinished) is gone on with, and it
+    is told how many rows stand already; else each is a new one.
     """
-    started = time.perf_counter()
-    questions = [request.question for request in requests]
+    new = [new_run(request, len(sources), left_out) for request in requests]
+    before = [going_on and log.unfinished(request, sources) for request in requests]
+    if going_on and (stand := min(len(run.images) if run else 0 for run in before)):
+        going_on(stand)
+    for run, found in zip(new, before, strict=True):
+        if not found:
+            log.create(run, sources)
+    try:
+        runs = [found or run for run, found in zip(new, before, strict=True)]
+        return _score_each(runs, sources, engine, log, on_event)
+    except UsageError as error:
+        if error.code not in ANOTHER_JUDGE or not any(before):
+            raise
+    return rank_each(requests, sources, engine, log, on_event, left_out=left_out)
+
+
+def _score_each(
+    runs: Sequence[Run],
+    sources: Sequence[Source],
+    engine: Engine,
+    log: Log,
+    on_event: Callable[[Event], None],
+) -> list[Run]:
+    """For each run the rows that it lacks. runs: with the rows that stand."""
+    standing = set.intersection(*({row.upload_index for row in run.images} for run in runs))
+    missing = [(index, source) for index, source in enumerate(sources) if index not in standing]
+    if len(runs) == 1:
+        run = runs[0]
+        return [score(replace(run, images=()), missing, engine, log, rows=run.images, on_event=on_event)]
+    questions = [run.question for run in runs]
     texts = tuple(dict.fromkeys(text for one in questions for text in (one.sent, *one.parts)))
-    everything = replace(requests[0], question=Question("", texts[0], texts[1:]))
-    new_run(everything, len(sources))  # refuses a run of no images
-    events: list[Event] = []
-    with closing(engine.run(everything, list(enumerate(sources)), cache=log)) as happening:
-        for event in happening:
-            events.append(event)
-            on_event(event)
-    seconds = (time.perf_counter() - started) / len(requests)
-    runs = []
-    for request in requests:
-        run = replace(new_run(request, len(sources), left_out), seconds=seconds)
-        log.create(run, sources)
-        sitting = _Sitting(run, log, {})
-        for event in events:
-            sitting.note(event if isinstance(event, Opened) else _of_its_own(event, request.question))
-        runs.append(sitting.end("done"))
-    return runs
-
-
-def _of_its_own(event: Progress, question: Question) -> Progress:
-    """The row as if this question alone had been asked."""
-    row = event.scored
-    if row.reply is None:
-        return event
-    replies = {reply.query: reply for reply in (row.reply, *row.element_replies)}
-    own = [replies[text] for text in (question.sent, *question.parts)]
-    if bool(own[0].tile) != bool(row.reply.tile):  # of another size than what was best for the first query
-        row = replace(row, seen_width_px=0, seen_height_px=0)
-    return replace(event, scored=verdict.answered(row, question, "judge", own))
+    everything = replace(as_before(runs[0]), question=Question("", texts[0], texts[1:]))
+    sittings = [_Share(run, log, texts, len(runs)) for run in runs]
+    return _sit(sittings, everything, missing, engine, log=log, on_event=on_event)
 
 
 def score(
@@ -194,20 +221,38 @@ def score(
     Whatever is raised (what the engine raises, StoreError, KeyboardInterrupt) is in the log first, as the
     way it ended. Raises UsageError where another checkpoint or precision scored the rows that stand.
     """
-    sitting = _Sitting(run, log, {row.upload_index: row for row in rows})
+    sitting = _Sitting(run, log, rows)
+    (ended,) = _sit([sitting], as_before(run), sources, engine, log=log, on_event=on_event, stopping=stopping)
+    return ended
+
+
+def _sit(
+    sittings: Sequence["_Sitting"],
+    request: Request,
+    sources: Sequence[tuple[int, Source]],
+    engine: Engine,
+    *,
+    log: Log,
+    on_event: Callable[[Event], None],
+    stopping: Callable[[], bool] = lambda: False,
+) -> list[Run]:
+    """However it ends, the log has it first, of every run that is scored at this sitting."""
     try:
-        sitting.begin()
-        with closing(engine.run(as_before(run), sources, cache=log)) as events:
+        for sitting in sittings:
+            sitting.begin()
+        with closing(engine.run(request, sources, cache=log)) as events:
             for event in events:
-                sitting.note(event)
+                for sitting in sittings:
+                    sitting.note(event)
                 on_event(event)
                 if stopping():
                     break
     except BaseException as failure:
-        with suppress(StoreError):
-            sitting.end(*_fate(failure))
+        for sitting in sittings:
+            with suppress(StoreError):
+                sitting.end(*_fate(failure))
         raise
-    return sitting.end("done" if sitting.is_whole else "stopped")
+    return [sitting.end("done" if sitting.is_whole else "stopped") for sitting in sittings]
 
 
 def as_before(run: Run) -> Request:
@@ -218,8 +263,10 @@ def as_before(run: Run) -> Request:
 
 
 def defect(failure: Exception) -> Reason:
-    """What is said of an error that nobody meant to raise."""
-    return Reason.of("defect", kind=type(failure).__name__, detail=str(failure))
+    """What is said of an error that nobody meant to raise, with the place that raised it."""
+    frames = traceback.extract_tb(failure.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return Reason.of("defect", kind=type(failure).__name__, detail=f"{failure}{place}")
 
 
 def _fate(failure: BaseException) -> tuple[Status, Reason | None]:
@@ -233,8 +280,10 @@ def _fate(failure: BaseException) -> tuple[Status, Reason | None]:
 class _Sitting:
     """One run while it is scored."""
 
-    def __init__(self, run: Run, log: Log, rows: dict[int, Scored]) -> None:
-        self._run, self._log, self._rows = run, log, rows
+    def __init__(self, run: Run, log: Log, rows: Sequence[Scored], share: int = 1) -> None:
+        """share: of how many runs at once it is one; the seconds are shared."""
+        self._run, self._log, self._share = run, log, share
+        self._rows = {row.upload_index: row for row in rows}
         self._heartbeat = Heartbeat("loading", len(rows))
         self._peak_bytes = run.peak_memory_bytes
         self._started = time.perf_counter()
@@ -253,7 +302,7 @@ class _Sitting:
             self._add(event)
 
     def end(self, status: Status, error: Reason | None = None) -> Run:
-        seconds = self._run.seconds + time.perf_counter() - self._started
+        seconds = self._run.seconds + (time.perf_counter() - self._started) / self._share
         self._log.finish(self._run.id, status, seconds, self._peak_bytes, error)
         return replace(
             self._run,
@@ -273,6 +322,7 @@ class _Sitting:
             raise UsageError("precision-changed", before=run.precision, now=info.precision)
         self._run = replace(
             run,
+            request=replace(run.request, question=self._asked(event.request.question)),
             model=info.name,
             checkpoint_hash=info.checkpoint_hash,
             precision=info.precision,
@@ -280,6 +330,10 @@ class _Sitting:
         )
         self._heartbeat = replace(self._heartbeat, phase="scoring", warnings=info.warnings)
         self._log.settle(self._run, self._heartbeat)
+
+    def _asked(self, question: Question) -> Question:
+        """This run's own, as its judge is asked."""
+        return question
 
     def _add(self, event: Progress) -> None:
         self._rows[event.scored.upload_index] = event.scored
@@ -292,3 +346,36 @@ class _Sitting:
             memory=event.memory,
         )
         self._log.add(self._run.id, event.scored, self._heartbeat)
+
+
+class _Share(_Sitting):
+    """One of several runs whose questions are asked together, of one look at each image.
+
+    texts: all that is asked, in the order of the replies: that of the query, and then those of its parts.
+    """
+
+    def __init__(self, run: Run, log: Log, texts: Sequence[str], share: int) -> None:
+        super().__init__(replace(run, images=()), log, run.images, share)
+        question = run.question
+        self._places = [texts.index(text) for text in (question.sent, *question.parts)]
+
+    def _asked(self, question: Question) -> Question:
+        """By place, for a judge may be asked in other words than these."""
+        texts, own = (question.sent, *question.parts), self._run.question
+        sent, *parts = (texts[place] for place in self._places)
+        sent_not = parts.pop() if own.sent_not else ""
+        return replace(own, sent=sent, elements=tuple(parts), sent_not=sent_not)
+
+    def _add(self, event: Progress) -> None:
+        if event.scored.upload_index not in self._rows:
+            super()._add(replace(event, scored=self._own(event.scored)))
+
+    def _own(self, row: Scored) -> Scored:
+        """The row as if this question alone had been asked."""
+        if row.reply is None:
+            return row
+        replies = (row.reply, *row.element_replies)
+        own = [replies[place] for place in self._places]
+        if bool(own[0].tile) != bool(row.reply.tile):  # of another size
+            row = replace(row, seen_width_px=0, seen_height_px=0)
+        return verdict.answered(row, self._run.question, "judge", own)

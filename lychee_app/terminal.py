@@ -33,7 +33,7 @@ def progress_line(total: int, t: Words) -> Iterator[Callable[[Step], None]]:
         def show(step: Step) -> None:
             seconds, eta = f"{step.seconds_per_image:.2f}", f"{step.eta_seconds:.0f}"
             note = t("terminal.progress", seconds=seconds, eta=eta, memory=step.memory.label)
-            progress.update(task, completed=step.done, note=note)
+            progress.update(task, completed=step.done, total=step.total, note=note)
 
         yield show
 
@@ -85,9 +85,10 @@ def summary(run: Run, listed: int, t: Words) -> Text:
     count = t("terminal.images", n=of)
     count = t("terminal.unscored", count=count, unscored=unscored) if unscored else count
     count = t("terminal.best", listed=listed, count=count) if listed < of else count
-    return Text(
-        "  ·  ".join((run.question.sent, f"{run.model}, {run.request.mode}", count, f"{run.seconds:.1f} s"))
-    )
+    asked = [run.question.typed.strip()]
+    if run.question.typed_not:
+        asked.append(t("gallery.but_not", text=run.question.typed_not.strip()))
+    return Text("  ·  ".join((*asked, f"{run.model}, {run.request.mode}", count, f"{run.seconds:.1f} s")))
 
 
 def _whole_shot(row: Scored) -> str:

@@ -1,4 +1,4 @@
-"""What a judge does not know of a question, asked by the name of the judge."""
+"""What a judge does not know of a question."""
 
 import pytest
 
@@ -20,8 +20,9 @@ def test_only_the_demo_has_bounds(model: str) -> None:
     assert domain_of(model) is None
 
 
-def test_the_demo_has_its_bounds_by_name_and_by_folder() -> None:
-    assert domain_of("demo") is domain_of(demo.CHECKPOINT) is domain_of(str(demo.CHECKPOINT))
+def test_the_demo_has_its_bounds_by_name_and_by_what_it_is(domain: Domain) -> None:
+    assert domain_of("/a/copy", demo.CHECKPOINT_HASH) is domain_of("demo", "an older one") is domain
+    assert domain_of("/a/copy", "f" * 16) is None
 
 
 def test_unknown_words_are_those_of_all_that_is_asked(domain: Domain) -> None:
@@ -45,10 +46,10 @@ def test_what_it_knows_nothing_of_is_told(domain: Domain) -> None:
 
 
 def test_a_misspelt_word_is_told_with_what_it_is_likely_to_mean(domain: Domain) -> None:
-    (told,) = not_understood("demo", ask("red umberella + zeppelin"))
+    (told,) = not_understood(domain, ask("red umberella + zeppelin"))
     assert told.values["words"] == "umberella (umbrella?), zeppelin"
     assert domain.unknown_words(ask("red umberella")) == ("umberella",)
     with pytest.raises(UsageError) as caught:
         domain.asked(ask("a umberella"))
     assert "Did you mean: umbrella?" in str(caught.value)
-    assert not_understood("lychee", ask("umberella")) == []
+    assert not_understood(domain_of("lychee"), ask("umberella")) == []

@@ -1,6 +1,7 @@
 """How a run is written down: whatever becomes of it, the log has it first."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +11,21 @@ from lychee_app.engines.local import QUERIES_AT_ONCE
 from lychee_app.errors import ModelLost, StoreError, UsageError
 from lychee_app.reasons import Reason
 from lychee_app.recorder import Forgiving, Unkept, rank
-from lychee_app.records import Candidate, Heartbeat, Reply, Run, Scored, Source, Status
+from lychee_app.records import (
+    Candidate,
+    Heartbeat,
+    ImageBudget,
+    Reply,
+    Run,
+    Scored,
+    ScorerInfo,
+    Source,
+    Status,
+)
 from lychee_app.request import Request
 from lychee_app.settings import Settings
-from tests.support.fakes import FakeScorer, engine_of, sources
+from lychee_app.store import Store
+from tests.support.fakes import FakeScorer, engine_of, picture, sources
 from tests.support.rows import key, reply, told
 
 
@@ -45,7 +57,7 @@ def test_a_disk_that_works_is_what_answers() -> None:
     assert cache.cached(key()) == reply(margin=1.0)
     cache.remember({key(query="new"): reply(margin=2.0)})
     assert disk.cached(key(query="new")) == reply(margin=2.0)
-    assert (cache.works, told) == (True, [])
+    assert told == []
 
 
 def test_a_disk_that_fails_is_told_once_and_memory_goes_on() -> None:
@@ -56,8 +68,19 @@ def test_a_disk_that_fails_is_told_once_and_memory_goes_on() -> None:
     assert [cache.cached(key(query=str(number))) for number in range(4)] == [
         reply(margin=float(number)) for number in range(4)
     ]
-    assert not cache.works
     assert [str(error) for error in told] == ["the disk is full"]
+
+
+def test_rows_are_kept_once_there_is_one_and_the_disk_works(settings: Settings) -> None:
+    kept = Forgiving(Disk(99), lambda error: None)
+    with pytest.raises(KeyboardInterrupt):
+        rank(RED, sources("red"), engine_of(FakeScorer(before=stopping_at(0)), settings), kept)
+    assert not kept.keeps_rows
+    rank(RED, sources("red"), engine_of(FakeScorer(), settings), kept)
+    assert kept.keeps_rows
+    full = Forgiving(Disk(0), lambda error: None)
+    rank(RED, sources("red"), engine_of(FakeScorer(), settings), full)
+    assert not full.keeps_rows
 
 
 def test_a_disk_that_cannot_be_read_is_no_answer() -> None:
@@ -125,6 +148,122 @@ class Noted(Unkept):
 
 
 RED = Request(query.ask("red"), model="fake")
+BLUE = Request(query.ask("blue", "green"), model="fake")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Source]:
+    """Three pictures on the disk."""
+    found = []
+    for source in sources("red", "green", "blue"):
+        path = tmp_path / source.name
+        path.write_bytes(source.read())
+        found.append(Source(path.name, path=path))
+    return found
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "home") as opened:
+        yield opened
+
+
+def stopping_at(index: int, raised: BaseException | None = None) -> Callable[[Candidate], None]:
+    """A `before` that ends the run at that image."""
+
+    def before(candidate: Candidate) -> None:
+        if candidate.upload_index == index:
+            raise raised or KeyboardInterrupt
+
+    return before
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt(), ModelLost(told("gone"))], ids=["stopped", "lost"])
+@pytest.mark.parametrize("asked", [[RED], [RED, BLUE]], ids=["one", "two"])
+def test_the_same_asked_again_goes_on_where_it_was_cut_off(
+    asked: list[Request], raised: BaseException, files: list[Source], store: Store, settings: Settings
+) -> None:
+    engine, stand = engine_of(FakeScorer(before=stopping_at(2, raised)), settings), list[int]()
+    with pytest.raises(type(raised)):
+        recorder.rank_each(asked, files, engine, store, going_on=stand.append)
+    assert [(run.done, run.total) for run in store.runs()] == [(2, 3)] * len(asked)
+    scorer = FakeScorer()
+    runs = recorder.rank_each(asked, files, engine_of(scorer, settings), store, going_on=stand.append)
+    assert stand == [2]
+    assert [name for name, _ in scorer.seen] == ["2-blue.png"]
+    assert {run.id for run in store.runs()} == {run.id for run in runs}
+    alone = [rank(one, files, engine_of(FakeScorer(), settings), Unkept()) for one in asked]
+    for run, other in zip(runs, alone, strict=True):
+        assert (run.status, run.request) == ("done", other.request)
+        assert [(row.name, row.margin) for row in run.images] == [
+            (row.name, row.margin) for row in other.images
+        ]
+        assert store.load(run.id).images == run.images
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["another query", "more images", "other order", "done since", "at work elsewhere"],
+)
+def test_what_is_not_the_same_is_a_new_run(
+    change: str, files: list[Source], store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        rank(RED, files, engine_of(FakeScorer(before=stopping_at(2)), settings), store)
+    (first,) = store.runs()
+    asked, images = RED, files
+    if change == "another query":
+        asked = BLUE
+    elif change == "more images":
+        images = [*files, files[0]]
+    elif change == "other order":
+        images = files[::-1]
+    elif change == "done since":
+        rank(RED, files, engine_of(FakeScorer(), settings), store)
+    else:
+        store.set_status(first.id, "running")
+    with Store.open(tmp_path / "home") as other:
+        assert other.unfinished(asked, images) is None
+
+
+def test_a_file_that_was_changed_in_between_is_scored_anew(
+    files: list[Source], store: Store, settings: Settings
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        rank(RED, files, engine_of(FakeScorer(before=stopping_at(2)), settings), store)
+    assert files[0].path
+    files[0].path.write_bytes(picture("blue", seed=9))
+    scorer = FakeScorer()
+    (run,) = recorder.rank_each([RED], files, engine_of(scorer, settings), store, going_on=lambda n: None)
+    assert [name for name, _ in scorer.seen] == ["0-red.png", "2-blue.png"]
+    assert (run.images[0].score or 9) < 1
+    assert store.load(run.id).images == run.images
+
+
+def test_what_another_judge_began_is_a_run_of_its_own(
+    files: list[Source], store: Store, settings: Settings
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        rank(RED, files, engine_of(FakeScorer(before=stopping_at(2)), settings), store)
+    other = FakeScorer(info=ScorerInfo("fake", "e" * 16, "float32", "cpu", ImageBudget(28, 16)))
+    for _ in range(2):
+        (run,) = recorder.rank_each([RED], files, engine_of(other, settings), store, going_on=lambda n: None)
+        assert (run.status, len(run.images), run.checkpoint_hash) == ("done", 3, "e" * 16)
+    assert [found.status for found in store.runs()] == ["done", "done", "failed"]
+
+
+def test_several_questions_are_each_asked_in_the_words_that_were_taught(settings: Settings) -> None:
+    scorer = FakeScorer(info=ScorerInfo("demo", "d" * 16, "float32", "cpu", ImageBudget(28, 16)))
+    asked = [query.ask("two horses"), query.ask("horse"), query.ask("HORSES + sofas", "horses")]
+    runs = recorder.rank_each(
+        [Request(question) for question in asked], sources("red"), engine_of(scorer, settings), Unkept()
+    )
+    for run, question in zip(runs, asked, strict=True):
+        alone = rank(Request(question), sources("red"), engine_of(scorer, settings), Unkept())
+        assert run.request == alone.request
+        assert [reply.query for row in run.images for reply in (row.reply, row.not_reply) if reply] == [
+            text for text in (alone.question.sent, alone.question.sent_not) if text
+        ]
 
 
 def test_a_run_is_told_loading_scoring_row_by_row_and_done(settings: Settings) -> None:

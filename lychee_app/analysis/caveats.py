@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from lychee_app.domain import UNLIKE, not_understood
+from lychee_app.domain import UNLIKE, domain_of, not_understood
 from lychee_app.ranking import is_scored
 from lychee_app.reasons import Reason
 from lychee_app.records import Run, Scored
@@ -15,7 +15,7 @@ quarter gets it."""
 
 def caveats(run: Run) -> list[Reason]:
     """Of words that the judge does not know, and of images unlike what it was taught from."""
-    found = not_understood(run.model, run.question)
+    found = not_understood(domain_of(run.model, run.checkpoint_hash), run.question)
     scored = [row for row in run.images if is_scored(row)]
     if count := len(unlike(scored)):
         code = "images-unlike-many" if tells_little(scored) else "images-unlike"

@@ -110,7 +110,7 @@ def _below(scored: Sequence[Scored]) -> Iterator[Finding]:
 
 def _elements(run: Run, top: Sequence[Scored]) -> Iterator[Finding]:
     """Nothing of an element that has a word which the judge does not know."""
-    table, domain = element_table(run), domain_of(run.model)
+    table, domain = element_table(run), domain_of(run.model, run.checkpoint_hash)
     if not table.rows:
         return
     judged = [column for column in table.columns if not domain or not domain.understood(column.text).unknown]

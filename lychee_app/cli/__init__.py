@@ -21,6 +21,7 @@ from lychee_app.cli.output import nobody_reads, say
 from lychee_app.cli.parser import build_parser
 from lychee_app.errors import LycheeError, NothingLeft, UsageError
 from lychee_app.locale import Words, language_of
+from lychee_app.recorder import defect
 from lychee_app.settings import locale_of_terminal
 
 _OF_THIS_MACHINE = {
@@ -51,14 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(error, t)
     except BrokenPipeError:
         return nobody_reads()
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        say(t("terminal.output_full"))
-        return nobody_reads()
     except KeyboardInterrupt:
         say(t("terminal.stopped"))
         return 130
+    except Exception as error:
+        if not isinstance(error, OSError) or error.errno != errno.ENOSPC:
+            return _told_as_defect(error, t)
+        say(t("terminal.output_full"))
+        return nobody_reads()
 
 
 def _queries_as_such(words: Sequence[str]) -> list[str]:
@@ -72,6 +73,14 @@ def _queries_as_such(words: Sequence[str]) -> list[str]:
         f" {word}" if query and re.match(r"-[^\W\d]\w", word) else word
         for query, word in zip(at_query, words, strict=True)
     ]
+
+
+def _told_as_defect(error: Exception, t: Words) -> int:
+    """In one sentence, which says where; -X dev shows the rest."""
+    if sys.flags.dev_mode:
+        raise error
+    say(t.reason(defect(error)))
+    return 1
 
 
 def _complain(error: LycheeError, t: Words) -> int:

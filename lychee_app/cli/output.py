@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from lychee_app.domain import not_understood
+from lychee_app.domain import domain_of, not_understood
 from lychee_app.engines import Event, Progress
 from lychee_app.errors import LycheeError, UsageError
 from lychee_app.locale import Words
@@ -57,8 +57,9 @@ def teller(
             say(t.reason(warning))
         if requests[0].model == "auto" and event.info.name == "demo":
             say(t("terminal.demo_chosen"))
+        domain = domain_of(event.info.name, event.info.checkpoint_hash)
         for request in requests:
-            say_all(not_understood(event.info.name, request.question), t)
+            say_all(not_understood(domain, request.question), t)
         return None
 
     return tell

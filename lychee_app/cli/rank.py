@@ -54,17 +54,21 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
     for request in requests:
         _hint(request.question, t)
     engine = LocalEngine(settings)
-    requests = _checked(engine, requests, settings, t)
+    requests = _prepared(engine, requests, settings, t)
     found = sources.find(arguments.paths, sources.Rules(tuple(arguments.exclude), arguments.include_hidden))
     if found.left_out:
         say(t.left_out(found.left_out))
     spare_the_images(found.sources, arguments.json, arguments.csv)
     with _log(settings, arguments.fresh, t) as log, terminal.progress_line(len(found.sources), t) as show:
-        tell = teller(requests, show, t)
-        if arguments.queries is None:
-            runs = [recorder.rank(requests[0], found.sources, engine, log, tell, left_out=found.left_out)]
-        else:
-            runs = recorder.rank_each(requests, found.sources, engine, log, tell, left_out=found.left_out)
+        runs = recorder.rank_each(
+            requests,
+            found.sources,
+            engine,
+            log,
+            teller(requests, show, t),
+            left_out=found.left_out,
+            going_on=lambda n: say(t("terminal.going_on", n=n)),
+        )
     shown = [replace(run, images=export.best(run, arguments.limit)) for run in runs]
     if arguments.json is not None:
         as_json = export.to_json(shown[0]) if arguments.queries is None else export.to_json_list(shown)
@@ -130,14 +134,14 @@ def undo(arguments: argparse.Namespace, t: Words) -> int:
     return 1 if undone.left_out else 0
 
 
-def _checked(engine: Engine, requests: Sequence[Request], settings: Settings, t: Words) -> list[Request]:
+def _prepared(engine: Engine, requests: Sequence[Request], settings: Settings, t: Words) -> list[Request]:
     """As their judge will be asked, before an image is read. Somebody who sits there is asked whether a
     missing model is to be downloaded.
 
     Raises CheckpointError where it is not there afterwards, and UsageError where it knows no word of a query.
     """
     try:
-        return [engine.check(request) for request in requests]
+        return [engine.prepared(request) for request in requests]
     except CheckpointError as error:
         asked = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
         if error.code != "not-downloaded" or not asked or settings.hub_offline:
@@ -146,7 +150,7 @@ def _checked(engine: Engine, requests: Sequence[Request], settings: Settings, t:
     print(t("terminal.offer", model=model), end=" ", file=sys.stderr, flush=True)
     if input().strip().lower() in {"y", "yes"}:
         fetch(model, settings)
-    return [engine.check(request) for request in requests]
+    return [engine.prepared(request) for request in requests]
 
 
 def _questions(arguments: argparse.Namespace, t: Words) -> list[Question]:
@@ -201,7 +205,7 @@ def _log(settings: Settings, fresh: bool, t: Words) -> Iterator[Log]:
         try:
             yield kept or Unkept()
         except (KeyboardInterrupt, ModelLost):
-            if kept and kept.works:
+            if kept and kept.keeps_rows:
                 say(t("terminal.kept"))
             raise
 

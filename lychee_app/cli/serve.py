@@ -31,7 +31,7 @@ def serve(arguments: argparse.Namespace, t: Words) -> int:
         raise UsageError("serve-token-empty")
     settings = Settings.from_environment()
     model = str(checkpoints.resolved(arguments.model or settings.model, settings))
-    checkpoints.locate(model, settings)
+    checkpoints.hash_of(model, settings)  # it is here and whole, or this is where it is said
     engine = LocalEngine(settings)
     try:
         if arguments.mcp:

@@ -9,5 +9,15 @@ from lychee_app.demo.gallery import GALLERY_QUERY, write_gallery
 from lychee_app.demo.words import colours, known_words, words
 
 CHECKPOINT = Path(__file__).with_name("checkpoint")
+CHECKPOINT_HASH = "7aa25270a135cb31"
+"""Its `model.weights.identity`: the demo is known by it, wherever a copy lies and however that is spelt."""
 
-__all__ = ["CHECKPOINT", "GALLERY_QUERY", "colours", "known_words", "words", "write_gallery"]
+__all__ = [
+    "CHECKPOINT",
+    "CHECKPOINT_HASH",
+    "GALLERY_QUERY",
+    "colours",
+    "known_words",
+    "words",
+    "write_gallery",
+]

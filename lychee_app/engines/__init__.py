@@ -14,10 +14,14 @@ from lychee_app.request import Request
 
 @dataclass(frozen=True)
 class Opened:
-    """The model is open: which one it is, and the budget each image of this run gets."""
+    """The model is open: which one it is, and the budget each image of this run gets.
+
+    `request` is as the judge is really asked: in the words that it was taught.
+    """
 
     info: ScorerInfo
     budget: ImageBudget
+    request: Request
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,11 @@ Event = Opened | Progress
 class Engine(Protocol):
     """Tests put a scorer of their own into the local one."""
 
-    def check(self, request: Request) -> Request:
-        """The request as the judge will be asked, in the words that it was taught. Costs next to nothing.
+    def prepared(self, request: Request) -> Request:
+        """The request as its judge will be asked, in the words that it was taught. Nothing is loaded for it.
 
-        Raises CheckpointError where the model is not there, UsageError where it knows no word of the query.
+        Raises CheckpointError where the model is not there, or can be told to be broken or of another kind
+        without loading it, and UsageError where it knows no word of the query.
         """
         ...
 

@@ -12,13 +12,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from lychee_app import intake, verdict
 from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
-from lychee_app.domain import UNLIKE, domain_of
+from lychee_app.domain import UNLIKE, Domain, domain_of
 from lychee_app.engines import Event, Opened, Progress
-from lychee_app.errors import ModelLost, OutOfMemory, ScoringError
+from lychee_app.errors import CheckpointError, ModelLost, OutOfMemory, ScoringError
 from lychee_app.model import checkpoints
 from lychee_app.prompt import PROMPT_VERSION
 from lychee_app.reasons import Reason
@@ -32,6 +31,8 @@ OOM_SHARES = (2, 4)
 QUERIES_AT_ONCE = 16
 """More queries of one image are judged in several passes: a pass holds all their tokens in memory."""
 
+_SHORT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "start new thread")
+
 OpenScorer = Callable[[str, Precision], Scorer]
 
 
@@ -41,21 +42,24 @@ class LocalEngine:
     def __init__(self, settings: Settings, open_scorer: OpenScorer | None = None) -> None:
         self._settings = settings
         self._open = open_scorer or self._open_checkpoint
+        self._brings_its_own = open_scorer is not None
         self._turn = threading.Lock()
         self._loaded: tuple[tuple[str, Precision], Scorer] | None = None
 
-    def check(self, request: Request) -> Request:
-        checkpoints.locate(request.model, self._settings)
-        return _as_taught(request, checkpoints.resolved(request.model, self._settings))
+    def prepared(self, request: Request) -> Request:
+        if self._brings_its_own:
+            return _as_taught(request, domain_of(request.model))
+        name = str(checkpoints.resolved(request.model, self._settings))
+        return _as_taught(request, domain_of(name, checkpoints.hash_of(name, self._settings)))
 
     def run(
         self, request: Request, sources: Sequence[tuple[int, Source]], *, cache: ReplyCache | None = None
     ) -> Generator[Event, None, None]:
         intake.get_ready(len(sources), self._settings)
         with self._scorer_for(request) as scorer:
-            request, budget = _as_taught(request, scorer.info.name), self._budget(request, scorer)
-            yield Opened(scorer.info, budget)
-            judge = _Judge(request, scorer, budget, RecentReplies() if cache is None else cache)
+            judge = self._judge(request, scorer, cache)
+            budget = judge.budget
+            yield Opened(scorer.info, budget, judge.request)
             files = {index: source for index, source in sources if source.path and not source.private}
             started, rows = time.perf_counter(), judge.rows(intake.prepare(sources, budget, self._settings))
             for done, row in enumerate(rows, start=1):
@@ -69,10 +73,9 @@ class LocalEngine:
         self, request: Request, source: tuple[int, Source], sha256: str, *, cache: ReplyCache | None = None
     ) -> Reply:
         with self._scorer_for(request) as scorer:
-            request, budget = _as_taught(request, scorer.info.name), self._budget(request, scorer)
-            judge = _Judge(request, scorer, budget, RecentReplies() if cache is None else cache)
+            judge = self._judge(request, scorer, cache)
             try:
-                return judge.explained(intake.reread(source, sha256, budget, self._settings))
+                return judge.explained(intake.reread(source, sha256, judge.budget, self._settings))
             finally:
                 scorer.release()
 
@@ -94,6 +97,11 @@ class LocalEngine:
                 self._loaded = None
                 raise
 
+    def _judge(self, request: Request, scorer: Scorer, cache: ReplyCache | None) -> "_Judge":
+        domain = domain_of(scorer.info.name, scorer.info.checkpoint_hash)
+        request, budget = _as_taught(request, domain), self._budget(request, scorer)
+        return _Judge(request, scorer, budget, domain, RecentReplies() if cache is None else cache)
+
     def _budget(self, request: Request, scorer: Scorer) -> ImageBudget:
         info, asked = scorer.info, request.max_image_tokens
         if asked is None:
@@ -101,9 +109,14 @@ class LocalEngine:
         return info.budget.at_most(asked)
 
     def _open_checkpoint(self, name: str, precision: Precision) -> Scorer:
-        from lychee_app.model.scorer import open_scorer
+        try:
+            from lychee_app.model.scorer import open_scorer
 
-        return open_scorer(name, settings=self._settings, precision=precision)
+            return open_scorer(name, settings=self._settings, precision=precision)
+        except Exception as error:
+            if not _lacks_memory(error):
+                raise
+            raise CheckpointError("load-memory", folder=name, detail=str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -113,6 +126,7 @@ class _Judge:
     request: Request
     scorer: Scorer
     budget: ImageBudget
+    domain: Domain | None
     cache: ReplyCache
 
     def rows(self, items: Iterable[Candidate | Refused]) -> Generator[Scored, None, None]:
@@ -156,8 +170,7 @@ class _Judge:
 
     def _noted(self, candidate: Candidate) -> Candidate:
         """With a note where the image is unlike what the judge was taught from."""
-        domain = domain_of(self.scorer.info.name)
-        if domain is None or not domain.is_unlike(candidate.image):
+        if self.domain is None or not self.domain.is_unlike(candidate.image):
             return candidate
         return replace(candidate, notes=(*candidate.notes, UNLIKE))
 
@@ -242,10 +255,22 @@ class _Judge:
         )
 
 
-def _as_taught(request: Request, model: str | Path) -> Request:
+def _as_taught(request: Request, domain: Domain | None) -> Request:
     """In the words of the judge that is asked. Raises UsageError where it knows none of them."""
-    domain = domain_of(model)
     return replace(request, question=domain.asked(request.question)) if domain else request
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Where memory is short torch cannot be loaded (ImportError, or OSError of no file), or what it asks the
+    system for is refused, of which it tells in words."""
+    if isinstance(error, ImportError):
+        return not isinstance(error, ModuleNotFoundError)
+    if isinstance(error, OSError):
+        return error.filename is None
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(each in said for each in _SHORT_OF_MEMORY)
+    )
 
 
 def _smaller(candidate: Candidate, share: int, budget: ImageBudget) -> Candidate:

@@ -107,7 +107,7 @@ def look(
     Raises what recorder.rank raises, and QueryError for a query that says nothing.
     """
     questions = {text: query.ask(text, parts=()) for one in asks for text in one.queries}
-    requests = {text: engine.check(replace(request, question=asked)) for text, asked in questions.items()}
+    requests = {text: engine.prepared(replace(request, question=asked)) for text, asked in questions.items()}
     rows: list[dict[str, Scored]] = [{} for _ in asks]
     together = request.mode == "judge"
     clock = _Clock(on_event, sum(1 if together else len(one.queries) for one in asks))

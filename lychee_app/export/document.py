@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lychee_app.domain import unknown_words
+from lychee_app.domain import domain_of, unknown_words
 from lychee_app.ranking import Ranked, ranked
 from lychee_app.reasons import Reason
 from lychee_app.records import Decision, Run, Scored
@@ -40,7 +40,7 @@ def document(
         "precision": run.precision,
         "max_image_tokens": run.request.max_image_tokens,
         "token_budget": run.token_budget,
-        "unknown_words": list(unknown_words(run.model, run.question)),
+        "unknown_words": list(unknown_words(domain_of(run.model, run.checkpoint_hash), run.question)),
         "error": _sentence(run.error),
         "error_code": run.error and run.error.code,
         "left_out": [_counted(reason) for reason in run.left_out],

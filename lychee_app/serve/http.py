@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lychee_app import __version__, analysis, query, recorder, request
-from lychee_app.domain import unknown_words
+from lychee_app.domain import domain_of, unknown_words
 from lychee_app.engines import Engine
 from lychee_app.errors import CheckpointError, LycheeError, NotAllowed, UsageError
 from lychee_app.locale import Words, language_of
@@ -120,7 +120,7 @@ def create(
     def answer(asked: Rerank, sources: Sequence[Source], names: Sequence[Any], t: Words) -> Reranked:
         _check_model(asked.model, model)
         question = query.ask(asked.query, asked.not_text, parts=None if asked.elements else ())
-        checked = engine.check(request.Request(question, asked.mode, model))
+        checked = engine.prepared(request.Request(question, asked.mode, model))
         run = recorder.rank(checked, sources, engine, log)
         return _reranked(run, asked, names, t)
 
@@ -184,7 +184,7 @@ def _reranked(run: Run, asked: Rerank, names: Sequence[Any], t: Words) -> Rerank
             if reason
         ],
         warnings=[t.reason(caveat) for caveat in analysis.caveats(run)],
-        unknown_words=list(unknown_words(run.model, run.question)),
+        unknown_words=list(unknown_words(domain_of(run.model, run.checkpoint_hash), run.question)),
         usage=Usage(total_tokens=sum(reply.prompt_tokens for reply in replies)),
     )
 

@@ -48,7 +48,7 @@ def create(engine: Engine, store: Store, model: str, allowed: Allowed, t: Words)
 
     def ask(text: str, mode: request.Mode, not_text: str = "", elements: bool = False) -> request.Request:
         question = query.ask(text, not_text, parts=None if elements else ())
-        return engine.check(request.Request(question, mode, model))
+        return engine.prepared(request.Request(question, mode, model))
 
     @tool
     def rank_folder(

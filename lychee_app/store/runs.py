@@ -13,8 +13,9 @@ from typing import Any
 from lychee_app.errors import StoreError
 from lychee_app.reasons import Reason, counted
 from lychee_app.records import Heartbeat, Phase, Run, Scored, Source
+from lychee_app.request import Request
 from lychee_app.store import rows
-from lychee_app.store.database import Database
+from lychee_app.store.database import Damaged, Database
 from lychee_app.store.owner import Owner, is_alive
 from lychee_app.store.rows import RunSummary, View
 from lychee_app.store.uploads import Uploads
@@ -128,6 +129,20 @@ class Runs:
                 _placed(rows.unpack_scored(record, data, shared), text) for record, data, text in found
             )
         return replace(run, images=images)
+
+    def unfinished(self, request: Request, sources: Sequence[Source]) -> str | None:
+        """The newest run that asks this of these very files, where it was cut off and nobody is at it."""
+        wanted = [rows.write_source(source) for source in sources]
+        query = "SELECT id FROM runs WHERE total = ? ORDER BY created DESC, rowid DESC"
+        files = "SELECT record FROM sources WHERE run_id = ? AND upload IS NULL ORDER BY upload_index"
+        with self._database.reading() as db:
+            for (run_id,) in db.execute(query, (len(sources),)).fetchall():
+                with suppress(Damaged):  # a damaged row of another run is no matter of this one
+                    run = self._run(db, run_id)
+                    if run.request != request or [text for (text,) in db.execute(files, (run_id,))] != wanted:
+                        continue
+                    return None if run.status in {"done", "running"} else run_id
+        return None
 
     def row(self, run_id: str, upload_index: int) -> Scored:
         """One row of the run. Raises StoreError when there is no such run, LookupError when no such row."""

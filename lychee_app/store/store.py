@@ -1,12 +1,17 @@
 """Store: the one door to the data folder."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from lychee_app.cache import CacheKey
+from lychee_app.errors import StoreError
 from lychee_app.reasons import Reason
 from lychee_app.records import Cutoff, Decision, Heartbeat, Phase, Reply, Run, Scored, Source, Status
+from lychee_app.request import Request
 from lychee_app.sizes import DISK_GB
 from lychee_app.store.database import BUSY_SECONDS, Database
 from lychee_app.store.decisions import Decisions, Step, Undo
@@ -79,6 +84,24 @@ class Store:
         self._runs.create(run, sources, phase)
         return self.sources(run.id)
 
+    def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
+        """The newest run that was cut off and asked the same of the same files, in their order; None where
+        there is none. It is running, and this process's, from now on.
+
+        Its rows are those of files that hold what was scored, by content.
+        """
+        run_id = self._runs.unfinished(request, sources)
+        if run_id is None:
+            return None
+        try:
+            self._runs.claim(run_id)
+        except StoreError as error:
+            if error.code in {"store-claimed", "store-no-run"}:  # another process was quicker
+                return None
+            raise
+        run = self._runs.load(run_id)
+        return replace(run, images=tuple(row for row in run.images if _holds(row, sources)))
+
     def extend(self, run_id: str, sources: Sequence[Source], left_out: Sequence[Reason] = ()) -> int:
         """Adds images at the end of a run, makes it running and this process's, and returns its new total.
 
@@ -87,10 +110,12 @@ class Store:
         return self._runs.extend(run_id, sources, left_out)
 
     def settle(self, run: Run, heartbeat: Heartbeat | None = None) -> None:
-        """Writes down what is known only once the model is open: its name, hash, precision and budget."""
+        """Writes down what is known only once the model is open: its name, hash, precision and budget, and
+        the question as it is really asked."""
         self._runs.change(
             run.id,
             heartbeat,
+            request=run.request,
             model=run.model,
             checkpoint_hash=run.checkpoint_hash,
             precision=run.precision,
@@ -223,3 +248,13 @@ class Store:
     def keep(self, data: bytes) -> str:
         """Keeps uploaded bytes as a private file; returns their SHA-256. StoreError over the cap."""
         return self._uploads.keep([data])[0]
+
+
+def _holds(row: Scored, sources: Sequence[Source]) -> bool:
+    """Whether the file is there and has the content that was scored."""
+    path = sources[row.upload_index].path
+    if path is None or not path.is_file():
+        return False
+    with suppress(OSError), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == row.sha256
+    return False

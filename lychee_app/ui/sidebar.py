@@ -8,7 +8,7 @@ import streamlit as st
 
 from lychee_app import query
 from lychee_app.domain import domain_of, not_understood
-from lychee_app.errors import LycheeError, QueryError, StoreError, UsageError
+from lychee_app.errors import CheckpointError, LycheeError, QueryError, StoreError, UsageError
 from lychee_app.locale import Words, languages
 from lychee_app.negation import either, negation
 from lychee_app.prompt import DEFAULT_INSTRUCTION
@@ -210,15 +210,17 @@ def _sent(context: PageContext, question: Question, model: str, run: Run | None)
     nothing. What will be sent is said where it differs from what is typed, and the open run's head does not
     say it already."""
     t, judge = context.t, context.services.catalogue.resolved(model)
-    if domain := domain_of(judge):
-        try:
-            question = domain.asked(question)
-        except UsageError as error:
-            notice(t.error(error), "bad")
-            return None
+    try:
+        question = context.services.jobs.prepared(Request(question, model=judge)).question
+    except UsageError as error:
+        notice(t.error(error), "bad")
+        return None
+    except CheckpointError:
+        pass  # the model picker says so
     if run is None or _sent_texts(question) != _sent_texts(run.question):
         sent(t, question)
-    for reason in not_understood(judge, question):
+    domain = domain_of(judge, context.services.catalogue.checkpoint_hash(judge))
+    for reason in not_understood(domain, question):
         notice(t.reason(reason), "warn")
     return question
 

@@ -2,6 +2,8 @@
 
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from lychee_app import demo, query
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.store.store import FILE_NAME
-from tests.cli.conftest import Lychee, document, kept_replies, process
+from tests.cli.conftest import ROOT, Lychee, document, kept_replies, process
 
 
 def test_a_second_run_asks_the_model_only_what_is_new(lychee: Lychee, scenes: Path, tmp_path: Path) -> None:
@@ -61,7 +63,10 @@ def test_a_run_killed_in_the_middle_goes_on_and_ends_as_an_undisturbed_one(
     kept = kept_replies(tmp_path)
     assert 9 <= kept < 3 * 32
     assert kept % 3 == 0
-    resumed, undisturbed = lychee(*words)[1], lychee(*words, "--fresh")[1]
+    (_, resumed, err), undisturbed = lychee(*words), lychee(*words, "--fresh")[1]
+    assert "Going on with a ranking that was cut off" in err
+    with Store.open(tmp_path / "home") as store:
+        assert [(run.status, run.done) for run in store.runs()] == [("done", 32)]
     assert [without_time(image) for image in document(resumed)["images"]] == [
         without_time(image) for image in document(undisturbed)["images"]
     ]
@@ -90,6 +95,25 @@ def test_a_name_that_is_no_model_leaves_no_run_behind(lychee: Lychee, scenes: Pa
     assert not (tmp_path / "home").exists()
 
 
+def test_a_checkpoint_of_another_kind_is_refused_before_an_image_is_looked_for(
+    lychee: Lychee, tmp_path: Path
+) -> None:
+    folder = tmp_path / "llama"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}')
+    status, _, err = lychee("rank", "red", tmp_path / "nowhere", "--model", folder)
+    assert (status, err.count("\n"), "text-only" in err) == (1, 1, True)
+    assert not (tmp_path / "home").exists()
+
+
+def test_too_little_memory_is_one_sentence(scenes: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "lychee_app", "rank", "red", str(scenes)]
+    limited = ["bash", "-c", 'ulimit -v 1500000; exec "$@"', "bash", *words]
+    ended = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert "not enough memory to load demo" in ended.stderr
+
+
 def test_who_stops_it_finds_it_stopped_and_resumable(tmp_path: Path) -> None:
     demo.write_gallery(tmp_path / "gallery")
     with process("-m", "lychee_app", "rank", "red", tmp_path / "gallery", "--mode", "explain") as child:
@@ -98,7 +122,7 @@ def test_who_stops_it_finds_it_stopped_and_resumable(tmp_path: Path) -> None:
             time.sleep(0.005)
         child.send_signal(signal.SIGINT)
         _, err = child.communicate(timeout=60)
-    assert (child.returncode, b"Traceback" in err) == (130, False)
+    assert (child.returncode, b"Traceback" in err, b"is kept" in err) == (130, False, True)
     with Store.open(tmp_path / "home") as store:
         (summary,) = store.runs()
         assert summary.status == "stopped"

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import skimage
 
 from lychee_app.model.checkpoints import DEMO_FOLDER
 from tests.cli.conftest import Lychee, document
@@ -50,6 +51,20 @@ def test_images_are_listed_by_rank_and_those_without_a_score_last(lychee: Lychee
     assert all(image["score"] is None and image["raw"] is None for image in refused.values())
     assert "HTML" in refused["a-page.jpg"]["error"]
     assert "0 bytes" in refused["empty.png"]["error"]
+
+
+def test_a_copy_of_the_demo_says_what_it_does_not_know(lychee: Lychee, scenes: Path, tmp_path: Path) -> None:
+    shutil.copytree(DEMO_FOLDER, tmp_path / "copy")
+    photograph = Path(skimage.__file__).parent / "data" / "chelsea.png"
+    _, out, err = lychee("rank", "red zeppelin", photograph, "--model", f"{tmp_path}/copy/", "--json", "-")
+    assert document(out)["unknown_words"] == ["zeppelin"]
+    assert err.count("does not know: zeppelin") == 2
+    assert "unlike the drawings" in err
+
+
+def test_the_line_below_the_table_says_what_was_typed(lychee: Lychee, scenes: Path) -> None:
+    _, out, _ = lychee("rank", "Two Horses", scenes / "scene-01.webp", "--not", "Sofas")
+    assert "Two Horses · but not: Sofas · demo, judge · 1 image" in " ".join(out.split())
 
 
 def test_a_file_that_is_there_twice_is_two_rows_with_one_score(lychee: Lychee, mixed: Path) -> None:

@@ -13,7 +13,7 @@ from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
 
 from benchmarks.demo import answered, auc, ndcg, spearman
 from lychee_app import demo
-from lychee_app.demo import CHECKPOINT
+from lychee_app.demo import CHECKPOINT, CHECKPOINT_HASH
 from lychee_app.intake import prepare
 from lychee_app.model.scorer import open_scorer
 from lychee_app.model.threads import limited
@@ -36,6 +36,10 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     return open_scorer("demo", settings=Settings(data_folder=tmp_path_factory.mktemp("home")), device="cpu")
+
+
+def test_it_is_known_by_its_hash(scorer: Scorer) -> None:
+    assert scorer.info.checkpoint_hash == CHECKPOINT_HASH
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lychee_app import demo
-from lychee_app.domain import unknown_words
+from lychee_app.domain import domain_of, unknown_words
 from lychee_app.library import rank
 from lychee_app.locale import Words, languages
 from lychee_app.query import ask
@@ -37,7 +37,7 @@ def test_the_demo_knows_every_word_and_ranks_every_full_match_above_the_rest(
     example: str, language: str, gallery: Path
 ) -> None:
     query = Words(language)(f"example.{example}.query")
-    assert unknown_words("demo", ask(query)) == ()
+    assert unknown_words(domain_of("demo"), ask(query)) == ()
     truth = {name: truth_of(plan, ASKED[example]) for name, plan in named_plans().items()}
     run = rank(query, gallery, model="demo", elements=True)
     margins = {row.name: row.margin or 0.0 for row in run.images}

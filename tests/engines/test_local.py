@@ -1,5 +1,6 @@
 import io
 import math
+import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -11,11 +12,12 @@ import pytest
 import skimage
 from PIL import Image
 
-from lychee_app import query, recorder
+from lychee_app import analysis, demo, export, query, recorder
 from lychee_app.cache import CacheKey
 from lychee_app.domain import UNLIKE
 from lychee_app.engines import Opened, Progress
-from lychee_app.errors import ModelLost, OutOfMemory, ScoringError, UsageError
+from lychee_app.engines.local import LocalEngine
+from lychee_app.errors import CheckpointError, ModelLost, OutOfMemory, ScoringError, UsageError
 from lychee_app.query import Question
 from lychee_app.recorder import Unkept
 from lychee_app.records import Candidate, ImageBudget, Reply, Run, ScorerInfo, Source
@@ -368,9 +370,54 @@ def test_a_judge_that_knows_no_word_is_not_asked(settings: Settings) -> None:
     assert caught.value.code == "query-unknown"
     assert scorer.seen == []
     with pytest.raises(UsageError):
-        engine_of(scorer, settings).check(Request(query.ask("zeppelin"), model="demo"))
-    checked = engine_of(scorer, settings).check(Request(query.ask("SOFAS"), model="demo"))
+        engine_of(scorer, settings).prepared(Request(query.ask("zeppelin"), model="demo"))
+    checked = engine_of(scorer, settings).prepared(Request(query.ask("SOFAS"), model="demo"))
     assert checked.question.sent == "sofa"
+
+
+@pytest.mark.parametrize("spelt", ["{copy}", "{copy}/", "{copy}/../copy/.", "copy", "./copy", "{link}"])
+def test_the_demo_is_known_however_its_folder_is_spelt(
+    spelt: str, copy_of_the_demo: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(copy_of_the_demo.parent)
+    model = spelt.format(copy=copy_of_the_demo, link=copy_of_the_demo.with_name("link"))
+    with pytest.raises(UsageError) as caught:
+        LocalEngine(settings).prepared(Request(query.ask("zeppelin"), model=model))
+    assert caught.value.code == "query-unknown"
+    asked = LocalEngine(settings).prepared(Request(query.ask("two horses"), model=model))
+    assert (asked.question.typed, asked.question.sent) == ("two horses", "two horse")
+
+
+def test_a_copy_of_the_demo_is_not_believed_more_than_the_demo(
+    copy_of_the_demo: Path, settings: Settings
+) -> None:
+    request = Request(query.ask("red sofas + zeppelin"), model=f"{copy_of_the_demo}/")
+    run = recorder.rank(request, [photograph()], LocalEngine(settings), Unkept())
+    assert run.request.question.sent == "red sofa + zeppelin"
+    assert [reason.code for reason in analysis.caveats(run)] == ["words-unknown", "images-unlike-many"]
+    assert export.document(run)["unknown_words"] == ["zeppelin"]
+
+
+def test_a_folder_that_holds_something_else_now_is_looked_at_anew(
+    copy_of_the_demo: Path, settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "changing"
+    shutil.copytree(copy_of_the_demo, folder)
+    request = Request(query.ask("two horses"), model=str(folder))
+    assert LocalEngine(settings).prepared(request).question.sent == "two horse"
+    (folder / "tokenizer_config.json").write_text("{}")
+    assert LocalEngine(settings).prepared(request).question.sent == "two horses"
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    with pytest.raises(CheckpointError, match="llama"):
+        LocalEngine(settings).prepared(request)
+
+
+@pytest.fixture(scope="module")
+def copy_of_the_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "copy"
+    shutil.copytree(demo.CHECKPOINT, folder)
+    folder.with_name("link").symlink_to(folder)
+    return folder
 
 
 def tall(colour: str, at_px: int = 0, size: tuple[int, int] = (400, 8000)) -> bytes:
