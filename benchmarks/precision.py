@@ -116,8 +116,8 @@ def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
     assert scorer is not None
     record |= {
         "device": scorer.info.device,
-        "passes": type(scorer._parts.forward).__name__,
-        "kernels": type(getattr(scorer._parts.forward, "ops", None)).__name__,
+        "passes": type(scorer.parts.forward).__name__,
+        "kernels": type(getattr(scorer.parts.forward, "ops", None)).__name__,
         "warnings": [str(warning) for warning in scorer.info.warnings],
         "open_seconds": opening,
         "open_peak_bytes": scorer.memory().peak_bytes,

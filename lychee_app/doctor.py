@@ -64,6 +64,8 @@ def _models(settings: Settings, t: Words) -> Iterator[str]:
             yield f"  {t.reason(status.problem)}"
     if advised := checkpoints.advised(settings):
         yield t.reason(advised.advised)
+        if advised.looks_from_afar:
+            yield f"  {t.reason(advised.looks_from_afar)}"
         if advised.judge.download_bytes:
             yield t("doctor.get", name=advised.judge.name)
     else:
@@ -75,7 +77,7 @@ def _self_test(settings: Settings, t: Words) -> Iterator[str]:
     from lychee_app.model.selftest import check, probe_of
 
     folder = checkpoints.locate(settings.model, settings)
-    scorer = open_scorer(settings.model, settings=settings)
+    scorer = open_scorer(settings.model, settings=settings, self_test=False)  # told below
     found = check(scorer, probe_of(folder))
     info = scorer.info
     seconds = f"{found.seconds:.2f}"

@@ -8,9 +8,10 @@ from typing import get_args
 from lychee_app import query, recorder, sources
 from lychee_app.engines.local import LocalEngine
 from lychee_app.errors import UsageError
+from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.records import Mode, Run, Scorer
-from lychee_app.request import Request
-from lychee_app.settings import Settings
+from lychee_app.request import Precision, Request
+from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, Settings
 from lychee_app.store import Store
 
 
@@ -22,6 +23,9 @@ def rank(
     mode: Mode = "judge",
     not_text: str = "",
     elements: bool = False,
+    precision: Precision = "auto",
+    max_image_tokens: int | None = None,
+    instruction: str = DEFAULT_INSTRUCTION,
     keep: bool = False,
     exclude: Sequence[str] = (),
     include_hidden: bool = False,
@@ -30,6 +34,8 @@ def rank(
     """Ranks images, folders and globs by a sentence.
 
     `model` is a name (see `lychee download`), a folder, or a scorer from `open_scorer` to keep it loaded.
+    `precision` is that of the weights; of a scorer it is its own. `max_image_tokens` is the most an image may
+    have, None what suits this machine; `instruction` is judge mode's.
     `exclude` (globs) and `include_hidden` change what a walk leaves out; the run's `left_out` counts it.
     With `keep` the run stands in the page's history. The run's images are in upload order;
     `ranked(run.images)` puts them in order. Raises UsageError (QueryError), CheckpointError, ModelLost, and
@@ -39,12 +45,15 @@ def rank(
     question = query.ask(text, not_text, parts=None if elements else ())
     if mode not in get_args(Mode):
         raise UsageError("mode", mode=str(mode), modes=", ".join(get_args(Mode)))
-    if isinstance(model, str):
-        engine = LocalEngine(settings)
-        request = engine.prepared(Request(question, mode, model))
-    else:
-        request = Request(question, mode, model.info.name)
-        engine = LocalEngine(settings, lambda name, precision: model)
+    if precision not in get_args(Precision):
+        raise UsageError("precision-odd", precision=str(precision), precisions=", ".join(get_args(Precision)))
+    if max_image_tokens is not None and not LEAST_TOKENS <= max_image_tokens <= MOST_TOKENS:
+        value, low, high = str(max_image_tokens), LEAST_TOKENS, MOST_TOKENS
+        raise UsageError("setting", name="max_image_tokens", value=value, low=low, high=high)
+    name = model if isinstance(model, str) else model.info.name
+    request = Request(question, mode, name, instruction, max_image_tokens, precision=precision)
+    engine = LocalEngine(settings, None if isinstance(model, str) else lambda name, precision: model)
+    request = engine.prepared(request)
     rules = sources.Rules(tuple(exclude), include_hidden)
     found = sources.find([paths] if isinstance(paths, str | Path) else paths, rules)
     with Store.open(settings.data_folder) if keep else nullcontext(recorder.Unkept()) as log:

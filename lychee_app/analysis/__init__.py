@@ -2,7 +2,7 @@
 
 from lychee_app.analysis.bins import Bin, even_bins, margin_bins, range_bins
 from lychee_app.analysis.calibration import Calibration, Judged, calibrate
-from lychee_app.analysis.caveats import caveats, tells_little, unlike
+from lychee_app.analysis.caveats import caveats, of_images, tells_little, unlike
 from lychee_app.analysis.compare import Pair, compare
 from lychee_app.analysis.cut import Cut, above, on_axis, suggest_cut
 from lychee_app.analysis.elements import FOUND, ElementColumn, ElementTable, element_table
@@ -29,6 +29,7 @@ __all__ = [
     "even_bins",
     "findings",
     "margin_bins",
+    "of_images",
     "on_axis",
     "range_bins",
     "saturation",

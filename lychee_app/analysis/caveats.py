@@ -16,11 +16,16 @@ quarter gets it."""
 def caveats(run: Run) -> list[Reason]:
     """Of words that the judge does not know, and of images unlike what it was taught from."""
     found = not_understood(domain_of(run.model, run.checkpoint_hash), run.question)
-    scored = [row for row in run.images if is_scored(row)]
+    return [*found, *of_images(run.images)]
+
+
+def of_images(images: Iterable[Scored]) -> list[Reason]:
+    """Of those with a score."""
+    scored = [row for row in images if is_scored(row)]
     if count := len(unlike(scored)):
         code = "images-unlike-many" if tells_little(scored) else "images-unlike"
-        return [*found, Reason(code, {"n": count, "total": len(scored)})]
-    return found
+        return [Reason(code, {"n": count, "total": len(scored)})]
+    return []
 
 
 def unlike(images: Iterable[Scored]) -> list[Scored]:

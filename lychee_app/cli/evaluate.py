@@ -4,7 +4,15 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from lychee_app.cli.output import check_goals, none_scored, print_table, spare_the_images, teller, write
+from lychee_app.cli.output import (
+    check_goals,
+    none_scored,
+    print_table,
+    say_all,
+    spare_the_images,
+    teller,
+    write,
+)
 from lychee_app.errors import UsageError
 from lychee_app.locale import Words
 from lychee_app.query import Question
@@ -37,6 +45,7 @@ def evaluate(arguments: argparse.Namespace, t: Words) -> int:
             answers = evaluate.ask(truth, request, engine, teller([request], show, t))
         if all(len(one.unscored) == len(one.rows) for one in answers.each):
             return none_scored(answers.each[0].rows, t)
+        say_all(answers.caveats, t)
         found.append(evaluate.evaluate(answers, truth.relevant_from))
     against = found[1] if found[1:] else None
     differences = against and evaluate.compare(found[0].answers, against.answers, truth.relevant_from)

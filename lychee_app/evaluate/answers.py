@@ -5,11 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lychee_app import query, recorder
+from lychee_app import analysis, query, recorder
+from lychee_app.domain import domain_of, not_understood, unknown_words
 from lychee_app.engines import Engine, Event, Opened, Progress
 from lychee_app.evaluate.measures import Sample
 from lychee_app.evaluate.truth import Truth
+from lychee_app.query import Question
 from lychee_app.ranking import best_axis, is_scored, strength
+from lychee_app.reasons import Reason
 from lychee_app.records import Scored, ScorerInfo, Source
 from lychee_app.request import Request
 
@@ -50,6 +53,24 @@ class Answers:
     seconds: float
     looks: int
     """Images looked at, counting one again for every time."""
+
+    @property
+    def unknown_words(self) -> tuple[str, ...]:
+        """Of all queries, those that the judge does not know."""
+        return unknown_words(domain_of(self.info.name, self.info.checkpoint_hash), self._everything)
+
+    @property
+    def caveats(self) -> list[Reason]:
+        """What to know before the figures are believed: of all queries, and of each image once."""
+        domain = domain_of(self.info.name, self.info.checkpoint_hash)
+        images = {row.name: row for answer in self.each for row in answer.rows}
+        return [*not_understood(domain, self._everything), *analysis.of_images(images.values())]
+
+    @property
+    def _everything(self) -> Question:
+        """All queries as the parts of one."""
+        sent, *others = (query.ask(answer.query, parts=()).sent for answer in self.each)
+        return Question("", sent, tuple(others))
 
 
 @dataclass(frozen=True)

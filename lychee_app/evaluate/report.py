@@ -47,6 +47,8 @@ def _side(evaluation: Evaluation) -> dict[str, Any]:
     return {
         **_measured(evaluation.overall),
         **provenance.judge(answers.info, answers.request, answers.token_budget),
+        "unknown_words": list(answers.unknown_words),
+        "caveats": [{"code": caveat.code, "text": str(caveat)} for caveat in answers.caveats],
         "seconds": answers.seconds,
         "images_looked_at": answers.looks,
         "reliability": [

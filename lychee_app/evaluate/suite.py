@@ -118,7 +118,7 @@ def run_suite(
         adverse={name: sitting.changed(things, plain, name) for name in ADVERSE},
         sizes=sitting.sizes(things),
         steadiness=sitting.steadiness(things[:_STEADY]),
-        fingerprint=_fingerprint(plain),
+        fingerprint=fingerprint(plain),
         seconds=sitting.seconds,
         looks=sitting.looks,
     )
@@ -201,8 +201,8 @@ class _Sitting:
         most = min(budget.max_tokens, self.token_budget)
         least = 64 if most >= 64 else 0
         wanted = [tokens for tokens in SIZES if max(least, budget.min_tokens) <= tokens <= most]
-        scenes, mosaics = list(some), _mosaics(some)
-        return tuple(self._size(tokens, scenes, mosaics) for tokens in wanted)
+        scenes, sheets = list(some), mosaics(some)
+        return tuple(self._size(tokens, scenes, sheets) for tokens in wanted)
 
     def _size(self, tokens: int, scenes: Sequence[Pair], mosaics: Sequence[Pair]) -> Size:
         before = self.seconds, self.looks
@@ -309,7 +309,7 @@ def _moved(each: Iterable[tuple[Scored, Scored, bool | None, bool | None]]) -> M
     return Moved(len(off), float(off.mean()), float(np.abs(off).max()), lost)
 
 
-def _mosaics(some: Sequence[Pair]) -> list[Pair]:
+def mosaics(some: Sequence[Pair]) -> list[Pair]:
     """Sixteen scenes in one picture, one of which answers the query; and the same without that one."""
     found = []
     for at, pair in enumerate(some):
@@ -344,7 +344,7 @@ def _largest_change(first: Rows, second: Rows) -> float:
     return found
 
 
-def _fingerprint(rows: Rows) -> str:
+def fingerprint(rows: Rows) -> str:
     told = [
         f"{name} {query} {strength.hex() if (strength := _strength(row)) is not None else None}"
         for name, each in sorted(rows.items())

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lychee_app.analysis import caveats
 from lychee_app.domain import domain_of, unknown_words
 from lychee_app.ranking import Ranked, ranked
 from lychee_app.reasons import Reason
@@ -44,6 +45,7 @@ def document(
         "error": _sentence(run.error),
         "error_code": run.error and run.error.code,
         "left_out": [_counted(reason) for reason in run.left_out],
+        "caveats": [{"code": caveat.code, "text": str(caveat)} for caveat in caveats(run)],
     }
     return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}
 
@@ -91,6 +93,7 @@ def _image(place: Ranked, decisions: Mapping[int, Decision], timing: bool) -> di
         "path": row.path,
         "decision": decisions.get(row.upload_index),
         "error_code": row.reason and row.reason.code,
+        "note_codes": [note.code for note in row.notes],
         "files": [row.path, *row.companions] if row.path else [],
     }
     return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}

@@ -604,6 +604,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     },
     "query-long": "The query has {characters:,} characters; at most {limit:,} are sent. Shorten it.",
     "mode": "There is no mode {mode!r}. Use one of {modes}.",
+    "precision-odd": "There is no precision {precision!r}. Use one of {precisions}.",
     "setting": "{name} is {value!r}; it must be a whole number from {low} to {high}.",
     "no-images": "There are no images to rank. Add some first.",
     "path-empty": "A path is empty. Give an image, a folder or a glob.",
@@ -824,6 +825,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     # how a model runs on this machine
     "advised-download": "This machine: {name}, {precision}, {download_gb} GB to download once, about {seconds} s an image at {tokens} tokens",
     "advised-here": "This machine: {name}, {precision}, which is here; about {seconds} s an image at {tokens} tokens",
+    "advised-afar": "With so few image tokens ({least} are what an image should get) small things are missed: look closer at the best few (--image-tokens on the command line).",
     "advised-none": "This machine is too small for a judge of photographs (the smallest needs {needs_gb} GB of free memory): the demo model remains.",
     "runs-so": "{precision}, about {seconds} s an image at {tokens} tokens; needs {needs_gb} GB of memory",
     "runs-not-whole": "does not fit whole ({needs_gb} GB in {precision}): the rest is copied for every image, slow",

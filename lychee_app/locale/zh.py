@@ -542,6 +542,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     },
     "query-long": "查询词有 {characters:,} 个字符，最多 {limit:,} 个，请缩短。",
     "mode": "没有“{mode}”这种模式，可用的有：{modes}。",
+    "precision-odd": "没有“{precision}”这种精度。可用：{precisions}。",
     "setting": "{name} 的值是“{value}”，应为 {low} 到 {high} 之间的整数。",
     "no-images": "没有可排序的图片，请先添加。",
     "path-empty": "路径是空的。请给出图片、文件夹或通配符。",
@@ -738,6 +739,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     # how a model runs on this machine
     "advised-download": "这台电脑适合：{name}，{precision}，一次性下载 {download_gb} GB，每张图约 {seconds} 秒（{tokens} 个图像 token）",
     "advised-here": "这台电脑适合：{name}，{precision}，已在本机；每张图约 {seconds} 秒（{tokens} 个图像 token）",
+    "advised-afar": "图片 token 这么少（一张图最好有 {least} 个），会漏掉小的东西：请对最好的几张再仔细看一遍（命令行用 --image-tokens）。",
     "advised-none": "这台电脑的内存不够运行能看照片的模型（最小的需要 {needs_gb} GB 空闲内存），只能用演示模型。",
     "runs-so": "{precision}，每张图约 {seconds} 秒（{tokens} 个图像 token），需要 {needs_gb} GB 内存",
     "runs-not-whole": "放不下（{precision} 需要 {needs_gb} GB）：其余部分每张图都要重新拷贝，很慢",

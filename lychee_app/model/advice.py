@@ -77,6 +77,13 @@ class Advice:
         return Reason("advised-download", {**values, "download_gb": disk_gb(self.judge.download_bytes)})
 
     @property
+    def looks_from_afar(self) -> Reason | None:
+        """Where there is time for less than an image should get."""
+        if self.image_tokens >= LEAST_LOOK:
+            return None
+        return Reason.of("advised-afar", least=LEAST_LOOK)
+
+    @property
     def reason(self) -> Reason:
         """One line: precision, seconds an image and at how many tokens, and what is missing."""
         values: dict[str, Value] = {

@@ -86,7 +86,8 @@ def advice(context: PageContext) -> None:
         return _wait(context)
     if catalogue.advice is None:
         return faint(context.t.reason(checkpoints.too_small()))
-    faint(context.t.reason(catalogue.advice.advised))
+    told = filter(None, (catalogue.advice.advised, catalogue.advice.looks_from_afar))
+    faint("\n".join(map(context.t.reason, told)))
     if catalogue.advice.judge.download_bytes:
         _download(context, catalogue.advice.judge.name, key="advised")
     return None

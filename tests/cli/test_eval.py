@@ -1,9 +1,11 @@
 """`lychee eval`, held to its contract: what it prints where, and how it ends."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import skimage
 
 from lychee_app import demo
 from tests.cli.conftest import Lychee, document, process
@@ -51,6 +53,23 @@ def test_tables_tell_every_measure_and_every_query(
     told = json.loads(file.read_text("utf-8"))
     assert told["queries"][0]["auc"] is None
     assert "0 of 4 images are relevant" in told["queries"][0]["reasons"]["auc"]
+
+
+def test_what_the_judge_does_not_know_of_queries_and_images_is_told(
+    lychee: Lychee, scenes: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(scenes, tmp_path / "images"))
+    shutil.copy(Path(skimage.__file__).parent / "data" / "chelsea.png", folder)
+    lines = ["query,image,relevance"]
+    for query in ("red zeppelin", "neon lamp"):
+        lines += [f"{query},{file.name},{at % 2}" for at, file in enumerate(sorted(folder.iterdir()))]
+    (tmp_path / "truth.csv").write_text("\n".join(lines))
+    status, out, err = lychee("eval", tmp_path / "truth.csv", "--images", folder, "--json", "-")
+    told = document(out)
+    assert (status, told["unknown_words"]) == (0, ["zeppelin", "neon"])
+    assert [caveat["code"] for caveat in told["caveats"]] == ["words-unknown", "images-unlike"]
+    assert "does not know: zeppelin, neon" in err
+    assert "1 of 5 images is unlike" in err
 
 
 def test_two_settings_are_set_side_by_side(lychee: Lychee, truth: Path, scenes: Path) -> None:
@@ -141,4 +160,4 @@ def test_without_its_extra_it_says_what_to_install_before_an_image_is_looked_at(
     without = process(truth, script=script)
     out, err = without.communicate()
     assert (without.returncode, out) == (1, b"")
-    assert b'pip install scikit-learn' in err
+    assert b"pip install scikit-learn" in err

@@ -143,7 +143,7 @@ def test_the_fingerprint_is_another_as_soon_as_one_answer_is() -> None:
     rows = {"a.png": {"cat": Scored(0, "a.png", "", 9.0, 2.0), "dog": Scored(0, "a.png", "", 1.0, -2.0)}}
     turned = {"a.png": dict(reversed(rows["a.png"].items()))}
     nudged = {"a.png": {**rows["a.png"], "cat": replace(rows["a.png"]["cat"], margin=2.0 + 1e-15)}}
-    first, again, other = map(suites._fingerprint, (rows, turned, nudged))
+    first, again, other = map(suites.fingerprint, (rows, turned, nudged))
     assert first == again != other
 
 
@@ -157,7 +157,7 @@ def test_a_rate_says_whether_a_coin_could_have_done_it() -> None:
 
 
 def test_a_scene_among_fifteen_others_is_asked_for_by_what_it_alone_shows() -> None:
-    found = suites._mosaics(pairs()["thing"])
+    found = suites.mosaics(pairs()["thing"])
     assert len(found) == 24
     for pair in found:
         assert pair.en in pair.match.shows

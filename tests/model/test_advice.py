@@ -8,6 +8,7 @@ import pytest
 from lychee_app.model import advice, families
 from lychee_app.model.advice import Judge, Rates
 from lychee_app.model.precision import Sizes
+from lychee_app.reasons import Reason
 from lychee_app.records import Precision
 
 GB = 1 << 30
@@ -77,6 +78,7 @@ def test_where_all_are_slow_the_quickest_is_advised_with_its_time() -> None:
     assert found.judge is SMALL
     assert found.image_tokens == advice.BUDGETS[-1]
     assert found.seconds_per_image * advice.IMAGES > advice.PATIENCE_SECONDS
+    assert found.looks_from_afar == Reason.of("advised-afar", least=advice.LEAST_LOOK)
 
 
 def test_a_machine_without_the_memory_is_advised_nothing() -> None:
@@ -95,3 +97,4 @@ def test_what_is_here_is_not_to_be_downloaded() -> None:
     found = advice.best([here], card(20))
     assert found is not None
     assert found.advised.code == "advised-here"
+    assert found.looks_from_afar is None

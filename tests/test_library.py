@@ -1,0 +1,58 @@
+"""`lychee_app.rank`, the flow as one call."""
+
+from typing import Any
+
+import pytest
+
+import lychee_app
+from lychee_app.errors import UsageError
+from lychee_app.records import ImageBudget, ScorerInfo
+from lychee_app.settings import Settings
+from tests.support.fakes import FakeScorer, picture
+
+
+@pytest.fixture
+def folder(settings: Settings) -> str:
+    place = settings.data_folder.parent / "images"
+    place.mkdir()
+    (place / "red.png").write_bytes(picture("red", size=(400, 300)))
+    return str(place)
+
+
+def test_what_is_asked_for_is_what_the_run_was_asked(folder: str, settings: Settings) -> None:
+    run = lychee_app.rank(
+        "red",
+        folder,
+        model=FakeScorer(),
+        precision="float32",
+        max_image_tokens=9,
+        instruction="Find it.",
+        settings=settings,
+    )
+    assert (run.request.precision, run.request.max_image_tokens) == ("float32", 9)
+    assert (run.request.instruction, run.token_budget) == ("Find it.", 9)
+    assert run.images[0].seen_width_px * run.images[0].seen_height_px <= 9 * 28 * 28
+
+
+@pytest.mark.parametrize(
+    ("odd", "code"),
+    [
+        ({"mode": "guess"}, "mode"),
+        ({"precision": "int3"}, "precision-odd"),
+        ({"max_image_tokens": 0}, "setting"),
+        ({"max_image_tokens": 10**6}, "setting"),
+    ],
+)
+def test_what_cannot_be_asked_is_wrong_usage(
+    odd: dict[str, Any], code: str, folder: str, settings: Settings
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        lychee_app.rank("red", folder, model=FakeScorer(), settings=settings, **odd)
+    assert caught.value.code == code
+
+
+def test_a_judge_of_its_own_is_asked_in_the_words_that_it_was_taught(folder: str, settings: Settings) -> None:
+    scorer = FakeScorer(info=ScorerInfo("demo", "d" * 16, "float32", "cpu", ImageBudget(28, 16)))
+    run = lychee_app.rank("two horses", folder, model=scorer, settings=settings)
+    assert (run.question.typed, run.question.sent) == ("two horses", "two horse")
+    assert scorer.seen == [("red.png", ("two horse",))]
