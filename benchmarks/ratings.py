@@ -1,4 +1,4 @@
-"""How long it takes to write ratings into sidecars, half of them new, and to take them back."""
+"""How long it takes to write ratings into sidecars, half of them new, to read them, and to take them back."""
 
 import argparse
 import tempfile
@@ -39,13 +39,19 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         written = ratings.write(planned, folder / "moves")
         wrote = time.perf_counter()
         assert written.journal is not None
+        found = ratings.found(sources)
+        was_read = time.perf_counter()
+        assert len(found) == len(sources)
         undone = ratings.undo(written.journal)
-        seconds, back = wrote - started, time.perf_counter() - wrote
+        back = time.perf_counter() - was_read
+        seconds, reading = wrote - started, was_read - wrote
     print(f"{len(written.changes)} sidecars written in {seconds:.2f} s, taken back in {back:.2f} s")
+    print(f"{len(found)} sidecars read in {reading:.2f} s")
     return {
         "bench": "ratings",
         "written": len(written.changes),
         "write_seconds": seconds,
+        "read_seconds": reading,
         "taken_back": len(undone.sidecars),
         "undo_seconds": back,
     }

@@ -369,6 +369,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     # stars
     "stars": "Write stars beside the images (XMP)",
     "stars.help": "For Lightroom, digiKam, darktable, Capture One: each number is the score from which an image gets these stars. The images stay as they are.",
+    "stars.from": "{stars} from",
     "stars.uploads": "Uploaded images have no folder here where stars could be written. Add their folder by its path and rank that.",
     "stars.picks": "Green label for picks, “rejected” for rejects",
     "stars.keyword": "Query as keyword, from ★★★",

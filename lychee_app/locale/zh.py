@@ -330,6 +330,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     # stars
     "stars": "把星级写到图片旁边（XMP）",
     "stars.help": "Lightroom、digiKam、darktable、Capture One 都能读取。每个数字是得到这些星所需的最低分数。原图不会改动。",
+    "stars.from": "{stars} 起",
     "stars.uploads": "上传的图片在本机没有所在文件夹，无法写入星级。请用路径添加它们的文件夹，再排一次。",
     "stars.picks": "选用的加绿色标签，剔除的标为“已弃”",
     "stars.keyword": "★★★ 起把查询词写成关键字",

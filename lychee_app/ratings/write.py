@@ -175,7 +175,8 @@ def _bytes(kept: str | None) -> bytes | None:
 
 
 def _exchange(sidecar: Path, before: bytes | None, after: bytes) -> Reason | None:
-    """None, or why not; then the sidecar is as it was."""
+    """None, or why not; then the sidecar is as it was. Where it is a link, what it leads to is written."""
+    sidecar = Path(os.path.realpath(sidecar))
     aside = aside_of(sidecar)
     try:
         with aside.open("xb") as file:
@@ -198,6 +199,7 @@ def _exchange(sidecar: Path, before: bytes | None, after: bytes) -> Reason | Non
 
 
 def _take_back(sidecar: Path, before: bytes | None, sha256: str) -> Reason | None:
+    sidecar = Path(os.path.realpath(sidecar))
     try:
         there = read_regular(sidecar) if sidecar.exists() else None
         if there == before:

@@ -6,6 +6,7 @@ after `escaped`, by `st.code`, or by our own components, which write with `textC
 
 import base64
 import html
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -17,12 +18,13 @@ from lychee_app.locale import Words
 from lychee_app.query import Question
 from lychee_app.records import Scored
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 ASSETS = Path(__file__).with_name("assets")
 
 
 def escaped(text: object) -> str:
-    """As text in HTML, also inside a quoted attribute."""
-    return html.escape(str(text), quote=True)
+    """As text in HTML, also inside a quoted attribute. Bytes of a name that are no text: U+FFFD."""
+    return html.escape(_LONE_SURROGATE.sub("\ufffd", str(text)), quote=True)
 
 
 def prose(text: str) -> str:

@@ -58,7 +58,7 @@ def _wish(context: PageContext) -> Wish | None:
             st.session_state.setdefault(f"stars-{number}", float(score))
             least.append(
                 st.number_input(
-                    "★" * number,
+                    t("stars.from", stars="★" * number),
                     min_value=0.0,
                     max_value=10.0,
                     step=0.5,

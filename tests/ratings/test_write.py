@@ -125,6 +125,21 @@ def test_what_another_program_wrote_meanwhile_stays(shoot: Shoot, tmp_path: Path
     assert (folder / "d.xmp").read_bytes() == LIGHTROOM
 
 
+def test_a_linked_sidecar_stays_a_link(shoot: Shoot, tmp_path: Path) -> None:
+    run, sources, folder = shoot({"a.jpg": 9.5, "b.jpg": 9.5})
+    (tmp_path / "kept.xmp").write_bytes(LIGHTROOM)
+    (folder / "a.xmp").symlink_to(tmp_path / "kept.xmp")
+    (folder / "b.xmp").symlink_to(tmp_path / "gone.xmp")
+    written = ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
+    assert ratings.found(sources) == {0: ratings.Rating(5, keywords=("holiday",)), 1: ratings.Rating(5)}
+    assert (folder / "a.xmp").is_symlink()
+    assert written.journal
+    ratings.undo(written.journal)
+    assert [(folder / name).is_symlink() for name in ("a.xmp", "b.xmp")] == [True, True]
+    assert (tmp_path / "kept.xmp").read_bytes() == LIGHTROOM
+    assert not (tmp_path / "gone.xmp").exists()
+
+
 def test_a_broken_sidecar_is_kept_and_reported(shoot: Shoot, tmp_path: Path) -> None:
     run, sources, folder = shoot(
         {"a.jpg": 9.5, "b.jpg": 2.0, "c.jpg": 1.0},

@@ -139,6 +139,20 @@ def test_ranges_that_do_not_rise_are_told_and_plan_nothing(shown: Shown) -> None
     assert not at.button(key="stars-plan").disabled
 
 
+@pytest.mark.parametrize(
+    "name", ["<b>&amp;`x`.jpg", "not-utf8-\udcff.jpg", "line\nbreak.jpg", "沙发 (2).JPG", ".jpg"]
+)
+def test_odd_names_are_written_and_taken_back(name: str, shown: Shown, folder: Path) -> None:
+    at = deciding(shown({name: 9.5}))
+    at.button(key="stars-plan").click().run()
+    assert "<b>&amp;" not in html(at)
+    at.button(key="stars-do").click().run()
+    assert [each.stars for each in read(folder).values()] == [5]
+    at.button(key="stars-back-0").click().run()
+    assert set(contents(folder)) == {name}
+    assert not at.exception
+
+
 def test_what_another_program_wrote_meanwhile_stays_and_is_told(shown: Shown, folder: Path) -> None:
     at = deciding(shown({"a.jpg": 9.5, "b.jpg": 9.5}, {"a.xmp": LIGHTROOM}))
     at.button(key="stars-plan").click().run()
