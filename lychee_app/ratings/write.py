@@ -87,7 +87,7 @@ def undo(journal: Path) -> Undone:
     left_out: list[LeftOut] = []
     again: list[dict[str, Any]] = []
     moved = {
-        step.source: step.target
+        Path(os.path.realpath(step.source)): step.target
         for done in decide.journals(journal.parent)
         if done.action == "move"
         for step in done.steps
@@ -175,8 +175,7 @@ def _bytes(kept: str | None) -> bytes | None:
 
 
 def _exchange(sidecar: Path, before: bytes | None, after: bytes) -> Reason | None:
-    """None, or why not; then the sidecar is as it was. Where it is a link, what it leads to is written."""
-    sidecar = Path(os.path.realpath(sidecar))
+    """None, or why not; then the sidecar is as it was."""
     aside = aside_of(sidecar)
     try:
         with aside.open("xb") as file:
@@ -199,7 +198,6 @@ def _exchange(sidecar: Path, before: bytes | None, after: bytes) -> Reason | Non
 
 
 def _take_back(sidecar: Path, before: bytes | None, sha256: str) -> Reason | None:
-    sidecar = Path(os.path.realpath(sidecar))
     try:
         there = read_regular(sidecar) if sidecar.exists() else None
         if there == before:
