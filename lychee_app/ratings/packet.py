@@ -53,8 +53,8 @@ class _Packet:
         codec = next((codec for mark, codec in _MARKS if packet.startswith(mark)), "utf-8")
         try:
             text = packet.decode(codec)
-            before, after = _AHEAD.match(text), _BEHIND.search(text)
-            start, end = before.end() if before else 0, after.start() if after else len(text)
+            before, after = _AHEAD.match(text), _BEHIND_REVERSED.match(text[::-1])
+            start, end = before.end() if before else 0, len(text) - (after.end() if after else 0)
             parser = etree.XMLParser(resolve_entities=False, no_network=True, strip_cdata=False)
             root = etree.fromstring(text[start:end].encode(), parser)
         except etree.XMLSyntaxError as error:
@@ -79,9 +79,11 @@ _MARKS = (
     (b"<\0", "utf-16-le"),
     (b"\0<", "utf-16-be"),
 )
-_BESIDE = r"(?:[\s\0\ufeff]|<\?(?:(?!\?>).)*\?>|<!--(?:(?!-->).)*-->)*"
-_AHEAD, _BEHIND = re.compile(_BESIDE, re.DOTALL), re.compile(_BESIDE + r"\Z", re.DOTALL)
-"""Spaces, byte order marks, instructions and comments around the root element."""
+_AHEAD = re.compile(r"(?:[\s\0\ufeff]|<\?(?:(?!\?>).)*\?>|<!--(?:(?!-->).)*-->)*", re.DOTALL)
+_BEHIND_REVERSED = re.compile(r"(?:[\s\0\ufeff]|>\?(?:(?!\?<).)*\?<|>--(?:(?!--!<).)*--!<)*", re.DOTALL)
+"""Spaces, byte order marks, instructions and comments around the root element. Those behind it are read from
+the end: a search for them would begin anew at every space of the packet.
+"""
 
 
 def read(packet: bytes) -> Rating:
