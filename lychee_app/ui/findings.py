@@ -35,25 +35,26 @@ def draw(context: PageContext) -> None:
         notice(context.t.reason(caveat), "warn")
     if standing.live:
         # The room of the line that comes at the end: nothing moves then.
-        return st.html('<div class="ly-findings" aria-hidden="true">&nbsp;</div>')
+        st.html('<div class="ly-findings" aria-hidden="true">&nbsp;</div>')
+        return
     suggested = suggestion(context, standing)
     cutoff = standing.cutoff or (suggested.cutoff if suggested and suggested.calibration else None)
     found = [one for one in analysis.findings(standing.run, cutoff) if one.kind != "unscored"]
     if not found:
-        return None
+        return
     items = [
         f'<span class="ly-finding {TONE.get(one.kind, "")}"><span class="ly-plain">'
         f"{escaped(sentence(context.t, one, standing.cutoff is not None))}</span></span>"
         for one in found
     ]
     if len(items) == 1:
-        return st.html(f'<div class="ly-findings">{items[0]}</div>')
+        st.html(f'<div class="ly-findings">{items[0]}</div>')
+        return
     count = escaped(context.t("findings.more", n=len(items) - 1))
     st.html(
         f'<details class="ly-findings"><summary>{items[0]}<span class="ly-more">{count}</span></summary>'
         f"{''.join(items[1:])}</details>"
     )
-    return None
 
 
 def sentence(t: Words, finding: Finding, cut_set: bool = True) -> str:
