@@ -12,7 +12,6 @@ be done; stderr says why. 2: wrong usage: what is wrong can be told from the com
 """
 
 import errno
-import re
 import sys
 from collections.abc import Sequence
 
@@ -33,6 +32,9 @@ _OF_THIS_MACHINE = {
     "no-images",
     "query-misspelt",
     "query-unknown",
+    "queries-and-query",
+    "queries-line",
+    "queries-none",
 }
 """Codes of valid arguments with a missing target, or for another model: not wrong usage."""
 
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     streams.open_closed()
     streams.write_any_character()
-    arguments = build_parser().parse_args(_queries_as_such(sys.argv[1:] if argv is None else argv))
+    arguments = build_parser().parse_args(argv)
     t = Words(language_of(locale_of_terminal()))
     try:
         with streams.a_second_interrupt_ends_at_once():
@@ -60,19 +62,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _told_as_defect(error, t)
         say(t("terminal.output_full"))
         return nobody_reads()
-
-
-def _queries_as_such(words: Sequence[str]) -> list[str]:
-    """The words as argparse takes them: a query such as -dog behind a space, or it would be an option; and an
-    empty query where --queries stands for it.
-    """
-    if list(words[:1]) == ["rank"] and any(word.partition("=")[0] == "--queries" for word in words):
-        words = ["rank", "", *words[1:]]
-    at_query = [index > 0 and words[index - 1] in ("rank", "--not") for index in range(len(words))]
-    return [
-        f" {word}" if query and re.match(r"-[^\W\d]\w", word) else word
-        for query, word in zip(at_query, words, strict=True)
-    ]
 
 
 def _told_as_defect(error: Exception, t: Words) -> int:

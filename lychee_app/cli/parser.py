@@ -17,7 +17,7 @@ from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lychee", description="Rank images by a sentence, offline.")
     parser.add_argument("--version", action="version", version=f"lychee {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Command)
     _add_rank(commands)
     _add_eval(commands)
     _add_demo(commands)
@@ -27,6 +27,46 @@ def build_parser() -> argparse.ArgumentParser:
     _add_download(commands)
     _add_doctor(commands)
     return parser
+
+
+class _Command(argparse.ArgumentParser):
+    """Takes options and names in any order. Only -h and what begins with -- is an option: a query or a file
+    may be called -dog. With --queries the query is empty.
+    """
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[override]
+        options: list[str] = []
+        names: list[str] = []
+        lacks_value = False
+        words = list(args or ())[::-1]
+        while words:
+            word = words.pop()
+            if word == "--":
+                names += words[::-1]
+                break
+            if not _is_option(word):
+                names.append(word)
+            elif "=" in word or not self._wants_value(word):
+                options.append(word)
+            elif words and not _is_option(words[-1]):
+                options.append(f"{word}={words.pop()}")
+            else:
+                options.append(word)
+                lacks_value = True
+        if any(option.partition("=")[0] == "--queries" for option in options):
+            names.insert(0, "")
+        between = ["--"] if any(name.startswith("-") for name in names) or lacks_value else []
+        return super().parse_known_args([*options, *between, *names], namespace)
+
+    def _wants_value(self, word: str) -> bool:
+        """Of an option, or of the beginning of one."""
+        exact = self._option_string_actions.get(word)
+        found = [action for name, action in self._option_string_actions.items() if name.startswith(word)]
+        return any(action.nargs != 0 for action in ([exact] if exact else found))
+
+
+def _is_option(word: str) -> bool:
+    return word == "-h" or (word.startswith("--") and " " not in word.partition("=")[0])
 
 
 def _add_rank(commands) -> None:

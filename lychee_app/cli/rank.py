@@ -2,6 +2,9 @@
 
 import argparse
 import contextlib
+import glob
+import os
+import re
 import shlex
 import sys
 from collections import Counter
@@ -160,19 +163,22 @@ def _questions(arguments: argparse.Namespace, t: Words) -> list[Question]:
     parts = None if arguments.elements else ()
     if arguments.queries is None:
         return [query.ask(arguments.query, arguments.typed_not, parts=parts)]
-    if arguments.query:
-        raise UsageError("queries-and-query")
+    first, *more = arguments.paths
+    if more and not (os.path.lexists(os.path.expanduser(first)) or glob.has_magic(first)):
+        raise UsageError("queries-and-query", path=first)
     if arguments.mode == "explain" or arguments.csv is not None:
         raise UsageError("queries-with")
     try:
-        lines = Path(arguments.queries).read_text(encoding="utf-8-sig").splitlines()
+        text = Path(arguments.queries).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise LycheeError("queries-no-text", path=arguments.queries) from error
     except OSError as error:
         detail = error.strerror or str(error)
         raise LycheeError("queries-unreadable", path=arguments.queries, detail=detail) from error
+    if "\0" in text:  # UTF-16, as often as not
+        raise LycheeError("queries-no-text", path=arguments.queries)
     questions = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(re.split("\r?\n", text), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             try:
                 questions.append(query.ask(line.strip(), arguments.typed_not, parts=parts))

@@ -857,7 +857,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "goal-folder": "{path} is a folder. Name a file.",
     "goal-unwritable": "{path} cannot be written: {folder} is missing or closed. Choose another place.",
     "goal-image": "{path} is one of the images to rank. Name another file to write.",
-    "queries-and-query": "With --queries the queries are those of its file. Give images only.",
+    "queries-and-query": "{path} does not exist. With --queries the queries are those of its file: give images only.",
     "queries-with": "--queries goes with --mode judge, and with --json or the table, not with --csv.",
     "queries-unreadable": "{path} cannot be read: {detail}. Name a file of queries.",
     "queries-no-text": "{path} cannot be read: it is not text in UTF-8. Name a file of queries.",

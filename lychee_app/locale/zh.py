@@ -771,7 +771,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "goal-folder": "{path} 是文件夹，请给出文件名。",
     "goal-unwritable": "无法写入 {path}：{folder} 不存在或不可写。请换一个位置。",
     "goal-image": "{path} 是要排序的图片之一。请换一个文件名来写入。",
-    "queries-and-query": "用了 --queries，查询词就在它的文件里。请只给出图片。",
+    "queries-and-query": "找不到 {path}。用了 --queries，查询词就在它的文件里，请只给出图片。",
     "queries-with": "--queries 只用于 --mode judge，结果写成 --json 或表格，不能写成 --csv。",
     "queries-unreadable": "无法读取 {path}：{detail}。请给出查询词文件。",
     "queries-no-text": "无法读取 {path}：它不是 UTF-8 文字。请给出查询词文件。",

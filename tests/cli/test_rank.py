@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import skimage
 
+from lychee_app.cli.parser import build_parser
 from lychee_app.model.checkpoints import DEMO_FOLDER
 from tests.cli.conftest import Lychee, document
 from tests.support.fakes import picture
@@ -274,6 +275,57 @@ def test_a_minus_before_what_is_not_wanted_is_no_option(lychee: Lychee, scenes: 
     assert lychee("rank", "-h")[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "query", "paths"),
+    [
+        (["--elements", "-dog", "bq"], "-dog", ["bq"]),
+        (["-d", "bq"], "-d", ["bq"]),
+        (["-狗", "--limit", "1", "bq"], "-狗", ["bq"]),
+        (["sofa", "bq", "--limit", "1", "demo"], "sofa", ["bq", "demo"]),
+        (["--lim", "1", "sofa", "--json", "-", "bq", "--elements", "demo"], "sofa", ["bq", "demo"]),
+        (["sofa", "-x.png", "b.png"], "sofa", ["-x.png", "b.png"]),
+        (["sofa", "--exclude", "-x*", "bq"], "sofa", ["bq"]),
+        (["--dog and cat", "bq"], "--dog and cat", ["bq"]),
+        (["--json", "-", "--", "--dog", "-x"], "--dog", ["-x"]),
+        (["bq", "--queries", "q", "demo"], "", ["bq", "demo"]),
+        (["sofa", "bq", "--exclude="], "sofa", ["bq"]),
+        (["sofa", "bq", "--exclude", ""], "sofa", ["bq"]),
+        (["-5 dogs", "bq"], "-5 dogs", ["bq"]),
+    ],
+)
+def test_options_and_names_stand_in_any_order_and_names_may_begin_with_a_minus(
+    words: list[str], query: str, paths: list[str]
+) -> None:
+    arguments = build_parser().parse_args(["rank", *words])
+    assert (arguments.query, arguments.paths) == (query, paths)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rank", "sofa"], "required: PATH"),
+        (["rank", "sofa", "bq", "--not", "--elements"], "--not: expected one argument"),
+        (["rank", "sofa", "bq", "--limit"], "--limit: expected one argument"),
+        (["rank", "sofa", "bq", "--elemnts"], "unrecognized arguments: --elemnts"),
+        (["undo", "it"], "unrecognized arguments: it"),
+    ],
+)
+def test_words_that_do_not_fit_are_named(lychee: Lychee, words: list[str], said: str) -> None:
+    status, _, err = lychee(*words)
+    assert (status, said in err) == (2, True), err
+
+
+def test_a_query_beside_a_file_of_queries_is_told_as_one(
+    lychee: Lychee, scenes: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "q").write_text("sofa\n")
+    status, _, err = lychee("rank", "lamp", "--queries", tmp_path / "q", scenes)
+    assert (status, "lamp does not exist. With --queries the queries are those of its file" in err) == (
+        1,
+        True,
+    )
+
+
 # --- rank: a file of queries
 
 
@@ -311,9 +363,13 @@ def test_a_file_of_queries_gives_a_table_each(lychee: Lychee, scenes: Path, tmp_
 @pytest.mark.parametrize(
     ("content", "more", "said", "status"),
     [
-        (b"# none\n\n", [], "holds no query", 2),
-        (b"cat\n...\n", [], "queries.txt, line 2: The query is empty", 2),
+        (b"# none\n\n", [], "holds no query", 1),
+        (b"", [], "holds no query", 1),
+        (b"cat\r\n...\n", [], "queries.txt, line 2: The query is empty", 1),
+        ("cat\u2028or\x0bdog\n...".encode(), [], "queries.txt, line 2: The query is empty", 1),
         (b"caf\xe9", [], "it is not text in UTF-8", 1),
+        ("cat\n".encode("utf-16-le"), [], "it is not text in UTF-8", 1),
+        ("cat\n".encode("utf-16"), [], "it is not text in UTF-8", 1),
         (None, [], "No such file", 1),
         (b"cat", ["--mode", "explain"], "--mode judge", 2),
         (b"cat", ["--csv", "-"], "not with --csv", 2),
