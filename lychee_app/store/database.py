@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lychee_app.errors import StoreError
@@ -61,7 +61,7 @@ class Database:
         self._held: sqlite3.Error | None = None
         """What SQLite said when another process had the lock for too long; until it is free again."""
         self._lock = threading.Lock()
-        self._writers = threading.Lock()
+        self._writers = threading.RLock()
         _make_private(path)
         try:
             with self._connection() as connection:
@@ -89,13 +89,14 @@ class Database:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Threads of this process write in turn; nobody stands behind one that waits for a lock."""
-        while not self._writers.acquire(timeout=AGAIN_SECONDS):
-            if self._held:
-                raise _store_error(self.path, self._held)
-        try:
+        try:  # an interrupt may come when the lock is ours and nothing says so yet
+            while not self._writers.acquire(timeout=AGAIN_SECONDS):
+                if self._held:
+                    raise _store_error(self.path, self._held)
             yield
         finally:
-            self._writers.release()
+            with suppress(RuntimeError):  # not ours
+                self._writers.release()
 
     def _begin(self, connection: sqlite3.Connection, patient: bool) -> None:
         waits = [self._wait_seconds]
