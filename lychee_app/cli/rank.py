@@ -83,7 +83,7 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
             print_table(terminal.table(listed, t))
             print_table(terminal.summary(run, len(listed.images), t))
     for run in runs:
-        say_all(analysis.caveats(run), t)
+        say_all(analysis.of_images(run.images), t)  # of the words it was said before
     status = _status(runs[0], t)
     if wish is not None and not _rate(runs[0], found.sources, wish, settings, t):
         return 1

@@ -1,6 +1,5 @@
 """The sidebar: what is asked, of which images, by which model. Ends in the one button that starts a run."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import get_args
 
@@ -52,7 +51,8 @@ def draw(context: PageContext, standing: Standing | None, pile: Pile) -> None:
         mode = _mode(context)
         instruction, tokens, precision = _advanced(context)
     as_typed = question or Question(st.session_state["query"], "", (), st.session_state["but_not"], "")
-    _keep(context, Request(as_typed, mode, model, instruction, tokens, precision=precision), run)
+    with judged:
+        _keep(context, Request(as_typed, mode, model, instruction, tokens, precision=precision), run)
     with sent:
         question = question and _sent(context, question, model, run)
     request = question and Request(question, mode, model, instruction, tokens, precision=precision)
@@ -115,16 +115,18 @@ def _fill(context: PageContext, request: Request, origin: str) -> None:
 
 
 def _keep(context: PageContext, typed: Request, run: Run | None) -> None:
-    """In the draft, so that a refresh finds it, as soon as the address alone would not bring it back."""
+    """In the draft, so that a refresh finds it, as soon as the address alone would not bring it back. Where
+    that cannot be, it is said, and tried again with the next drawing; what is typed is in this tab till then.
+    """
     draft, beside = context.draft, run.id if run else context.draft.run_id
     untouched = st.session_state.setdefault("untouched", typed)
     if not draft.version and typed == untouched:
         return
     if (draft.request, draft.run_id) != (typed, beside):
-        with suppress(
-            StoreError
-        ):  # a data folder that takes nothing more is told where something is asked of it
+        try:
             context.services.store.drafts.write(draft.id, typed, beside)
+        except StoreError as error:
+            notice(context.t.error(error))
 
 
 def _tokens(context: PageContext, request: Request) -> int:

@@ -1,11 +1,15 @@
 """What counts as the same question: new images join a run only where model and budget are the run's."""
 
+import sqlite3
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from lychee_app.records import Run
+from lychee_app.settings import Settings
 from lychee_app.store import Store
-from tests.support.page import files, finished, html, rank, upload, visit
+from lychee_app.store.store import FILE_NAME
+from tests.support.page import files, finished, html, rank, sent, upload, visit
 
 
 def ranked(at: AppTest, store: Store) -> tuple[AppTest, Run]:
@@ -84,3 +88,24 @@ def test_a_query_that_wants_nothing_leaves_the_query_to_be_said(page: AppTest) -
     assert page.text_area(key="query").value == ""
     assert page.text_input(key="but_not").value == "蓝色或绿色沙发"
     assert page.button(key="rank").label == "Type a query first"
+
+
+def test_a_locked_database_is_told_once_while_one_types_and_nothing_typed_is_lost(
+    page: AppTest, store: Store, settings: Settings
+) -> None:
+    upload(page, *files("red", "blue"))
+    other = sqlite3.connect(settings.data_folder / FILE_NAME, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for query in ("red", "red sofa"):
+        page.text_area(key="query").set_value(query).run()
+        assert html(page).count("database is locked") == 1
+        assert page.text_area(key="query").value == query
+        assert len(sent(page, "pile")["images"]) == 2
+    other.execute("ROLLBACK")
+    other.close()
+    page.run()
+    assert "database is locked" not in html(page)
+    draft = store.drafts.get(page.session_state["draft"])
+    assert draft
+    assert draft.request
+    assert draft.request.question.typed == "red sofa"
