@@ -46,10 +46,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Found:
-    """The images that are meant, and what was left out or could not be read, counted by kind."""
+    """The images that are meant, and what was left out or could not be read, counted by kind. `unmet`: globs
+    to exclude that nothing matched.
+    """
 
     sources: tuple[Source, ...]
     left_out: tuple[Reason, ...] = ()
+    unmet: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import glob
 import os
 import re
 import shlex
@@ -10,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,8 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
     found = sources.find(arguments.paths, sources.Rules(tuple(arguments.exclude), arguments.include_hidden))
     if found.left_out:
         say(t.left_out(found.left_out))
+    for glob in found.unmet:
+        say(t("exclude.unmet", glob=glob))
     spare_the_images(found.sources, arguments.json, arguments.csv)
     with _log(settings, arguments.fresh, t) as log, terminal.progress_line(len(found.sources), t) as show:
         runs = recorder.rank_each(
@@ -164,7 +166,7 @@ def _questions(arguments: argparse.Namespace, t: Words) -> list[Question]:
     if arguments.queries is None:
         return [query.ask(arguments.query, arguments.typed_not, parts=parts)]
     first, *more = arguments.paths
-    if more and not (os.path.lexists(os.path.expanduser(first)) or glob.has_magic(first)):
+    if more and not (os.path.lexists(os.path.expanduser(first)) or has_magic(first)):
         raise UsageError("queries-and-query", path=first)
     if arguments.mode == "explain" or arguments.csv is not None:
         raise UsageError("queries-with")

@@ -149,6 +149,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "exclude": "Leave out too",
     "exclude.placeholder": "e.g. draft*, *.gif",
     "exclude.help": "Globs, separated by commas: of names, or of paths such as 2019/*. Thumbnails, recycle bins and the like are always left out.",
+    "exclude.unmet": "Nothing matches what is to be left out: {glob}",
     "include_hidden": "Take hidden files",
     "path": "A folder, image or glob on this machine",
     "path.placeholder": "e.g. ~/Pictures/cafe",

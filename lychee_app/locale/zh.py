@@ -149,6 +149,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "exclude": "还要排除",
     "exclude.placeholder": "例如 草稿*, *.gif",
     "exclude.help": "通配符，用逗号分隔：可写文件名，也可写 2019/* 这样的路径。缩略图、回收站等始终不纳入。",
+    "exclude.unmet": "没有文件符合排除规则：{glob}",
     "include_hidden": "也要隐藏文件",
     "path": "本机上的文件夹、图片或通配符",
     "path.placeholder": "例如 ~/图片/咖啡馆",

@@ -4,10 +4,11 @@ One table for every way in: a walk, and folders that are chosen or dropped in a 
 """
 
 import fnmatch
+import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 from lychee_app.errors import NothingLeft
@@ -66,11 +67,22 @@ PICTURES = sniff.SUFFIXES | sniff.FOREIGN_SUFFIXES | sniff.RAW_SUFFIXES
 @dataclass(frozen=True)
 class Rules:
     """exclude: globs; one without a slash is held against each name, one with it against the path below what
-    was given. Case does not matter.
+    was given, and against the path as it would be typed here. Case does not matter.
+
+    Of uploads and the like, which lie nowhere, the path as typed is that below the folder that was dropped.
     """
 
     exclude: tuple[str, ...] = ()
     include_hidden: bool = False
+    root: str = ""
+
+    def at(self, root: str) -> "Rules":
+        """The same for what lies below that folder."""
+        return replace(self, root=_absolute(root)) if self.exclude else self
+
+    def unmet(self, met: Container[str]) -> tuple[str, ...]:
+        """Globs that nothing was excluded by."""
+        return tuple(dict.fromkeys(glob for glob, _ in self._patterns if glob not in met))
 
     def kind_of_file(self, name: str, path: str) -> str | None:
         """Why a file is left out, None where it is not. path: below what was given, "a/b/c.jpg"."""
@@ -84,22 +96,54 @@ class Rules:
     def _excluded(self, name: str, path: str) -> str | None:
         if not self.exclude:
             return None
-        return "excluded" if any(one.match(name) or one.match(path) for one in self._patterns) else None
+        return "excluded" if self.excluding(name, path) else None
+
+    def excluding(self, name: str, path: str) -> list[str]:
+        """The globs that leave it out."""
+        whole = f"{self.root}/{path}"
+        return [
+            glob
+            for glob, (pattern, typed) in self._patterns
+            if pattern.match(name) or pattern.match(path) or (typed and typed.match(whole))
+        ]
 
     def _hidden(self, name: str) -> str | None:
         return "hidden" if name.startswith(".") and not self.include_hidden else None
 
     @cached_property
-    def _patterns(self) -> list[re.Pattern[str]]:
-        return [_compiled(glob) for glob in map(str.strip, self.exclude) if glob.strip("/")]
+    def _patterns(self) -> list[tuple[str, tuple[re.Pattern[str], re.Pattern[str] | None]]]:
+        here = os.getcwd() if self.exclude else ""
+        return [(glob, _compiled(glob, here)) for glob in map(str.strip, self.exclude) if glob.strip("/")]
 
 
-def _compiled(glob: str) -> re.Pattern[str]:
-    """As other programs read it too: ./a, a/, a/** are the folder a; **/a is an a at any depth."""
-    bare = glob.removeprefix("./").removesuffix("/**").strip("/")
-    below = bare.removeprefix("**/")
-    anywhere = "" if below == bare else "(?:.*/)?"
-    return re.compile(anywhere + fnmatch.translate(below), re.IGNORECASE)
+@lru_cache
+def _compiled(glob: str, here: str) -> tuple[re.Pattern[str], re.Pattern[str] | None]:
+    """Against a name or a path below, and against an absolute path: None for a glob without a slash. As other
+    programs read it too: ./a, a/, a/** are the folder a; **/a is an a at any depth. A name that has brackets
+    is also itself.
+    """
+    bare = glob.removesuffix("/**").rstrip("/")
+    below = bare.removeprefix("./").strip("/").removeprefix("**/")
+    anywhere = "(?:.*/)?" if bare.startswith("**/") else ""
+    pattern = re.compile(f"{anywhere}(?:{_either(below)})", re.IGNORECASE)
+    if "/" not in bare or anywhere:
+        return pattern, None
+    place = os.path.normpath(os.path.expanduser(bare))
+    up, here = 0, "" if os.path.isabs(place) else here
+    parts = place.replace(os.sep, "/").split("/")
+    while here and parts[up : up + 1] == [".."]:
+        up, here = up + 1, os.path.dirname(here)
+    folder = re.escape(here.replace(os.sep, "/").rstrip("/") + "/") if here else ""
+    return pattern, re.compile(f"{folder}(?:{_either('/'.join(parts[up:]))})", re.IGNORECASE)
+
+
+def _either(glob: str) -> str:
+    """What the shell's completion wrote, or what is meant by it as a glob."""
+    return rf"(?:{re.escape(glob)})\Z|{fnmatch.translate(glob)}"
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(path).replace(os.sep, "/").rstrip("/")
 
 
 COUNTED = {
@@ -147,12 +191,15 @@ ADVISED = {
 
 @dataclass
 class Tally:
-    """How many of each kind, and the first name of each. names_left: see COUNTED_NAMES."""
+    """How many of each kind, and the first name of each. names_left: see COUNTED_NAMES. met: globs that
+    excluded something, if only a file that is no picture.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
     closed_because: str = ""
     names_left: int = COUNTED_NAMES
+    met: set[str] = field(default_factory=set)
 
     def add(self, kind: str, name: str = "", n: int = 1) -> None:
         if n:

@@ -42,7 +42,7 @@ def find(paths: Sequence[str | Path], rules: Rules | None = None) -> Found:
         hits = _with_companions(hits, rules)
     hits = _each_once(hits)[::-1]
     found = [_source(hits.pop()) for _ in range(len(hits))]  # never all of both in memory
-    return Found(tuple(found), tally.reasons())
+    return Found(tuple(found), tally.reasons(), rules.unmet(tally.met))
 
 
 _PASSED_OVER = {
@@ -70,16 +70,15 @@ def _meant(given: str | Path, rules: Rules, tally: Tally) -> list[Hit]:
         if not str(given):
             raise UsageError("path-empty")
         if path.is_dir():
-            if rules.kind_of_folder(path.name, path.name, is_beside_data=False) == "excluded":
+            if _is_excluded(path, rules, tally):
                 count_left_out(str(path), path.name, "excluded", tally)
                 return []
             nothing = UsageError("folder-without-images", path=str(path), formats=SPOKEN)
-            return _found(walk(str(path), rules, tally), nothing)
+            return _found(walk(str(path), rules.at(str(path)), tally), nothing)
         if path.exists():
             return _named(path, rules, tally)
         if path.is_symlink():
-            is_excluded = rules.kind_of_file(path.name, path.name) == "excluded"
-            tally.add("excluded" if is_excluded else "broken-links", str(path))
+            tally.add("excluded" if _is_excluded(path, rules, tally) else "broken-links", str(path))
             return []
         if glob.has_magic(str(path)):
             nothing = UsageError("glob-without-images", pattern=str(path), formats=SPOKEN)
@@ -100,15 +99,22 @@ def _found(hits: Iterable[Hit], otherwise: UsageError) -> list[Hit]:
 
 def _named(path: Path, rules: Rules, tally: Tally) -> list[Hit]:
     """A file given by its own path."""
-    if rules.kind_of_file(path.name, path.name) == "excluded":
+    if _is_excluded(path, rules, tally):
         tally.add("excluded", path.name)
         return []
     return [Hit(str(path), path.name, path.stat().st_ino, path.is_symlink(), is_named=True)]
 
 
+def _is_excluded(path: Path, rules: Rules, tally: Tally) -> bool:
+    """What was given itself."""
+    globs = rules.at(str(path.parent)).excluding(path.name, path.name)
+    tally.met.update(globs)
+    return bool(globs)
+
+
 def _globbed(path: Path, rules: Rules, tally: Tally) -> Iterable[Hit]:
     start, pattern = _split(path)
-    return walk(str(start), rules, tally, (pattern,)) if start.is_dir() else ()
+    return walk(str(start), rules.at(str(start)), tally, (pattern,)) if start.is_dir() else ()
 
 
 def _split(pattern: Path) -> tuple[Path, tuple[str, ...]]:

@@ -113,12 +113,16 @@ class _Walk:
             line = self._linked if entry.is_symlink() else self._waiting
             line.append((parent, _Folder(entry.path, name, wanted)))
         else:
+            if kind == "excluded":
+                self._tally.met.update(self._rules.excluding(entry.name, name))
             count_left_out(entry.path, name, kind, self._tally)
 
     def _file(self, folder: _Folder, entry: os.DirEntry[str], name: str, beside: list[str]) -> None:
         suffix = suffix_of(entry.name)
         is_wanted, is_named = _wants(folder.wanted, entry.name)
         kind = self._rules.kind_of_file(entry.name, name)
+        if kind == "excluded":
+            self._tally.met.update(self._rules.excluding(entry.name, name))
         if kind and not (is_named and kind != "excluded"):
             if kind == "unfinished":  # IMG_1.jpg.part
                 suffix = suffix_of(entry.name[: -len(suffix)] if suffix else "")

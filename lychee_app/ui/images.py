@@ -190,6 +190,8 @@ def _named(context: PageContext, pile: Pile) -> None:
             context.services.store.drafts.put_back(context.draft.id, back)
         if fresh:
             _add(context, fresh, found.left_out)
+        for glob in found.unmet:
+            state.tell(context.t("exclude.unmet", glob=glob), "calm")
     except LycheeError as error:
         st.session_state["path_refused"] = error
         return

@@ -237,3 +237,41 @@ def test_names_are_ordered_as_people_count(tmp_path: Path) -> None:
         "９９.png",
     ]
     assert sorted(set(ordered), key=in_natural_order) == [*ordered[:2], ordered[-1], *ordered[2:-1]]
+
+
+@pytest.mark.parametrize(
+    "glob",
+    [
+        "photos/deep",
+        "./photos/deep/",
+        "photos/deep/**",
+        "{}/photos/deep",
+        "photos/*/b[[]1].png",
+        "photos/deep/b[1].png",
+        "b[1].png",
+        "../{name}/photos/deep",
+    ],
+)
+@pytest.mark.parametrize("given", ["photos", "./photos/", "{}/photos", "photos/**/*.png", "."])
+def test_paths_as_the_shell_completes_them_are_excluded(
+    lay: Lay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, glob: str, given: str
+) -> None:
+    lay("a.png", "deep/b[1].png")
+    monkeypatch.chdir(tmp_path)
+    rules = Rules((glob.format(tmp_path, name=tmp_path.name),))
+    found = sources.find([given.format(tmp_path)], rules)
+    assert [Path(name).name for name in names(found)] == ["a.png"]
+    assert (counts(found), found.unmet) == ({"excluded": 1}, ())
+
+
+def test_a_folder_with_brackets_is_excluded_by_its_own_name(lay: Lay) -> None:
+    folder = lay("br[1] best/a.png", "[/b.png", "c.png")
+    assert names(sources.find([folder], Rules(("br[1] best", "[")))) == ["c.png"]
+
+
+def test_a_glob_that_excludes_nothing_is_told(lay: Lay) -> None:
+    folder = lay("album/a.png", "album/b.gif")
+    found = sources.find(
+        [folder / "album", folder / "album" / "b.gif"], Rules(("a/*", "*.gif", "b*", " nowhere "))
+    )
+    assert (names(found), found.unmet) == (["a.png"], ("a/*", "nowhere"))
