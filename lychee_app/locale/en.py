@@ -44,7 +44,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "gallery.reject_short": "Reject",
     "gallery.key_pick": "Pick and go on (P)",
     "gallery.key_reject": "Reject and go on (X)",
-    "gallery.key_undo": "Undo (U)",
+    "gallery.key_undo": "Undo (U, Ctrl+Z)",
     "gallery.key_zoom": "Actual size (Z, double click)",
     "gallery.key_beside": "Hold beside the next (B)",
     "gallery.key_seen": "As the model saw it (M)",

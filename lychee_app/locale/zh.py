@@ -44,7 +44,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "gallery.reject_short": "剔除",
     "gallery.key_pick": "选用并看下一张（P）",
     "gallery.key_reject": "剔除并看下一张（X）",
-    "gallery.key_undo": "撤销（U）",
+    "gallery.key_undo": "撤销（U，Ctrl+Z）",
     "gallery.key_zoom": "原始大小（Z，双击）",
     "gallery.key_beside": "留在旁边对照（B）",
     "gallery.key_seen": "模型看到的图（M）",

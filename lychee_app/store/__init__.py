@@ -9,9 +9,9 @@
 Knows files and tables. Does not know models, order or pages.
 """
 
-from lychee_app.store.decisions import Step, Undo
+from lychee_app.store.decisions import Step, Undo, UndoStep
 from lychee_app.store.drafts import Draft
 from lychee_app.store.rows import RunSummary, View
 from lychee_app.store.store import Store, moves_folder
 
-__all__ = ["Draft", "RunSummary", "Step", "Store", "Undo", "View", "moves_folder"]
+__all__ = ["Draft", "RunSummary", "Step", "Store", "Undo", "UndoStep", "View", "moves_folder"]

@@ -1,6 +1,7 @@
 """What was picked and rejected, and the way back; the cut-off of each run."""
 
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,11 +21,26 @@ class Step:
 
 @dataclass(frozen=True)
 class Undo:
-    """The last step taken back."""
+    """Of one image the newest step that led from `before` to `made`, taken back. What was decided on it
+    since, perhaps in another tab, holds."""
+
+    upload_index: int
+    made: Decision | None
+    before: Decision | None
+
+
+@dataclass(frozen=True)
+class UndoStep:
+    """A whole step taken back by its number; with `or_earlier` the newest that is not later."""
+
+    step: int
+    or_earlier: bool = False
 
 
 class Decisions:
-    """Each call of `decide` is one step, however many images it is about; `undo` takes back the last."""
+    """Each call of `decide` is one step, however many images it is about. Its number is the time in
+    microseconds since 1970, so that none is given twice, even after the last step was taken back.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -35,10 +51,17 @@ class Decisions:
             query = "SELECT upload_index, decision FROM decisions WHERE run_id = ? ORDER BY upload_index"
             return dict(db.execute(query, (run_id,)).fetchall())
 
-    def decide(self, run_id: str, decided: Mapping[int, Decision | None]) -> None:
-        """None takes a decision off. Images decided so already are not part of the step."""
+    def decide(self, run_id: str, decided: Mapping[int, Decision | None]) -> int:
+        """The number of the step, 0 where it is about no image: those decided so already are not part of it.
+        None takes a decision off.
+        """
         with self._database.writing() as db:
-            _decide(db, run_id, decided)
+            return _decide(db, run_id, decided)
+
+    def last_step(self, run_id: str) -> int:
+        """Its number; 0 where there is none."""
+        with self._database.reading() as db:
+            return _last_step(db, run_id)
 
     def carry(self, run_id: str, decided: Mapping[int, Decision]) -> None:
         """What was decided before the run began: no step of it, so `undo` does not reach it."""
@@ -49,10 +72,10 @@ class Decisions:
     def undo(self, run_id: str) -> dict[int, Decision | None]:
         """Takes the last step back; what its images are decided on now. Empty when there is none."""
         with self._database.writing() as db:
-            return _undo(db, run_id)
+            return _undo_step(db, run_id, _last_step(db, run_id))
 
-    def follow(self, run_id: str, steps: Sequence[Step | Undo]) -> dict[int, Decision | None]:
-        """Many steps in a row as one transaction, all or none. Returns what the last undo restored.
+    def follow(self, run_id: str, steps: Sequence[Step | Undo | UndoStep]) -> dict[int, Decision | None]:
+        """Many steps in a row as one transaction, all or none. Returns what the last undo changed.
 
         Raises StoreError when there is no such run, LookupError when it has no such image.
         """
@@ -60,10 +83,13 @@ class Decisions:
         with self._database.writing() as db:
             total = _total(db, run_id)
             for step in steps:
-                if isinstance(step, Step) and not 0 <= step.upload_index < total:
+                if isinstance(step, UndoStep):
+                    number = _last_step(db, run_id, step.step) if step.or_earlier else step.step
+                    restored = _undo_step(db, run_id, number)
+                elif not 0 <= step.upload_index < total:
                     raise LookupError(f"run {run_id} has no image {step.upload_index}")
-                if isinstance(step, Undo):
-                    restored = _undo(db, run_id)
+                elif isinstance(step, Undo):
+                    restored = _undo(db, run_id, step)
                 else:
                     _decide(db, run_id, {step.upload_index: step.decision})
         return restored
@@ -122,30 +148,64 @@ def _total(db: sqlite3.Connection, run_id: str) -> int:
     return row[0]
 
 
-def _decide(db: sqlite3.Connection, run_id: str, decided: Mapping[int, Decision | None]) -> None:
+def _decide(db: sqlite3.Connection, run_id: str, decided: Mapping[int, Decision | None]) -> int:
     query = "SELECT upload_index, decision FROM decisions WHERE run_id = ?"
     before: dict[int, Decision] = dict(db.execute(query, (run_id,)).fetchall())
-    step = _last_step(db, run_id) + 1
-    for index, decision in decided.items():
-        if before.get(index) != decision:
-            row = (run_id, step, index, before.get(index))
-            db.execute("INSERT INTO decision_steps VALUES (?, ?, ?, ?)", row)
-            _set(db, run_id, index, decision)
-
-
-def _undo(db: sqlite3.Connection, run_id: str) -> dict[int, Decision | None]:
-    step = _last_step(db, run_id)
-    query = "SELECT upload_index, before FROM decision_steps WHERE run_id = ? AND step = ?"
-    restored: dict[int, Decision | None] = dict(db.execute(query, (run_id, step)).fetchall())
-    for index, decision in restored.items():
+    step = max(_last_step(db, run_id) + 1, time.time_ns() // 1000)
+    changed: dict[int, Decision | None] = {
+        index: decision for index, decision in decided.items() if before.get(index) != decision
+    }
+    for index, decision in changed.items():
+        row = (run_id, step, index, before.get(index))
+        db.execute("INSERT INTO decision_steps VALUES (?, ?, ?, ?)", row)
         _set(db, run_id, index, decision)
-    db.execute("DELETE FROM decision_steps WHERE run_id = ? AND step = ?", (run_id, step))
+    return step if changed else 0
+
+
+def _undo(db: sqlite3.Connection, run_id: str, undo: Undo) -> dict[int, Decision | None]:
+    index = undo.upload_index
+    query = "SELECT decision FROM decisions WHERE run_id = ? AND upload_index = ?"
+    row = db.execute(query, (run_id, index)).fetchone()
+    led_to: Decision | None = row[0] if row else None
+    query = "SELECT step, before FROM decision_steps WHERE run_id = ? AND upload_index = ? ORDER BY step DESC"
+    steps: list[tuple[int, Decision | None]] = db.execute(query, (run_id, index)).fetchall()
+    for step, before in steps:
+        if (led_to, before) == (undo.made, undo.before):
+            return _take_back(db, run_id, step, {index: before})
+        led_to = before
+    return {}
+
+
+def _undo_step(db: sqlite3.Connection, run_id: str, step: int) -> dict[int, Decision | None]:
+    query = "SELECT upload_index, before FROM decision_steps WHERE run_id = ? AND step = ?"
+    return _take_back(db, run_id, step, dict(db.execute(query, (run_id, step)).fetchall()))
+
+
+def _take_back(
+    db: sqlite3.Connection, run_id: str, step: int, before: Mapping[int, Decision | None]
+) -> dict[int, Decision | None]:
+    """These images of a step leave it. One that was decided on again since stays as it is, and a later undo
+    of that leads to where this step began.
+    """
+    restored: dict[int, Decision | None] = {}
+    of_image = "decision_steps WHERE run_id = ? AND upload_index = ?"
+    for index, decision in before.items():
+        (later,) = db.execute(
+            f"SELECT min(step) FROM {of_image} AND step > ?", (run_id, index, step)
+        ).fetchone()
+        if later:
+            relink = "UPDATE decision_steps SET before = ? WHERE run_id = ? AND upload_index = ? AND step = ?"
+            db.execute(relink, (decision, run_id, index, later))
+        else:
+            _set(db, run_id, index, decision)
+            restored[index] = decision
+        db.execute(f"DELETE FROM {of_image} AND step = ?", (run_id, index, step))
     return restored
 
 
-def _last_step(db: sqlite3.Connection, run_id: str) -> int:
-    row = db.execute("SELECT max(step) FROM decision_steps WHERE run_id = ?", (run_id,)).fetchone()
-    return row[0] or 0
+def _last_step(db: sqlite3.Connection, run_id: str, at_most: int | None = None) -> int:
+    query = "SELECT max(step) FROM decision_steps WHERE run_id = ?1 AND (?2 IS NULL OR step <= ?2)"
+    return db.execute(query, (run_id, at_most)).fetchone()[0] or 0
 
 
 def _set(db: sqlite3.Connection, run_id: str, index: int, decision: Decision | None) -> None:

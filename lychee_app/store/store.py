@@ -14,7 +14,7 @@ from lychee_app.records import Cutoff, Decision, Heartbeat, Phase, Reply, Run, S
 from lychee_app.request import Request
 from lychee_app.sizes import DISK_GB
 from lychee_app.store.database import BUSY_SECONDS, Database
-from lychee_app.store.decisions import Decisions, Step, Undo
+from lychee_app.store.decisions import Decisions, Step, Undo, UndoStep
 from lychee_app.store.drafts import Drafts
 from lychee_app.store.owner import Owner, clear_left_over
 from lychee_app.store.replies import REPLIES_KEPT, Replies
@@ -207,9 +207,13 @@ class Store:
         """One step for `undo`. None takes the decision off."""
         self._decisions.decide(run_id, {upload_index: decision})
 
-    def decide_all(self, run_id: str, decided: Mapping[int, Decision | None]) -> None:
-        """Any number of images as one step for `undo`."""
-        self._decisions.decide(run_id, decided)
+    def decide_all(self, run_id: str, decided: Mapping[int, Decision | None]) -> int:
+        """Any number of images as one step for `undo`; the number of the step."""
+        return self._decisions.decide(run_id, decided)
+
+    def last_step(self, run_id: str) -> int:
+        """The number of the newest step of decisions that was not taken back; 0 where there is none."""
+        return self._decisions.last_step(run_id)
 
     def carry(self, run_id: str, decided: Mapping[int, Decision]) -> None:
         """Gives a run what was decided on its images in an earlier one: no step for `undo`."""
@@ -219,8 +223,8 @@ class Store:
         """Takes the last step back; what its images are decided on now. Empty when there is none."""
         return self._decisions.undo(run_id)
 
-    def follow(self, run_id: str, steps: Sequence[Step | Undo]) -> dict[int, Decision | None]:
-        """Many single steps as one transaction, all or none. Returns what the last undo restored.
+    def follow(self, run_id: str, steps: Sequence[Step | Undo | UndoStep]) -> dict[int, Decision | None]:
+        """Many single steps as one transaction, all or none. Returns what the last undo changed.
 
         Raises StoreError when there is no such run, LookupError when it has no such image.
         """

@@ -57,7 +57,9 @@ def _in_bulk(context: PageContext) -> None:
 
 def _all(context: PageContext, indices: list[int], decision: Decision) -> None:
     if run_id := context.run_id:
-        state.tried(lambda: context.services.store.decide_all(run_id, dict.fromkeys(indices, decision)))
+        decided: dict[int, Decision | None] = dict.fromkeys(indices, decision)
+        steps = st.session_state.setdefault("bulk-steps", {})
+        state.tried(lambda: steps.update({run_id: context.services.store.decide_all(run_id, decided)}))
         state.redraw(*DECIDED)
 
 

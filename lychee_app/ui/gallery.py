@@ -70,6 +70,8 @@ def data(context: PageContext, standing: Standing, mode: Mode) -> dict[str, Any]
         "cut": _cut(context, standing),
         "bin": _bin(standing),
         "open": st.session_state.get("zoomed"),
+        "last_step": context.services.store.last_step(run.id),
+        "bulk_step": st.session_state.get("bulk-steps", {}).get(run.id),
         "words": context.t.under("gallery"),
     }
 

@@ -6,7 +6,7 @@
     GET  /lychee/seen/{run}/{index}      exactly the pixels the model was given, lossless
     GET  /lychee/row/{run}/{index}       the raw output, as the viewer lists it
     POST /lychee/explanation/{run}/{index}  asks the model for its reasons; waits for it
-    POST /lychee/decisions/{run}         {"steps": [{"index": 3, "decision": "pick"}, {"undo": true}]}
+    POST /lychee/decisions/{run}         {"steps": [{"index": 3, "decision": "pick"}, ...]}; _step tells all
     POST /lychee/choose, /lychee/add/{draft}   files that are added: see upload.py
 
 A picture waits for no drawing of the page, and a decision for no run that is being scored. Pages elsewhere
@@ -28,9 +28,9 @@ from starlette.routing import Route
 
 from lychee_app.errors import ImageError, LycheeError, StoreError
 from lychee_app.locale import Words, language_of
-from lychee_app.records import ImageBudget, Source
+from lychee_app.records import Decision, ImageBudget, Source
 from lychee_app.services import Services
-from lychee_app.store import Step, Store, Undo
+from lychee_app.store import Step, Store, Undo, UndoStep
 from lychee_app.ui import output, pictures, upload
 
 Taking = Callable[[Store, Request, AsyncIterator[bytes]], Awaitable[dict[str, Any]]]
@@ -218,13 +218,28 @@ def _decided(services: Callable[[], Services], run_id: str, body: bytes) -> Resp
     )
 
 
-def _step(step: Mapping[str, Any]) -> Step | Undo:
-    if step.get("undo"):
-        return Undo()
-    index, decision = step["index"], step["decision"]
-    if not isinstance(index, int) or isinstance(index, bool) or decision not in {"pick", "reject", None}:
-        raise ValueError(f"{index!r}: {decision!r}")
-    return Step(index, decision)
+def _step(step: Mapping[str, Any]) -> Step | Undo | UndoStep:
+    """{"index": 3, "decision": "pick"}; {"index": 3, "undo": "pick", "before": null} takes that back;
+    {"undo": number} a whole step, and with "earlier": true the newest up to it.
+    """
+    if "index" not in step:
+        return UndoStep(_whole(step["undo"]), step.get("earlier") is True)
+    index = _whole(step["index"])
+    if "undo" in step:
+        return Undo(index, _decision(step["undo"]), _decision(step["before"]))
+    return Step(index, _decision(step["decision"]))
+
+
+def _whole(number: object) -> int:
+    if not isinstance(number, int) or isinstance(number, bool) or abs(number) >= 2**63:
+        raise ValueError(f"{number!r} is no number of an image or a step")
+    return number
+
+
+def _decision(text: Any) -> Decision | None:
+    if text not in ("pick", "reject", None):
+        raise ValueError(f"{text!r} is no decision")
+    return text
 
 
 def _place(request: Request) -> tuple[str, int]:

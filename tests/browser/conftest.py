@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from lychee_app import launch
+from lychee_app.store import Store
 from tests.support.fakes import picture
 
 FAKE = Path(__file__).parents[1] / "support" / "fake_app.py"
@@ -199,3 +200,28 @@ def visit(tab: Page, place: int) -> None:
     """
     at_rest(tab)
     tab.locator(".st-key-place button").nth(place).click()
+
+
+def ranked(tab: Page, pictures: list[Path], query: str = "red") -> str:
+    """The id of a finished run of these."""
+    upload_and_rank(tab, pictures, query)
+    wait_until_over(tab, len(pictures))
+    at_rest(tab)
+    return run_of(tab)
+
+
+def run_of(tab: Page) -> str:
+    """The id of the run that is open."""
+    return (re.search(r"run=(\w+)", tab.url) or ["", ""])[1]
+
+
+def decisions(server: Server, run: str) -> dict[int, str]:
+    with Store.open(server.home) as store:
+        return dict(store.decisions(run))
+
+
+def expect_decisions(server: Server, run: str, wanted: dict[int, str], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while (found := decisions(server, run)) != wanted and time.monotonic() < end:
+        time.sleep(0.02)
+    assert found == wanted

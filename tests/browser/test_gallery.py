@@ -2,18 +2,18 @@
 
 import json
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from lychee_app.settings import Settings
-from lychee_app.store import Store
 from tests.browser.conftest import (
     Server,
-    at_rest,
+    decisions,
+    expect_decisions,
     open_charts,
+    ranked,
+    run_of,
     shown_first,
     upload_and_rank,
     visit,
@@ -22,26 +22,6 @@ from tests.browser.conftest import (
 
 Open = Callable[..., Page]
 DESK = {"width": 1440, "height": 900}
-
-
-def ranked(tab: Page, pictures: list[Path], query: str = "red") -> str:
-    """The id of a finished run of these."""
-    upload_and_rank(tab, pictures, query)
-    wait_until_over(tab, len(pictures))
-    at_rest(tab)
-    return (re.search(r"run=(\w+)", tab.url) or ["", ""])[1]
-
-
-def decisions(server: Server, run: str) -> dict[int, str]:
-    with Store.open(Settings(data_folder=server.home).data_folder) as store:
-        return dict(store.decisions(run))
-
-
-def expect_decisions(server: Server, run: str, wanted: dict[int, str], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while (found := decisions(server, run)) != wanted and time.monotonic() < end:
-        time.sleep(0.02)
-    assert found == wanted
 
 
 def test_a_click_opens_the_viewer_a_refresh_keeps_it_and_back_closes_it(
@@ -162,7 +142,7 @@ def test_a_pick_while_images_are_scored_is_kept_at_once(
     upload_and_rank(tab, pictures[:6], "red slowly")
     tile = tab.locator(".tile").first
     tile.wait_for()
-    run = (re.search(r"run=(\w+)", tab.url) or ["", ""])[1]
+    run = run_of(tab)
     index = int(tile.get_attribute("data-index") or -1)
     tile.locator(".open").focus()
     tab.keyboard.press("p")

@@ -16,7 +16,7 @@ from lychee_app.cache import CacheKey
 from lychee_app.errors import StoreError
 from lychee_app.reasons import Reason
 from lychee_app.records import Cutoff, Reply, Run, Scored, Source
-from lychee_app.store import Store
+from lychee_app.store import Step, Store, Undo, UndoStep
 from tests.support.rows import failed, finite, key, names, reply, row, run_of, told
 
 # --- a run and its rows
@@ -249,6 +249,44 @@ def test_deciding_what_is_decided_already_is_no_step(store: Store) -> None:
     store.decide("run-1", 0, "pick")
     assert store.undo("run-1") == {0: None}
     assert store.undo("run-1") == {}
+
+
+def test_an_undo_takes_back_what_it_names_whoever_decided_since(store: Store) -> None:
+    begin(store, run_of([row(i, 1.0) for i in range(4)]))
+    store.follow("run-1", [Step(1, "pick"), Step(3, "reject")])
+    assert store.follow("run-1", [Undo(1, "pick", None)]) == {1: None}
+    assert store.decisions("run-1") == {3: "reject"}
+    store.follow("run-1", [Step(1, "pick"), Step(1, "reject")])
+    assert store.follow("run-1", [Undo(1, "pick", None)]) == {}, "it was decided on again since"
+    assert store.decisions("run-1") == {1: "reject", 3: "reject"}
+    assert store.follow("run-1", [Undo(1, "reject", None)]) == {1: None}, "and that leads to where it began"
+    assert store.follow("run-1", [Undo(0, "pick", None), Undo(3, "pick", "reject")]) == {}
+    assert store.decisions("run-1") == {3: "reject"}
+
+
+def test_many_images_decided_at_once_are_taken_back_at_once_but_for_what_was_decided_since(
+    store: Store,
+) -> None:
+    begin(store, run_of([row(i, 1.0) for i in range(4)]))
+    store.decide("run-1", 0, "reject")
+    bulk = store.decide_all("run-1", dict.fromkeys(range(3), "pick"))
+    store.follow("run-1", [Step(2, "reject"), Step(3, "reject")])
+    assert store.follow("run-1", [UndoStep(bulk)]) == {0: "reject", 1: None}
+    assert store.decisions("run-1") == {0: "reject", 2: "reject", 3: "reject"}
+    assert store.follow("run-1", [Undo(2, "reject", None)]) == {2: None}
+    assert store.follow("run-1", [UndoStep(bulk)]) == {}
+    assert store.follow("run-1", [UndoStep(bulk, or_earlier=True)]) == {0: None}
+    assert store.decisions("run-1") == {3: "reject"}
+
+
+def test_a_step_that_was_taken_back_gives_its_number_to_no_other(store: Store) -> None:
+    begin(store, run_of([row(0, 1.0)]))
+    first = store.decide_all("run-1", {0: "pick"})
+    assert store.last_step("run-1") == first
+    store.undo("run-1")
+    assert store.last_step("run-1") == 0
+    assert store.decide_all("run-1", {0: None}) == 0, "nothing changed"
+    assert store.decide_all("run-1", {0: "pick"}) > first
 
 
 def test_decisions_and_cut_offs_belong_to_one_run_and_survive_a_restart(home: Path) -> None:

@@ -179,12 +179,15 @@ def test_decisions_are_followed_in_their_order_and_undone(served: Served) -> Non
         {"index": 0, "decision": "pick"},
         {"index": 1, "decision": "reject"},
         {"index": 0, "decision": None},
-        {"undo": True},
+        {"index": 0, "undo": None, "before": "pick"},
     )
     assert answer.json() == {"decisions": [[0, "pick"], [1, "reject"]], "restored": [0]}
     assert served.services.store.decisions(served.run) == {0: "pick", 1: "reject"}
-    assert served.decide({"undo": True}).json()["restored"] == [1]
+    last = served.services.store.last_step(served.run)
+    assert served.decide({"undo": last}).json()["restored"] == [1]
+    assert served.decide({"undo": last}).json()["restored"] == []
     assert served.services.store.decisions(served.run) == {0: "pick"}
+    assert served.decide({"undo": last, "earlier": True}).json()["restored"] == [0]
 
 
 def test_a_page_elsewhere_cannot_decide(served: Served) -> None:
@@ -216,7 +219,12 @@ def test_a_page_elsewhere_cannot_decide(served: Served) -> None:
         b'{"steps": [{"index": 0, "decision": ["pick"]}]}',
         b'{"steps": [{"index": 1e400, "decision": "pick"}]}',
         b"[" * 100_000,
-        b'{"steps": [' + b'{"undo": true},' * MOST_STEPS + b'{"undo": true}]}',
+        b'{"steps": [{"undo": true}]}',
+        b'{"steps": [{"undo": 1e400}]}',
+        b'{"steps": [{"index": 0, "undo": "pick"}]}',
+        b'{"steps": [{"index": 0, "undo": "maybe", "before": null}]}',
+        b'{"steps": [{"undo": 1%s}]}' % (b"0" * 30),
+        b'{"steps": [' + b'{"undo": 1},' * MOST_STEPS + b'{"undo": 1}]}',
     ],
 )
 def test_what_is_no_list_of_decisions_is_refused_whole(served: Served, body: bytes) -> None:

@@ -1,12 +1,19 @@
-// What was decided, as shown; and what of it the server does not know yet.
+// What was decided on one run, as shown; and what of it the server does not know yet.
 class Decisions {
-  constructor() {
+  constructor({ run, base, last_step, bulk_step }) {
+    this.run = run; // steps go to the run they were made in, whichever is shown when they are sent
+    this.base = base;
+    this.opened = last_step; // what was decided before this page was opened
+    this.bulk = bulk_step;
     this.made = new Map(); // index -> "pick" | "reject"
     this.queue = [];
-    this.undone = []; // [index, decision before], newest last
+    this.undone = []; // what U takes back, newest last: {index, undo: what was made, before} or {undo: step}
     this.busy = false;
   }
-  follow(rows) { // what the server says holds where nothing is on its way to it
+  get isShown() { return this.app.decisions === this; }
+  follow({ rows, bulk_step }) { // what the server says holds where nothing is on its way to it
+    if (bulk_step && bulk_step !== this.bulk) this.undone.push({ undo: bulk_step }); // many at once, by a button of the page
+    this.bulk = bulk_step;
     if (this.queue.length || this.busy) return;
     this.made = new Map(rows.filter((row) => row.decision).map((row) => [row.index, row.decision]));
   }
@@ -14,16 +21,17 @@ class Decisions {
   set(index, decision) {
     const before = this.of(index);
     if (before === decision) return;
-    this.undone.push([index, before]);
+    this.undone.push({ index, undo: decision, before });
     this._show(index, decision);
     this._send({ index, decision });
   }
   toggle(index, decision) { this.set(index, this.of(index) === decision ? null : decision); }
-  undo() { // the index it was about, if it was decided here
-    const last = this.undone.pop();
-    if (last) this._show(...last);
-    this._send({ undo: true, elsewhere: !last }); // decided before this page was opened: the answer says which
-    return last?.[0];
+  undo() { // the index it was about, if that is known here
+    const last = this.undone.pop() ?? { undo: this.opened, earlier: true };
+    // What was decided on it since, perhaps in another tab, holds.
+    if ("index" in last && this.of(last.index) === last.undo) this._show(last.index, last.before);
+    this._send(last);
+    return last.index;
   }
   count(decision) {
     let count = 0;
@@ -41,10 +49,10 @@ class Decisions {
   }
   async flush() {
     if (this.busy || !this.queue.length) return;
-    const { data } = this.app, steps = this.queue.splice(0);
+    const steps = this.queue.splice(0), last = steps.at(-1);
     this.busy = true;
     try {
-      const answer = await fetch(`${data.base}/decisions/${data.run}`, {
+      const answer = await fetch(`${this.base}/decisions/${this.run}`, {
         method: "POST", keepalive: steps.length < 500,
         headers: { "Content-Type": "application/json", "X-Lychee": "1" },
         body: JSON.stringify({ steps }),
@@ -54,16 +62,17 @@ class Decisions {
       if (!this.queue.length) this.made = new Map(told.decisions.map(([index, made]) => [index, made]));
       this.app.say("");
       if (this.app.decide_) this.app.send("decided", Date.now()); // what counts them is drawn again
-      if (steps.at(-1).elsewhere && told.restored.length && !this.queue.length) this.app.moveTo(told.restored[0]);
+      const restored = "index" in last ? undefined : told.restored[0];
+      if (restored !== undefined && !this.queue.length && this.isShown) this.app.moveTo(restored);
     } catch (error) {
       this.queue.unshift(...steps);
-      this.app.say(filled(data.words.unsaved, { n: this.queue.length, why: error.message }));
+      this.app.say(filled(this.app.data.words.unsaved, { n: this.queue.length, why: error.message }));
       this.timer = setTimeout(() => this.flush(), RETRY_MS);
       return;
     } finally {
       this.busy = false;
     }
-    this.app.repaintAll();
+    if (this.isShown) this.app.repaintAll();
     if (this.queue.length) this.flush();
   }
 }

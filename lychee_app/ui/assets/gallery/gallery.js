@@ -25,7 +25,9 @@ class Gallery {
     globalThis.lycheeGallery = this; // the one that hears keys
     document.addEventListener("keydown", this.key, true);
     window.addEventListener("popstate", this.back);
-    addEventListener("pagehide", () => this.decisions.flush());
+    addEventListener("pagehide", () => {
+      for (const { decisions } of globalThis.lycheeSessions.values()) decisions.flush();
+    });
   }
   leave() { // another takes its place
     document.removeEventListener("keydown", this.key, true);
@@ -35,7 +37,7 @@ class Gallery {
   recall() {
     const { mode, run } = this.data, sessions = (globalThis.lycheeSessions ??= new Map());
     const usual = { filter: "all", sort: "rank", element: null, rating: "", height: store.get("row-height", HEIGHTS_PX.usual) };
-    if (!sessions.has(run)) sessions.set(run, { decisions: new Decisions(), at: {}, shown: usual });
+    if (!sessions.has(run)) sessions.set(run, { decisions: new Decisions(this.data), at: {}, shown: usual });
     this.session = sessions.get(run);
     this.decisions = this.session.decisions;
     this.decisions.app = this;
@@ -49,7 +51,11 @@ class Gallery {
     this.data = data;
     this.recall();
     this.byIndex = new Map(data.rows.map((row) => [row.index, row]));
-    this.decisions.follow(data.rows);
+    this.decisions.follow(data);
+    if (other) { // the same numbers are other images there
+      this.grid?.clear();
+      this.viewer.beside = [];
+    }
     if (!data.elements.length) this.shown.element = null;
     this.hasRatings = data.rows.some((row) => row.stars);
     if (!this.hasRatings) this.shown.rating = "";
@@ -139,13 +145,16 @@ class Gallery {
   }
   key(event) {
     if (!this.here()) return undefined;
-    if (event.ctrlKey || event.metaKey || event.altKey || !this.rows?.length) return undefined;
+    const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const undoes = name === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
+    if (((event.ctrlKey || event.metaKey || event.altKey) && !undoes) || !this.rows?.length) return undefined;
     const target = event.composedPath()[0];
     if (/^(input|textarea|select)$/i.test(target.tagName ?? "") && target.type !== "range") return undefined;
     if (target.isContentEditable || target.closest?.('[role="dialog"], [role="listbox"]')) return undefined;
     const open = this.viewer.isOpen;
     if (!open && document.querySelector('[role="dialog"]')) return undefined;
-    const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    // What has the focus in a chart is another image than the one the keys here are about.
+    if (!open && event.composedPath().some((node) => node.matches?.(CHARTS))) return undefined;
     const vertical = (step) => (open ? undefined : () => this.moveTo(
       this.at === null ? this.rows[0].index : this.grid.beside(this.at, step)));
     const place = target.getRootNode(), charts = place instanceof ShadowRoot && place !== this.root.getRootNode();
@@ -155,7 +164,7 @@ class Gallery {
       ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1),
       ArrowUp: vertical(-1), ArrowDown: vertical(1),
       p: () => this.decide("pick"), x: () => this.decide("reject"), u: () => this.undo(),
-      z: () => this.zoomKey(), b: () => open && this.viewer.hold(),
+      z: () => (undoes ? this.undo() : this.zoomKey()), b: () => open && this.viewer.hold(),
       m: () => open && this.viewer.seen.click(),
       Escape: open && !this.decide_ ? () => this.viewer.close() : undefined,
     };
@@ -181,7 +190,7 @@ class Gallery {
   // What is shown of how many, and how: words and controls above the grid.
   toolbar() {
     const { data, shown } = this, { words } = data;
-    if (!this.filterBox) {
+    if (!this.filterBox) { // made once, while the run may change: what is chosen is this.shown's then
       this.filterBox = this.tools.appendChild(make("div", "filters"));
       this.filterBox.setAttribute("role", "group");
       this.filterBox.setAttribute("aria-label", words.filter);
@@ -189,20 +198,21 @@ class Gallery {
       this.binBox.type = "button";
       this.binBox.onclick = () => this.send("unbin", Date.now());
       this.elementBox = this.select(words.element_filter, (value) => {
-        shown.element = value === "" ? null : Number(value);
+        this.shown.element = value === "" ? null : Number(value);
       });
-      this.ratingBox = this.select(words.rating_filter, (value) => { shown.rating = value; });
-      this.sortBox = this.select(words.sort, (value) => { shown.sort = value; });
-      const slider = this.tools.appendChild(make("input", "size"));
-      Object.assign(slider, { type: "range", min: HEIGHTS_PX.least, max: HEIGHTS_PX.most, step: 10, value: shown.height });
+      this.ratingBox = this.select(words.rating_filter, (value) => { this.shown.rating = value; });
+      this.sortBox = this.select(words.sort, (value) => { this.shown.sort = value; });
+      const slider = this.sizeBox = this.tools.appendChild(make("input", "size"));
+      Object.assign(slider, { type: "range", min: HEIGHTS_PX.least, max: HEIGHTS_PX.most, step: 10 });
       slider.setAttribute("aria-label", words.size);
       slider.title = words.size;
       slider.oninput = () => {
-        shown.height = Number(slider.value);
-        store.set("row-height", shown.height);
+        this.shown.height = Number(slider.value);
+        store.set("row-height", this.shown.height);
         this.grid.arrange();
       };
     }
+    this.sizeBox.value = shown.height;
     const elements = data.elements.map((text, k) => [String(k), filled(words.element_shown, { text })]);
     fillBox(this.elementBox, [["", words.any_element], ...elements], shown.element === null ? "" : String(shown.element));
     this.elementBox.hidden = !data.elements.length;

@@ -8,6 +8,10 @@ class Grid {
     this.draw = this.draw.bind(this);
     new ResizeObserver(() => this.node.clientWidth && this.arrange()).observe(this.node);
   }
+  clear() {
+    for (const tile of this.tiles.values()) tile.node.remove();
+    this.tiles.clear();
+  }
   attach() {
     if (this.scroller) return;
     this.scroller = scrollerOf(this.node);

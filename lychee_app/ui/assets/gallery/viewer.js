@@ -12,7 +12,7 @@ class Stage {
     new ResizeObserver(() => this.fit()).observe(this.node);
   }
   show(indexes, asSeen) {
-    const key = JSON.stringify([indexes, asSeen]);
+    const key = JSON.stringify([this.app.data.run, indexes, asSeen]);
     if (key === this.key) return this.captions();
     this.key = key;
     this.scale = indexes.length > 1 ? this.scale : null;
