@@ -53,7 +53,8 @@ class ModelCatalogue:
         """None while it is still being looked up."""
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._look, name="lychee-catalogue", daemon=True)
+                # No daemon: one that is importing torch when the process ends takes it down with an abort.
+                self._thread = threading.Thread(target=self._look, name="lychee-catalogue", daemon=False)
                 self._thread.start()
             return self._found
 
