@@ -41,9 +41,11 @@ class Rest:
 
 
 def is_cut_short(kind: str, data: bytes) -> bool:
-    """Whether a file says that it is longer than `data`. False where it does not say."""
-    if kind == "JPEG":
-        return _lacks_end(data)
+    """Whether a file says that it is longer than `data`, or a PNG ends in zeros, as half a copy leaves it.
+    False where it does not say.
+    """
+    if kind in {"PNG", "JPEG"}:
+        return data.endswith(_PAD) if kind == "PNG" else _lacks_end(data)
     if kind == "WEBP":
         return int.from_bytes(data[4:8], "little") + 8 > len(data)
     if kind == "JPEG2000":

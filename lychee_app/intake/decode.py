@@ -58,7 +58,7 @@ def decode(data: bytes, budget: ImageBudget, max_px: int, light_bytes: int | Non
     """Decodes one picture of `data`: the first frame or page that shows something, the largest of an icon,
     a raw file's preview. `light_bytes`: how much memory it may take, by estimate.
 
-    Raises ImageError whatever is wrong with the file, and nothing else; its codes: empty, format,
+    Raises ImageError whatever is wrong with the file, and nothing else; its codes: empty, not-copied, format,
     camera-raw, raw-unread, not-an-image, no-decoder, pixels, pixels-bomb, aspect, truncated, truncated-share,
     corrupt, memory, and heavy where the estimate is over `light_bytes`.
     """

@@ -86,12 +86,14 @@ def sniff(head: bytes) -> str:
     """The accepted format that the first HEAD_BYTES say this is, one of ACCEPTED.
 
     Most raw files are TIFFs up to here: what is further inside tells (raw.is_raw). Raises ImageError:
-    "empty", "format" for something else that is known, "not-an-image" for the rest.
+    "empty", "not-copied" for zeros, "format" for something else that is known, "not-an-image" for the rest.
     """
     if not head:
         raise ImageError("empty")
     if accepted := _accepted(head):
         return accepted
+    if not head.strip(b"\0"):
+        raise ImageError("not-copied")
     if foreign := _foreign(head):
         raise ImageError("format", kind=foreign, formats=SPOKEN)
     raise ImageError("not-an-image", formats=SPOKEN)

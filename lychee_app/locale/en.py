@@ -659,6 +659,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     },
     # why a file cannot be scored
     "empty": "The file is empty (0 bytes). Copy it again from where it came from.",
+    "not-copied": "This file holds nothing but zeros: it was not copied whole. Copy it again from where it came from.",
     "format": "This is {kind!w}. Only {formats} are accepted: save it as one of these.",
     "camera-raw": "This is a camera raw file, and what reads these is not installed: the extra [raw] (pip install rawpy). Install that, or export it as JPEG.",
     "raw-unread": "This camera raw file cannot be developed, and it holds no preview ({detail}). Export it as JPEG.",

@@ -579,6 +579,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "left-out-imageless": "{n} 个没有图片的路径（{name}）",
     # why a file cannot be scored
     "empty": "文件是空的（0 字节），请重新复制。",
+    "not-copied": "文件里全是零，没有复制完整，请重新复制。",
     "format": "不接受的文件类型：{kind!w}。只接受 {formats}，请另存为其中一种。",
     "camera-raw": "这是相机的 RAW 文件，但没有安装读取它的扩展 [raw]（pip install rawpy）。请安装，或导出为 JPEG。",
     "raw-unread": "这个相机 RAW 文件无法冲洗，也没有内嵌预览（{detail}）。请导出为 JPEG。",

@@ -73,6 +73,15 @@ def test_a_jpeg_that_ends_in_zeros_is_cut_short_and_not_scored_as_whole() -> Non
     assert decoded(data + bytes(5000)).notes == ()
 
 
+@pytest.mark.parametrize("there", [0.3, 0.9])
+def test_a_png_whose_end_was_not_copied_is_to_be_copied_again(there: float) -> None:
+    data = file_of("PNG")
+    error = refusal(data[: int(len(data) * there)].ljust(len(data), b"\0"))
+    assert error.code == "truncated"
+    assert "Copy" in str(error)
+    assert refusal(bytes(5000)).code == "not-copied"
+
+
 def test_a_cut_jpeg_with_broken_metadata_is_scored_with_both_notes() -> None:
     exif = pictures.jpeg_segment(0xE1, b"Exif\x00\x00II*\x00\xff\xff\xff\x7f")
     result = decoded(pictures.jpeg_with(exif, file_of("JPEG"))[:-2])

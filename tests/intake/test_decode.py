@@ -220,7 +220,7 @@ def test_a_heic_is_decoded() -> None:
 def test_an_empty_file_and_a_text_file_say_so() -> None:
     assert refusal(b"").code == "empty"
     assert refusal(b"hello, world").code == "not-an-image"
-    assert refusal(bytes(1000)).code == "not-an-image"
+    assert refusal(bytes(1000)).code == "not-copied"
 
 
 @pytest.mark.parametrize(("name", "data"), hostile.bombs().items())
