@@ -57,6 +57,10 @@ _OFFERS = [
     for pattern in (
         # "cat -dog", as search engines take it
         r"(?:^|\s)-(?P<not>[^\W\d][\w'-]*)(?=\s*$|\s+-\w)",
+        # "never sofa": two words alone, for elsewhere it belongs to a verb
+        r"^never\s+(?P<not>(?!\w+(?:ed|en|ing|ore|ere|ain)\b|(?:say|mind|stop|end|ever)\b)[\w-]+)$",
+        # 非沙发, 非红色的沙发: at the beginning, and not in a word of its own
+        r"^非(?![洲常凡法典裔主卖营虚遗物礼议诚亲盟分但徒人])(?P<not>[^的，,;；+。\s]+)(?:的(?=\w)|$)",
         # "room without people", "no people, beach", "not a cat but a dog"
         rf"(?:^|\s*[,，;；+]\s*|\s+|(?<=[\u4e00-\u9fff]))(?:(?:and|or|but)\s+)?{_MARK_EN}\s+(?:(?:any|an?|the)\s+)?"
         rf"(?P<not>[^,，;；+]+?){_AFTER_EN}",
