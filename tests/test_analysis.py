@@ -175,6 +175,11 @@ def test_a_cut_off_has_its_exact_place_on_the_other_axis() -> None:
     assert on_axis(rows, Cutoff(5.5), "score") == Cutoff(5.5)
 
 
+def test_a_cut_off_at_the_end_of_the_scale_means_what_is_shown_as_ten() -> None:
+    rows = [row(0, score=9.999), row(1, score=9.96), row(2, score=9.94), row(3, score=9.2)]
+    assert [len(above(rows, Cutoff(value))) for value in (9.94, 9.95, 9.98, 10.0)] == [3, 2, 2, 2]
+
+
 def test_a_cut_off_has_no_place_on_the_other_axis_where_the_images_above_would_change() -> None:
     saturated = [row(i, margin) for i, margin in enumerate([41.0, 39.0, 0.0])]
     assert on_axis(saturated, Cutoff(40.0, "margin"), "score") is None

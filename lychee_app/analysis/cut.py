@@ -13,6 +13,8 @@ LEAST_GAP: dict[Axis, float] = {"score": 0.5, "margin": 1.0}
 """Points, or nats: a smaller gap is never suggested."""
 LEAST_TIMES = 2.0
 """How many times the mean of the other gaps the largest must be. Evenly spread scores have a ratio of 1."""
+TOP_SHOWN = 9.95
+"""From here on a score is shown as 10.0: a cut-off there means all that are."""
 LEAST_BELOW_SHARE = 0.1
 """A cut that leaves fewer images than this below it isolates outliers at the bottom and chooses nothing."""
 
@@ -44,8 +46,12 @@ def suggest_cut(images: Iterable[Scored]) -> Cut | None:
 
 
 def above(images: Iterable[Scored], cutoff: Cutoff) -> list[Scored]:
-    """The images at or above the cut-off, in the order given."""
-    return [row for row in images if is_scored(row) and _place(row, cutoff.axis) >= cutoff.value]
+    """The images at or above the cut-off, in the order given.
+
+    Hardly a score is 10, and many are shown as 10.0: the end of that scale means what is shown so.
+    """
+    value = min(cutoff.value, TOP_SHOWN) if cutoff.axis == "score" else cutoff.value
+    return [row for row in images if is_scored(row) and _place(row, cutoff.axis) >= value]
 
 
 def on_axis(images: Iterable[Scored], cutoff: Cutoff, axis: Axis) -> Cutoff | None:
