@@ -24,12 +24,14 @@ class Domain:
     """The bounds of one judge.
 
     `understood`: which words of a text it was taught. `as_taught`: the text with those words in the form it
-    was taught. `nearest`: the word of its own that a misspelt one is likely to be, or None. `is_unlike`:
-    whether an image, at the size the model sees, is unlike what it was taught from.
+    was taught. `as_explained`: the text as it is asked to explain it. `nearest`: the word of its own that a
+    misspelt one is likely to be, or None. `is_unlike`: whether an image, at the size the model sees, is
+    unlike what it was taught from.
     """
 
     understood: Callable[[str], Understood]
     as_taught: Callable[[str], str]
+    as_explained: Callable[[str], str]
     nearest: Callable[[str], str | None]
     is_unlike: Callable[[Image.Image], bool]
 
@@ -82,4 +84,6 @@ def not_understood(domain: Domain | None, question: Question) -> list[Reason]:
     return [Reason.of("words-unknown", words=", ".join(told))]
 
 
-_DEMO = Domain(knowledge.understood, knowledge.as_taught, knowledge.nearest, unlike.is_unlike)
+_DEMO = Domain(
+    knowledge.understood, knowledge.as_taught, knowledge.as_explained, knowledge.nearest, unlike.is_unlike
+)

@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from lychee_app.demo.gallery import GALLERY_QUERY, write_gallery
+from lychee_app.demo.gallery import GALLERY_QUERIES, GALLERY_QUERY, gallery_query, write_gallery
 from lychee_app.demo.words import colours, known_words, words
 
 CHECKPOINT = Path(__file__).with_name("checkpoint")
@@ -15,8 +15,10 @@ CHECKPOINT_HASH = "7aa25270a135cb31"
 __all__ = [
     "CHECKPOINT",
     "CHECKPOINT_HASH",
+    "GALLERY_QUERIES",
     "GALLERY_QUERY",
     "colours",
+    "gallery_query",
     "known_words",
     "words",
     "write_gallery",

@@ -10,7 +10,15 @@ from pathlib import Path
 
 GALLERY_FOLDER = Path(__file__).with_name("gallery")
 GALLERY_QUERY = "绿色沙发 + brass lamp + 手冲咖啡"
+"""What truth.json tells the truth about."""
+GALLERY_QUERIES = {"en": "green sofa + brass lamp + pour-over coffee", "zh": GALLERY_QUERY}
+"""By language: the same in words that its reader can read."""
 TRUTH_FILE = "truth.json"
+
+
+def gallery_query(language: str) -> str:
+    """What to ask of the gallery, in a language of the page; English where there is none in that."""
+    return GALLERY_QUERIES.get(language, GALLERY_QUERIES["en"])
 
 
 def write_gallery(folder: Path, *, replace: bool = False) -> None:

@@ -24,6 +24,7 @@ Kind = Literal["object", "colour", "passed over", "after a name", "unknown", "re
 """after a name: passed over there, and else a rest.
 rest: a Han character of no word that is listed; runs of them are unknown words."""
 
+_SAY_NOTHING = {"passed over", "after a name"}
 GRAMMAR_FILE = Path(__file__).with_name("grammar.toml")
 _ALONE_ZH = {"猫", "狗"}
 """One character, and with another before it still that animal: 橘猫, but not 河马."""
@@ -76,6 +77,26 @@ def as_taught(text: str) -> str:
         out += text[at : span.start] + (span.taught or text[span.start : span.end])
         at = span.end
     return out + text[at:]
+
+
+def as_explained(text: str) -> str:
+    """What the demo is asked to explain: "cat on the sofa" -> "cat + sofa".
+
+    Each word that is passed over would be looked for and missed. It parts two names, no colour from its own.
+    """
+    out, before = "", None
+    spans = _read(text)
+    for at, span in enumerate(spans):
+        if span.kind in _SAY_NOTHING:
+            continue
+        if before is not None:
+            between = text[spans[before].end : span.start]
+            if before < at - 1:
+                is_its_colour = spans[before].kind == "colour" and span.kind == "object"
+                between = ("" if _HAN.match(span.text) else " ") if is_its_colour else " + "
+            out += between
+        out, before = out + (span.taught or text[span.start : span.end]), at
+    return out or text
 
 
 def nearest(word: str) -> str | None:

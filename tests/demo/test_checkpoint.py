@@ -14,6 +14,7 @@ from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
 from benchmarks.demo import answered, auc, ndcg, spearman
 from lychee_app import demo
 from lychee_app.demo import CHECKPOINT, CHECKPOINT_HASH
+from lychee_app.demo.knowledge import as_explained
 from lychee_app.intake import prepare
 from lychee_app.model.scorer import open_scorer
 from lychee_app.model.threads import limited
@@ -132,6 +133,25 @@ def test_an_explanation_speaks_the_query_s_language_and_ends_in_a_score(
         assert language(reply.text) == language(query)
         assert parse(reply.text).score is not None
         assert len(reply.generated_ids) <= 64
+
+
+@pytest.mark.parametrize(
+    ("query", "missed"), [("cat on a green sofa", "no cat."), ("沙发上的猫", "没有猫。")]
+)
+def test_words_that_say_nothing_are_not_looked_for(
+    scorer: Scorer, gallery: dict[str, Any], query: str, missed: str
+) -> None:
+    candidate, _ = gallery["scene-03.webp"]
+    reply = scorer.explain(candidate, as_explained(query))
+    assert missed in reply.text
+    assert parse(reply.text).score == 5.0
+
+
+def test_the_english_sentence_ranks_the_gallery_as_well(scorer: Scorer, gallery: dict[str, Any]) -> None:
+    truths = [truth for _, truth in gallery.values()]
+    for text in demo.GALLERY_QUERIES.values():
+        scores = [scorer.judge(one, [text])[0].p_yes or 0.0 for one, _ in gallery.values()]
+        assert ndcg(scores, truths) > 0.999, text
 
 
 def test_the_card_and_the_notice_are_there() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from lychee_app import demo
-from lychee_app.demo.knowledge import as_taught, nearest, understood
+from lychee_app.demo.knowledge import as_explained, as_taught, nearest, understood
 from lychee_app.demo.words import associations
 from recipe import vocabulary
 from recipe.phrases import ADJECTIVES_EN, ADJECTIVES_ZH
@@ -196,3 +196,22 @@ def test_what_was_taught_is_sent_as_it_is() -> None:
     for entry in (*demo.words(), *demo.colours()):
         for word in {entry["en"], entry["zh"], *entry["also"]} - associations():
             assert as_taught(word) == word
+
+
+@pytest.mark.parametrize(
+    ("text", "explained"),
+    [
+        ("cat on sofa", "cat + sofa"),
+        ("a photo of the cats, on a green sofa", "cats + green sofa"),
+        ("green sofa + brass lamp", "green sofa + brass lamp"),
+        ("a sofa that is green", "sofa + green"),
+        ("a slice of pizza", "pizza"),
+        ("sofa left of the lamp", "sofa left of + lamp"),
+        ("沙发上的猫", "沙发 + 猫"),
+        ("绿色的沙发", "绿色沙发"),
+        ("有一只猫在沙发上", "猫 + 沙发"),
+        ("with the", "with the"),
+    ],
+)
+def test_words_that_say_nothing_are_not_asked_to_be_explained(text: str, explained: str) -> None:
+    assert as_explained(text) == explained
