@@ -7,12 +7,13 @@ this process made itself are in it, so everything in it is safe to take back.
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from lychee_app.decide.files import aside_of
 from lychee_app.decide.plan import Action, Plan, Step
 from lychee_app.errors import StoreError
 from lychee_app.export import LeftOut
@@ -65,8 +66,7 @@ def new_journal(folder: Path, plan: Plan, made_folder: bool) -> Iterator[tuple[P
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with path.open("x", encoding="ascii") as file:
             journal = Journal(file)
-            head = {"run_id": plan.run_id, "action": plan.action, "folder": str(plan.folder)}
-            journal.write({**head, "made_folder": made_folder})
+            journal.write(_head(plan, made_folder))
             yield path, journal
             journal.write({"finished": True})
     except OSError as error:
@@ -114,6 +114,29 @@ def journals(folder: Path) -> list[Done]:
 def forget(journal: Path) -> None:
     """What it tells of can no longer be undone."""
     journal.unlink(missing_ok=True)
+
+
+def shorten(done: Done, asides: Mapping[Path, Path]) -> None:
+    """The journal with these steps alone, whole on the disk. Raises StoreError; then it is as it was."""
+    aside = aside_of(done.journal)
+    try:
+        with aside.open("x", encoding="ascii") as file:
+            journal = Journal(file)
+            journal.write(_head(done, done.made_folder))
+            for step in done.steps:
+                journal.step(step, asides[step.target])
+            if done.finished:
+                journal.write({"finished": True})
+        os.replace(aside, done.journal)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        detail = error.strerror or str(error)
+        raise StoreError("journal-unwritable", path=str(done.journal), detail=detail) from error
+
+
+def _head(planned: Plan | Done, made_folder: bool) -> dict[str, Any]:
+    head = {"run_id": planned.run_id, "action": planned.action, "folder": str(planned.folder)}
+    return {**head, "made_folder": made_folder}
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -4,12 +4,13 @@ Goes by what is on disk, not by what should be. Nothing is overwritten, and a fi
 same bytes are at the place it came from.
 """
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lychee_app.decide.files import aside_of, is_empty, problem_of, put, reserve, sha256_of
-from lychee_app.decide.journal import Done, forget, read_journal
+from lychee_app.decide.journal import forget, read_journal, shorten
 from lychee_app.decide.plan import Action, Step
 from lychee_app.export import LeftOut
 from lychee_app.reasons import Reason
@@ -17,35 +18,45 @@ from lychee_app.reasons import Reason
 
 @dataclass(frozen=True)
 class Undone:
-    """`steps` are as they were before. What could not be taken back is in `left_out`, and in the journal."""
+    """`steps` were taken back now; `there` needed nothing: an undo was cut off, or somebody removed the copy.
+    What could not be taken back is in `left_out`, and in the journal."""
 
-    done: Done
     steps: tuple[Step, ...]
+    there: tuple[Step, ...]
     left_out: tuple[LeftOut, ...]
 
     @property
     def moved(self) -> dict[Path, Path]:
         """Where each file was -> where it is again."""
-        return {step.target: step.source for step in self.steps}
+        return {step.target: step.source for step in (*self.steps, *self.there)}
 
 
 def undo(journal: Path) -> Undone:
-    """Last step first. May be called again where it was cut off. Raises StoreError: unreadable journal."""
+    """Last step first. May be called again where it was cut off; the journal keeps what is left to take back.
+
+    Raises StoreError: the journal cannot be read, or not be written anew.
+    """
     done, asides = read_journal(journal)
     back: list[Step] = []
+    there: list[Step] = []
+    left: list[Step] = []
     left_out: list[LeftOut] = []
     for step in reversed(done.steps):
+        was_there = not os.path.lexists(step.target)
         problem = _take_back(step, done.action, asides[step.target])
         if problem is None:
-            back.append(step)
+            (there if was_there else back).append(step)
         else:
+            left.insert(0, step)
             left_out.append(LeftOut(step.upload_index, step.source.name, problem))
-    if not left_out:
+    if not left:
         forget(journal)
+    elif len(left) < len(done.steps):
+        shorten(replace(done, steps=tuple(left)), asides)
     if done.made_folder:
         with suppress(OSError):
             done.folder.rmdir()
-    return Undone(replace(done, steps=tuple(back)), tuple(back), tuple(left_out))
+    return Undone(tuple(back), tuple(there), tuple(left_out))
 
 
 def _take_back(step: Step, action: Action, aside: Path) -> Reason | None:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from pathlib import PurePath
 
 NAME_BYTES = 255
 _JOINER = "\u200d"
@@ -19,6 +20,11 @@ def same_name_safe(name: str) -> str:
         parts = [part for part in parts if part != ".."][-1:]
     shown = "/".join(parts)
     return _short(shown) or "unnamed"
+
+
+def path_safe(path: str | PurePath) -> str:
+    """The path as it may be shown: whole, on one line, without direction marks."""
+    return _visible(str(path))
 
 
 def _visible(part: str) -> str:

@@ -367,6 +367,11 @@ TEXT: dict[str, str | dict[str, str]] = {
     "files.was.move": {"one": "{n} file was moved to {folder}", "other": "{n} files were moved to {folder}"},
     "files.undo": "Take back",
     "files.undone": {"one": "Took back {n} file.", "other": "Took back {n} files."},
+    "files.undone.there": {
+        "one": "{n} file was taken back already.",
+        "other": "{n} files were taken back already.",
+    },
+    "files.nothing": "There is nothing to copy or move there.",
     # stars
     "stars": "Write stars beside the images (XMP)",
     "stars.help": "For Lightroom, digiKam, darktable, Capture One: each number is the score from which an image gets these stars. The images stay as they are.",

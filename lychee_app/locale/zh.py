@@ -328,6 +328,8 @@ TEXT: dict[str, str | dict[str, str]] = {
     "files.was.move": "曾移动 {n} 个文件到 {folder}",
     "files.undo": "撤回",
     "files.undone": "已撤回 {n} 个文件。",
+    "files.undone.there": "{n} 个文件之前就已撤回。",
+    "files.nothing": "没有可以复制或移动到那里的文件。",
     # stars
     "stars": "把星级写到图片旁边（XMP）",
     "stars.help": "Lightroom、digiKam、darktable、Capture One 都能读取。每个数字是得到这些星所需的最低分数。原图不会改动。",

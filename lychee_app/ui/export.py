@@ -12,6 +12,7 @@ from lychee_app import analysis, decide, export, sizes, sources
 from lychee_app.decide import Action, Done, Plan
 from lychee_app.errors import LycheeError
 from lychee_app.export import LeftOut
+from lychee_app.intake.names import path_safe, same_name_safe
 from lychee_app.locale import Words
 from lychee_app.records import Decision, Source
 from lychee_app.ui import state, widgets
@@ -131,10 +132,12 @@ def _files(context: PageContext, standing: Standing) -> None:
         )
         ways: list[Action] = ["copy", "move"]
         action = one_of(t("files.how"), ways, lambda way: t(f"files.{way}"), key="carry-how", show_label=True)
+        st.session_state.setdefault("carry-to", _last_folder(context))
         typed = st.text_input(t("files.folder"), key="carry-to", placeholder=t("files.folder.placeholder"))
         folder = widgets.pasted_path(typed)
     chosen = standing.decided(what)
     if st.button(t("files.plan"), key="carry-plan", disabled=not (chosen and folder)):
+        st.session_state["carried-to"] = typed
         try:
             wanted = ((index, one) for index, one in standing.order.sources.items() if index in chosen)
             files = sources.with_new_sidecars(wanted)
@@ -142,9 +145,20 @@ def _files(context: PageContext, standing: Standing) -> None:
         except LycheeError as error:
             notice(t.error(error), "bad")
         else:
-            st.session_state["planned"] = planned
-            st.rerun()
+            if planned.steps:
+                st.session_state["planned"] = planned
+                st.rerun()
+            notice("\n".join([t("files.nothing"), *told(t, planned.left_out)]), "calm")
+    widgets.told(t, "files")
     _undoable(context, standing)
+
+
+def _last_folder(context: PageContext) -> str:
+    """As it was typed in this tab, else where files were last copied or moved to."""
+    if typed := st.session_state.get("carried-to"):
+        return typed
+    done = decide.journals(context.services.store.moves_folder)
+    return str(done[0].folder) if done else ""
 
 
 def confirm(context: PageContext, standing: Standing) -> None:
@@ -161,7 +175,7 @@ def confirm(context: PageContext, standing: Standing) -> None:
             lines = [t("files.left_out", n=len(planned.left_out)), *told(t, planned.left_out)]
             notice("\n".join(lines), "calm")
         words = t(f"files.do.{planned.action}", n=len(planned.steps))
-        if st.button(words, type="primary", key="carry-do", disabled=not planned.steps):
+        if st.button(words, type="primary", key="carry-do"):
             put_off()
             _carry_out(context, planned)
             st.rerun()
@@ -176,7 +190,7 @@ def put_off() -> None:
 
 def told(t: Words, left_out: Sequence[LeftOut]) -> list[str]:
     """A line for each of the first, and one for the rest."""
-    lines = [f"{one.name}: {t.reason(one.reason)}" for one in left_out[:MOST_NAMES]]
+    lines = [f"{same_name_safe(one.name)}: {t.reason(one.reason)}" for one in left_out[:MOST_NAMES]]
     more = len(left_out) - len(lines)
     return [*lines, t("files.more", n=more)] if more else lines
 
@@ -184,24 +198,25 @@ def told(t: Words, left_out: Sequence[LeftOut]) -> list[str]:
 def _summary(context: PageContext, planned: Plan) -> str:
     names = within([step.source for step in planned.steps])
     rows = "".join(
-        f"<tr><td>{escaped(name)}</td><td>→ {escaped(step.target.name)}</td></tr>"
+        f"<tr><td>{escaped(name)}</td><td>→ {escaped(same_name_safe(step.target.name))}</td></tr>"
         for name, step in zip(names, planned.steps[:MOST_ROWS], strict=False)
     )
     more = len(planned.steps) - MOST_ROWS
     rest = f'<div class="ly-faint">{escaped(context.t("files.more", n=more))}</div>' if more > 0 else ""
+    folder, size = escaped(path_safe(planned.folder)), sizes.files(planned.size_bytes)
     return (
-        f'<p class="ly-plain"><code>{escaped(planned.folder)}</code> · {sizes.files(planned.size_bytes)}</p>'
+        f'<p class="ly-plain"><code>{folder}</code> · {size}</p>'
         f'<table class="ly-table"><tbody>{rows}</tbody></table>{rest}'
     )
 
 
 def within(paths: Sequence[Path]) -> list[str]:
-    """Each path within the folder that holds them all; whole paths where there is none."""
+    """Each path, as it may be shown, within the folder that holds them all; whole where there is none."""
     try:
         folder = os.path.commonpath([path.parent for path in paths])
     except ValueError:  # no path at all, or on two drives
-        return [str(path) for path in paths]
-    return [str(path.relative_to(folder)) for path in paths]
+        return [path_safe(path) for path in paths]
+    return [path_safe(path.relative_to(folder)) for path in paths]
 
 
 def _carry_out(context: PageContext, planned: Plan) -> None:
@@ -213,13 +228,11 @@ def _carry_out(context: PageContext, planned: Plan) -> None:
     except LycheeError as error:
         decide.recover(store)
         state.forget_orders()
-        return state.tell(error)
+        return state.tell(error, place="files")
     state.forget_orders()
     lost = len(done.left_out) - len(planned.left_out)
-    state.tell(
-        context.t(f"files.done.{done.action}", n=len(done.steps), lost=lost), "good" if not lost else "warn"
-    )
-    return None
+    text = context.t(f"files.done.{done.action}", n=len(done.steps), lost=lost)
+    return state.tell(text, "warn" if lost else "good", "files")
 
 
 def _undoable(context: PageContext, standing: Standing) -> None:
@@ -229,7 +242,7 @@ def _undoable(context: PageContext, standing: Standing) -> None:
     ]
     for number, one in enumerate(done[:3]):
         with st.container(horizontal=True, vertical_alignment="center"):
-            faint(context.t(f"files.was.{one.action}", n=len(one.steps), folder=str(one.folder)))
+            faint(context.t(f"files.was.{one.action}", n=len(one.steps), folder=path_safe(one.folder)))
             st.button(
                 context.t("files.undo"),
                 key=f"take-back-{number}",
@@ -240,15 +253,18 @@ def _undoable(context: PageContext, standing: Standing) -> None:
 
 
 def _take_back(context: PageContext, done: Done) -> None:
+    t, store = context.t, context.services.store
     try:
         undone = decide.undo(done.journal)
         if done.action == "move":
-            context.services.store.relocate(undone.moved)
+            store.relocate(undone.moved)
     except LycheeError as error:
-        state.tell(error)
+        decide.recover(store)
+        state.tell(error, place="files")
     else:
-        state.forget_orders()
-        kept = told(context.t, undone.left_out)
-        text = context.t("files.undone", n=len(undone.steps))
-        state.tell("\n".join([text, *kept]), "warn" if kept else "good")
+        kept = told(t, undone.left_out)
+        lines = [t("files.undone", n=len(undone.steps))] if undone.steps or not undone.there else []
+        lines += [t("files.undone.there", n=len(undone.there))] if undone.there else []
+        state.tell("\n".join([*lines, *kept]), "warn" if kept else "good", "files")
+    state.forget_orders()
     st.rerun()

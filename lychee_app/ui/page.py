@@ -67,7 +67,7 @@ def render(services: Services) -> None:
     with switch:
         place = _place(context)
     with messages:
-        _told(context)
+        widgets.told(context.t, "page")
     if standing is not None and place != "history":
         with head:
             _header(context, standing)
@@ -107,14 +107,6 @@ def _place(context: PageContext) -> Section:
         on_change=lambda: state.go(st.session_state["place"]),
     )
     return place
-
-
-def _told(context: PageContext) -> None:
-    """What happened since the last drawing: an error in full, anything else as a line."""
-    if (message := state.told()) is None:
-        return
-    text, kind = message
-    notice(context.t.error(text) if isinstance(text, LycheeError) else text, kind)
 
 
 def _header(context: PageContext, standing: Standing) -> None:

@@ -10,7 +10,7 @@ from lychee_app import ratings
 from lychee_app.errors import LycheeError
 from lychee_app.locale import Words
 from lychee_app.ratings import Change, Journal, Plan, Rating, Wish
-from lychee_app.ui import state
+from lychee_app.ui import state, widgets
 from lychee_app.ui.export import MOST_ROWS, put_off, told, within
 from lychee_app.ui.images import on_loopback
 from lychee_app.ui.markup import escaped, faint, notice
@@ -44,6 +44,7 @@ def draw(context: PageContext) -> None:
         files = standing.order.sources.items()
         st.session_state["planned"] = ratings.plan(standing.run, files, wish, standing.decisions)
         st.rerun()
+    widgets.told(t, "stars")
     _undoable(context, standing)
     return None
 
@@ -137,12 +138,12 @@ def _write(context: PageContext, planned: Plan) -> None:
     try:
         written = ratings.write(planned, context.services.store.moves_folder)
     except LycheeError as error:
-        return state.tell(error)
+        return state.tell(error, place="stars")
     finally:
         st.session_state.pop("ratings", None)
     failed = written.left_out[len(planned.left_out) :]
     lines = [t("stars.done", n=len(written.changes)), *told(t, failed)]
-    return state.tell("\n".join(lines), "warn" if failed else "good")
+    return state.tell("\n".join(lines), "warn" if failed else "good", "stars")
 
 
 def _undoable(context: PageContext, standing: Standing) -> None:
@@ -165,10 +166,10 @@ def _take_back(context: PageContext, journal: Journal) -> None:
     try:
         undone = ratings.undo(journal.path)
     except LycheeError as error:
-        state.tell(error)
+        state.tell(error, place="stars")
     else:
         kept = told(t, undone.left_out)
         text = t("stars.undone", n=len(undone.sidecars))
-        state.tell("\n".join([text, *kept]), "warn" if kept else "good")
+        state.tell("\n".join([text, *kept]), "warn" if kept else "good", "stars")
     st.session_state.pop("ratings", None)
     st.rerun()

@@ -22,6 +22,8 @@ from lychee_app.services import Services
 from lychee_app.store import Draft, View
 
 Section = Literal["results", "decide", "history"]
+Place = Literal["page", "files", "stars"]
+"""Where a message stands: above the page, or beside the buttons that it answers."""
 NEWEST = 8
 """Runs that are looked at for one in progress."""
 SECTIONS: tuple[Section, ...] = get_args(Section)
@@ -226,9 +228,9 @@ def turn(page: int) -> None:
     st.query_params["page"] = str(page)
 
 
-def tell(error: LycheeError | str, kind: str = "bad") -> None:
-    """Leaves a message for the next drawing of the page."""
-    st.session_state["told"] = (error, kind)
+def tell(error: LycheeError | str, kind: str = "bad", place: Place = "page") -> None:
+    """Leaves a message for the next drawing of that place."""
+    st.session_state[f"told:{place}"] = (error, kind)
 
 
 def tried(action: Callable[[], object]) -> None:
@@ -240,8 +242,8 @@ def tried(action: Callable[[], object]) -> None:
         st.rerun()
 
 
-def told() -> tuple[LycheeError | str, str] | None:
-    return st.session_state.pop("told", None)
+def told(place: Place) -> tuple[LycheeError | str, str] | None:
+    return st.session_state.pop(f"told:{place}", None)
 
 
 def zoom(index: int) -> None:

@@ -1,5 +1,6 @@
 """Parts that several places of the page are made of: choices, and our own components."""
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,11 +10,20 @@ from urllib.request import url2pathname
 import streamlit as st
 from streamlit.components import v2 as components
 
+from lychee_app.errors import LycheeError
 from lychee_app.locale import DEFAULT, Words
-from lychee_app.ui.markup import asset
+from lychee_app.ui import state
+from lychee_app.ui.markup import asset, notice
 
 T = TypeVar("T", bound=str)
 V = TypeVar("V")
+
+
+def told(t: Words, place: state.Place) -> None:
+    """What happened since that place was last drawn: an error in full, anything else as it is."""
+    if message := state.told(place):
+        text, kind = message
+        notice(t.error(text) if isinstance(text, LycheeError) else text, kind)
 
 
 def one_of(
@@ -102,11 +112,14 @@ def hide(*keys: str) -> None:
 
 
 FILE_ADDRESS = re.compile("file:(?://(?:localhost)?)?(/(?!/).*)", re.IGNORECASE)
+ESCAPED = re.compile(r"\\([^\w*?\[])")
+"""What a shell writes of a space or a bracket; an asterisk so written is no part of a glob, and stays."""
 QUOTES = ('""', "''", "“”", "‘’", "«»", "「」")
 
 
 def pasted_path(text: str) -> str:
-    """The path that was typed or pasted: file managers copy one in quotes, or as a file:// address.
+    """The path that was typed or pasted: file managers copy one in quotes, or as a file:// address, and
+    terminals with a backslash before each space.
 
     A path that is there as it stands is left so, whatever it holds. `~` is for whoever opens it.
     """
@@ -117,8 +130,8 @@ def pasted_path(text: str) -> str:
         if len(path) > 2 and path.startswith(opening) and path.endswith(closing):
             path = path[1:-1].strip()
     if address := FILE_ADDRESS.fullmatch(path):
-        path = url2pathname(address[1])
-    return path
+        return url2pathname(address[1])
+    return path if os.sep == "\\" or _is_there(path) else ESCAPED.sub(r"\1", path)
 
 
 def _is_there(path: str) -> bool:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,39 @@ def test_what_was_done_can_be_found_again_after_a_restart(photos: Path, target: 
     (found,) = journals(journal)
     assert (found.run_id, found.action, found.moved) == ("run-1", "move", done.moved)
     assert found.made_folder
+
+
+def test_only_what_was_really_taken_back_is_counted_and_the_rest_waits(
+    photos: Path, target: Path, journal: Path
+) -> None:
+    run, sources = shots(photos, a=1.0, b=2.0, c=3.0)
+    done = carry_out(plan(run, [0, 1, 2], sources, target, "copy"), journal)
+    (target / "a.jpg").write_bytes(b"retouched")
+    (target / "b.jpg").unlink()
+    first = undo(done.journal)
+    assert [step.target.name for step in first.steps] == ["c.jpg"]
+    assert [step.target.name for step in first.there] == ["b.jpg"]
+    (kept,) = journals(journal)
+    assert [step.target.name for step in kept.steps] == ["a.jpg"]
+    assert (kept.finished, kept.made_folder, kept.folder) == (done.finished, True, done.folder)
+    (target / "c.jpg").write_bytes(b"of somebody else")
+    again = undo(done.journal)
+    assert (again.steps, again.there) == ((), ())
+    assert [left.code for left in again.left_out] == ["changed-stays"]
+    assert tree(target) == {"a.jpg": b"retouched", "c.jpg": b"of somebody else"}
+
+
+def test_a_journal_that_cannot_be_written_anew_stays_whole(photos: Path, target: Path, journal: Path) -> None:
+    run, sources = shots(photos, a=1.0, b=2.0)
+    done = carry_out(plan(run, [0, 1], sources, target, "copy"), journal)
+    (target / "a.jpg").write_bytes(b"retouched")
+    journal.chmod(0o500)
+    try:
+        if os.access(journal, os.W_OK):
+            pytest.skip("root may write anywhere")
+        with pytest.raises(StoreError) as caught:
+            undo(done.journal)
+    finally:
+        journal.chmod(0o700)
+    assert caught.value.code == "journal-unwritable"
+    assert len(journals(journal)[0].steps) == 2

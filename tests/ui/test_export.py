@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from lychee_app import query, recorder, sources
 from lychee_app.locale import Words
@@ -128,3 +129,78 @@ def test_files_of_one_name_are_told_apart_before_they_are_copied(
     assert {target for source, target in told if "red" in source} == {"0-red.png", "0-red (2).png"}
     size_kb = math.ceil(sum(path.stat().st_size for path in folder.rglob("*.png")) / 1000)
     assert f"</code> · {size_kb} KB<" in html(at)
+
+
+def picked_run(folder: Path, settings: Settings) -> Run:
+    """All of them kept and picked."""
+    run = scored(folder, settings)
+    with Store.open(settings.data_folder) as store:
+        store.create(run, sources.find([folder]).sources)
+        for each in run.images:
+            store.add(run.id, each)
+            store.decide(run.id, each.upload_index, "pick")
+    return run
+
+
+def bodies(at: AppTest) -> list[str]:
+    return [element.proto.body for element in at.get("html")]
+
+
+def test_a_name_that_turns_the_line_around_is_shown_plain_before_it_is_copied(
+    folder: Path, settings: Settings, tmp_path: Path
+) -> None:
+    (folder / "0-red.png").rename(folder / "photo\u202egnp.exe.png")
+    run = picked_run(folder, settings)
+    at = visit(run.id, place="decide")
+    at.text_input(key="carry-to").set_value(str(tmp_path / "be\u202est")).run()
+    at.button(key="carry-plan").click().run()
+    assert "<td>photognp.exe.png</td><td>→ photognp.exe.png</td>" in html(at)
+    at.button(key="carry-do").click().run()
+    assert "3 files were copied to" in html(at)
+    assert "\u202e" not in html(at)
+    assert (tmp_path / "be\u202est" / "photo\u202egnp.exe.png").is_file()
+
+
+def test_what_became_of_the_files_is_said_beside_their_buttons_and_counts_what_was_there(
+    folder: Path, settings: Settings, tmp_path: Path
+) -> None:
+    goal = tmp_path / "best"
+    run = picked_run(folder, settings)
+    at = visit(run.id, place="decide")
+    at.text_input(key="carry-to").set_value(str(goal)).run()
+    at.button(key="carry-plan").click().run()
+    at.button(key="carry-do").click().run()
+    assert "Copied 3 files" in html(at)
+    (goal / "0-red.png").write_bytes(b"retouched")
+    (goal / "1-blue.png").unlink()
+    at.button(key="take-back-0").click().run()
+    told = next(body for body in bodies(at) if "Took back" in body)
+    assert bodies(at).index(told) > next(at for at, body in enumerate(bodies(at)) if "Files on this" in body)
+    assert "Took back 1 file." in told
+    assert "1 file was taken back already." in told
+    assert "0-red.png: It has been changed since, so it stays." in told
+    at.button(key="take-back-0").click().run()
+    assert "Took back 0 files." in html(at)
+
+
+def test_where_nothing_can_be_copied_that_is_said_without_a_dialog(folder: Path, settings: Settings) -> None:
+    run = picked_run(folder, settings)
+    at = visit(run.id, place="decide")
+    at.text_input(key="carry-to").set_value(str(folder)).run()
+    at.button(key="carry-plan").click().run()
+    assert "There is nothing to copy or move there.\n0-red.png: It is already in that folder." in html(at)
+    assert not [button for button in at.button if button.key == "carry-do"]
+
+
+def test_the_folder_that_was_copied_to_last_is_in_the_field_again(
+    folder: Path, settings: Settings, tmp_path: Path
+) -> None:
+    run = picked_run(folder, settings)
+    at = visit(run.id, place="decide")
+    at.text_input(key="carry-to").set_value(str(tmp_path / "best")).run()
+    at.button(key="carry-plan").click().run()
+    at.button(key="carry-do").click().run()
+    at.segmented_control(key="place").set_value("results").run()
+    at.segmented_control(key="place").set_value("decide").run()
+    assert at.text_input(key="carry-to").value == str(tmp_path / "best")
+    assert visit(run.id, place="decide").text_input(key="carry-to").value == str(tmp_path / "best")
