@@ -272,18 +272,19 @@ def on_loopback() -> bool:
 
 
 def demo(context: PageContext) -> None:
-    """The demo gallery in one click: its images, its query, the demo model."""
+    """The demo gallery in one click: its images, the demo model, and its query where none is typed."""
     from lychee_app import demo, query
 
     try:
         folder = context.services.settings.data_folder / "demo-gallery"
         _write_gallery(folder)
-        question = query.ask(demo.GALLERY_QUERY)
+        typed = st.session_state["query"] if st.session_state["query"].strip() else ""
+        asked = typed or demo.gallery_query(context.t.language)
+        question = query.ask(asked, st.session_state["but_not"] if typed else "")
         gallery = sources.find([folder]).sources
         run_id = context.services.jobs.start(Request(question, model="demo"), gallery)
     except LycheeError as error:
         return state.tell(error)
-    st.session_state["model"] = "demo"
     state.open_run(run_id)
 
 

@@ -94,7 +94,6 @@ def _follow(context: PageContext, run: Run | None) -> None:
     st.session_state["followed"] = place
     st.session_state.pop("untouched", None)
     if draft.request and (draft.run_id == place[1] or (run is None and (before or ("",))[0] != draft.id)):
-        st.session_state["model"] = draft.request.model
         _fill(context, draft.request, draft.id)
     elif run is not None:
         _fill(context, run.request, run.id)
@@ -106,6 +105,7 @@ def _fill(context: PageContext, request: Request, origin: str) -> None:
     question = request.question
     st.session_state["query"] = question.typed
     st.session_state["but_not"] = question.typed_not
+    st.session_state["model"] = request.model
     st.session_state["mode"] = request.mode
     st.session_state["elements_of"] = origin
     st.session_state[_parts_key(question.sent)] = list(question.elements)

@@ -241,6 +241,24 @@ def test_a_demo_gallery_that_cannot_be_written_is_told(page: AppTest, settings: 
     assert "demo-gallery cannot be written" in html(page)
 
 
+@pytest.mark.parametrize(
+    ("language", "typed", "asked"),
+    [
+        ("en", "", "green sofa + brass lamp + pour-over coffee"),
+        ("zh", "", "绿色沙发 + brass lamp + 手冲咖啡"),
+        ("en", "red umbrella", "red umbrella"),
+    ],
+)
+def test_the_demo_gallery_is_ranked_by_what_is_typed_else_in_the_page_s_language(
+    settings: Settings, store: Store, language: str, typed: str, asked: str
+) -> None:
+    at = visit(language=language)
+    at.text_area(key="query").set_value(typed).run()
+    at.button(key="demo").click().run()
+    _, run = finished(at, store)
+    assert (run.question.typed, run.total) == (asked, 32)
+
+
 def test_a_path_pasted_in_quotes_is_looked_at(page: AppTest, tmp_path: Path) -> None:
     (tmp_path / "a b").mkdir()
     ((name, data, _),) = files("red")

@@ -45,8 +45,9 @@ def test_a_run_opened_again_is_compared_with_the_picker(page: AppTest, store: St
     picked(page, "tests/other")
     _, run = ranked(page, store)
     again = visit(run.id)
-    assert again.button(key="rank").label == "Rank 4 images"
-    assert picked(again, "tests/other").button(key="rank").label == "Rank 4 images again"
+    assert again.session_state["model"] == "tests/other"
+    assert again.button(key="rank").label == "Rank 4 images again"
+    assert picked(again, "demo").button(key="rank").label == "Rank 4 images"
 
 
 @pytest.mark.parametrize(
