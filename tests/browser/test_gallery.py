@@ -1,6 +1,7 @@
 """The grid, the viewer and their keys, in a real browser."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.browser.conftest import (
     visit,
     wait_until_over,
 )
+from tests.support.fakes import picture
 
 Open = Callable[..., Page]
 DESK = {"width": 1440, "height": 900}
@@ -237,6 +239,60 @@ def test_zoom_goes_to_actual_size_and_back_and_images_stand_side_by_side(
         tab.keyboard.press("b")
         tab.keyboard.press("ArrowRight")
         expect(tab.locator("dialog.viewer .pane")).to_have_count(count)
+
+
+def test_a_double_click_shows_the_actual_size_around_it_and_a_drag_moves_the_image(
+    server: Server, open_tab: Open, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.png"
+    large.write_bytes(picture("red", (3000, 2000)))
+    tab = open_tab(server)
+    other = tmp_path / "other.png"
+    other.write_bytes(picture("blue"))
+    ranked(tab, [large, other])
+    tab.locator(".tile .open").first.click()
+    stage, image = tab.locator("dialog.viewer .stage"), tab.locator("dialog.viewer .pane img").last
+    expect(tab.locator("dialog.viewer .pane.sharp")).to_be_visible()
+    box = stage.bounding_box() or {}
+    x, y = box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
+    tab.mouse.dblclick(x, y)
+    expect(stage).to_have_class(re.compile("zoomed"))
+    assert image.evaluate("e => [e.clientWidth, e.clientHeight]") == [3000, 2000]
+    before = image.bounding_box() or {}
+    assert (
+        before["x"] + 1500 > box["x"] + box["width"] / 2
+    )  # what was clicked, left of the middle, stays in view
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x - 120, y - 60, steps=4)
+    tab.mouse.up()
+    after = image.bounding_box() or {}
+    assert (round(after["x"] - before["x"]), round(after["y"] - before["y"])) == (-120, -60)
+    tab.mouse.dblclick(x, y)
+    expect(stage).not_to_have_class(re.compile("zoomed"))
+
+
+def test_files_of_this_machine_are_ordered_by_date_and_all_by_size(
+    server: Server, open_tab: Open, tmp_path: Path
+) -> None:
+    folder = tmp_path / "dated"
+    folder.mkdir()
+    for number, (width, age) in enumerate([(200, 30), (300, 10), (400, 20)]):
+        file = folder / f"{number}.png"
+        file.write_bytes(picture("red", (width, 100), seed=number))
+        os.utime(file, (1e9 - age, 1e9 - age))
+    tab = open_tab(server)
+    tab.locator(".st-key-way").get_by_text("Path", exact=True).click()
+    tab.locator(".st-key-path input").fill(str(folder))
+    tab.locator(".st-key-path input").press("Enter")
+    tab.locator(".st-key-query textarea").fill("red")
+    tab.locator(".st-key-rank button").click()
+    wait_until_over(tab, 3)
+    by = tab.get_by_label("Order", exact=True)
+    for option, order in (("date", [1, 2, 0]), ("size", [2, 1, 0])):
+        by.select_option(option)
+        expect(tab.locator(".tile").first).to_have_attribute("data-index", str(order[0]))
+        assert shown_first(tab) == order
 
 
 def test_the_first_click_on_rank_ranks_while_the_query_is_typed(
