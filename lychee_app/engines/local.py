@@ -226,8 +226,8 @@ class _Judge:
 
     def explained(self, candidate: Candidate) -> Reply:
         """In words, about the view of it that is judged to match best."""
-        query, domain = self.request.question.sent, domain_of(self.scorer.info.name)
-        query = domain.as_explained(query) if domain else query
+        query = self.request.question.sent
+        query = self.domain.as_explained(query) if self.domain else query
         key = self._key(candidate, "explain", query)
         reply = self.cache.cached(key)
         if reply is None:
