@@ -78,8 +78,16 @@ def render(services: Services) -> None:
             notice(context.t.error(error), "bad")
     images.adding(context)
     widgets.own_words(context.t)
-    widgets.component("draft")(key="kept", data={"draft": context.draft.id if context.draft.version else ""})
+    _address_draft(context)
     return None
+
+
+def _address_draft(context: PageContext) -> None:
+    """In the address as soon as the store has it: this very drawing may have begun it."""
+    kept = context.draft.version
+    with suppress(LycheeError):
+        kept = kept or context.services.store.drafts.get(context.draft.id)
+    widgets.component("draft")(key="kept", data={"draft": context.draft.id if kept else ""})
 
 
 def _body(context: PageContext, standing: Standing | None, place: Section, pile: Pile) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from lychee_app.errors import LycheeError
-from lychee_app.records import Run
+from lychee_app.records import Run, Scored
 from lychee_app.store import View
 from lychee_app.ui import state
 from lychee_app.ui.markup import escaped, notice
@@ -130,6 +130,11 @@ def stats(context: PageContext, view: View) -> list[str]:
     return parts
 
 
+def _stays(row: Scored) -> bool:
+    """Whether the same file would be refused for the same reason again."""
+    return row.reason is not None and row.reason.code in {"empty", "format", "not-an-image"}
+
+
 def unfinished(run: Run) -> bool:
     """There is something left to resume or to retry."""
     return run.status != "done" or len(run.images) < run.total or any(row.score is None for row in run.images)
@@ -140,10 +145,11 @@ def over(context: PageContext, standing: Standing) -> None:
     run, t = standing.run, context.t
     missing = run.total - len(run.images)
     failed = sum(row.score is None for row in run.images)
+    again = sum(row.score is None and not _stays(row) for row in run.images)
     if not unfinished(run):
         return
     text = _fate(context, run, missing, failed)
-    left, *rights = st.columns([5, 1.3, 1.3] if missing and failed else [5, 1.3], vertical_alignment="center")
+    left, *rights = st.columns([5, *[1.3] * (bool(missing) + bool(again))], vertical_alignment="center")
     with left:
         notice(text, "bad" if run.status == "failed" else "calm")
     if missing:
@@ -156,9 +162,9 @@ def over(context: PageContext, standing: Standing) -> None:
             icon=":material/play_circle:",
             width="stretch",
         )
-    if failed:
+    if again:
         rights.pop(0).button(
-            t("retry", n=failed),
+            t("retry", n=again),
             key="retry",
             on_click=_resume,
             args=(context, run.id, True),

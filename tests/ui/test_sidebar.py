@@ -110,3 +110,23 @@ def test_a_locked_database_is_told_once_while_one_types_and_nothing_typed_is_los
     assert draft
     assert draft.request
     assert draft.request.question.typed == "red sofa"
+
+
+def test_a_query_changed_beside_a_run_is_in_the_address_at_once_and_found_by_a_refresh(
+    page: AppTest, store: Store
+) -> None:
+    _, run = rank(page, store, "red")
+    at = visit(run.id)
+    assert sent(at, "draft")["draft"] == ""
+    at.text_area(key="query").set_value("green").run()
+    draft = sent(at, "draft")["draft"]
+    assert draft
+    again = visit(run.id, address={"draft": draft})
+    assert again.text_area(key="query").value == "green"
+
+
+def test_a_file_that_is_no_image_is_not_retried(page: AppTest, store: Store) -> None:
+    text = ("notes.txt", b"no picture", "text/plain")
+    at, run = rank(page, store, "red", images=[*files("red"), text])
+    assert [row.score is None for row in run.images] == [False, True]
+    assert not [button for button in at.button if button.key == "retry"]
