@@ -52,7 +52,7 @@ def _part(
         "reply": reply.text,
         "span": row.span if row else None,
         "read": read,
-        "facts": [*_facts(t, reply), *(more or [])],
+        "facts": [fact for fact in (*_facts(t, reply), *(more or [])) if fact[1]],
         "prompt_title": t("output.prompt"),
         "prompt": reply.prompt,
         "copy": record(row, reply) if row else "",
@@ -66,17 +66,18 @@ def _facts(t: Words, reply: Reply) -> list[tuple[str, str]]:
         ("logit yes", _number(reply.logit_yes)),
         ("logit no", _number(reply.logit_no)),
         (t("output.margin"), _number(reply.margin)),
-        ("p_yes", "–" if reply.p_yes is None else f"{reply.p_yes:.6f}"),
-        (t("score"), "–" if reply.p_yes is None else f"{10 * reply.p_yes:.4f}"),
+        ("p_yes", _number(reply.p_yes, 6)),
+        (t("score"), _number(None if reply.p_yes is None else 10 * reply.p_yes)),
         (t("output.ids"), f"{reply.yes_id} / {reply.no_id}"),
-        (t("output.generated"), " ".join(map(str, reply.generated_ids[:MOST_IDS])) or "–"),
+        (t("output.generated"), " ".join(map(str, reply.generated_ids[:MOST_IDS]))),
         (t("output.tokens"), f"{reply.prompt_tokens} / {reply.image_tokens}"),
         (t("output.seconds"), f"{reply.seconds:.3f} s"),
     ]
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+def _number(value: float | None, digits: int = 4) -> str:
+    """Empty where there is none, as explain mode has no logits: such a fact is left out."""
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def record(row: Scored, reply: Reply) -> str:

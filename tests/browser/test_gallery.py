@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -177,6 +178,71 @@ def test_sorting_and_filtering_happen_in_the_browser(
     for name, count in (("pick", 1), ("reject", 1), ("undecided", 7), ("all", 9)):
         tab.locator(f".filters .{name}").click()
         expect(tab.locator(".tile")).to_have_count(count)
+
+
+def test_the_focus_goes_to_the_images_and_back_to_where_one_came_from(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server, "/?lang=en&charts=1")
+    ranked(tab, pictures[:6])
+    order = tab.get_by_label("Order", exact=True)
+    order.focus()
+    order.select_option("name")
+    expect(order).to_be_focused()  # who goes by keys may look at the next order
+    order.dispatch_event("pointerdown")
+    order.select_option("upload")
+    expect(tab.locator(".tile .open").first).to_be_focused()
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("z")
+    expect(tab.locator("dialog.viewer .stage")).to_be_focused()
+    tab.keyboard.press("Escape")
+    expect(tab.locator(".tile .open").nth(1)).to_be_focused()
+    cell = tab.locator(".st-key-overview button.cell").nth(4)
+    cell.click()
+    expect(tab.locator("dialog.viewer .stage")).to_be_focused()
+    tab.keyboard.press("Escape")
+    expect(cell).to_be_focused()
+
+
+def test_the_filters_count_within_the_bar_that_was_chosen(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server, "/?lang=en&charts=1")
+    ranked(tab, pictures[:9])
+    bar = tab.locator(".slot:has(.count)").last
+    count = int(bar.locator(".count").inner_text())
+    bar.click()
+    expect(tab.locator(".tile")).to_have_count(count)
+    expect(tab.locator(".filters .all")).to_have_text(f"All {count}")
+    tab.locator(".filters + .bin").click()
+    expect(tab.locator(".filters .all")).to_have_text("All 9")
+
+
+def test_where_there_is_little_room_labels_are_left_out_and_elements_are_dots(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    tab = open_tab(server)
+    ranked(tab, pictures[:4], "red sofa + lamp + chair")
+    wide = tab.locator(".chips b").first
+    expect(wide).to_be_visible()
+    path = tab.url.removeprefix(server.address)
+    phone = open_tab(server, path + "&charts=1", viewport={"width": 390, "height": 844}, has_touch=True)
+    phone.locator(".chips").first.wait_for()
+    phone.locator(".size").fill("140")
+    dot = phone.locator(".chips.dots .chip").first
+    expect(dot).to_be_visible()
+    expect(dot).to_have_attribute("title", re.compile(r"red sofa \d"))
+    expect(dot.locator("b")).to_be_hidden()
+    phone.get_by_role("radio", name=re.compile("even", re.IGNORECASE)).or_(
+        phone.locator(".st-key-bins button").nth(1)
+    ).first.click()
+    labels = phone.locator(".axis span:visible")
+    expect(labels.nth(1)).to_be_visible()
+    boxes = [box for label in labels.all() if (box := label.bounding_box())]
+    assert all(left["x"] + left["width"] <= right["x"] for left, right in pairwise(boxes))
+    phone.locator(".tile .open").first.click()
+    expect(phone.locator("dialog.viewer .title")).to_be_in_viewport(ratio=1)
+    assert phone.locator("dialog.viewer .title").inner_text().startswith("1/4 · image_")
 
 
 def test_the_cut_off_is_a_line_between_images(server: Server, open_tab: Open, pictures: list[Path]) -> None:

@@ -50,6 +50,14 @@ def test_the_numbers_behind_a_score_are_told_unrounded() -> None:
     assert facts["Margin (yes − no)"] == "2.0000"
 
 
+def test_explain_mode_lists_no_numbers_that_it_does_not_have() -> None:
+    said = replace(reply(text="A sofa. Score: 9 / 10"), mode="explain", logit_yes=None, logit_no=None)
+    scored = replace(row(0, 2.0), margin=None, reply=said, not_reply=reply("cat", -2.0))
+    facts = dict(output.parts(Words("en"), run_of([scored], mode="explain"), scored)[0]["facts"])
+    assert "–" not in facts.values()
+    assert not {"logit yes", "logit no", "p_yes", "Score", "Margin (yes − no)"} & set(facts)
+
+
 def test_each_element_and_what_is_not_wanted_has_a_part_of_its_own() -> None:
     parts = (reply("sofa"), reply("lamp", -2.0))
     scored = replace(row(0, 2.0), element_replies=parts, not_reply=reply("cat", -2.0))

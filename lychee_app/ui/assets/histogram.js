@@ -59,17 +59,24 @@ export default function ({ data, parentElement, setTriggerValue }) {
     plot.appendChild(svg);
   }
   const axis = root.appendChild(make("div", "axis"));
-  const every = Math.ceil(n / 8);
-  data.ticks.forEach((tick, k) => {
-    if (n > 8 && k % every) return;
+  const labels = data.ticks.map((tick, k) => {
     const label = axis.appendChild(make("span", "", tick));
     label.style.left = `${data.centred ? (100 * (k + 0.5)) / n : (100 * k) / n}%`;
+    return label;
   });
+  const thin = () => { // as many as have room
+    labels.forEach((label) => { label.hidden = false; });
+    const wide = 6 + Math.max(...labels.map((label) => label.offsetWidth));
+    const every = Math.ceil(wide / (axis.clientWidth / n || wide));
+    labels.forEach((label, k) => { label.hidden = k % every > 0; });
+  };
+  const room = new ResizeObserver(thin);
+  room.observe(axis);
   const rug = axis.appendChild(make("div", "rug"));
   points.slice(0, 400).forEach((point) => {
     rug.appendChild(make("i")).style.left = `${100 * place(edges, point)}%`;
   });
-  if (data.cut === null) return;
+  if (data.cut === null) return () => room.disconnect();
   if (data.suggested !== null) {
     const hint = plot.appendChild(make("div", "hint"));
     hint.style.left = `${100 * place(edges, data.suggested)}%`;
@@ -124,5 +131,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
   draw();
   if (again === "cut") cut.focus({ preventScroll: true });
-  return () => clearTimeout(timer);
+  return () => {
+    clearTimeout(timer);
+    room.disconnect();
+  };
 }

@@ -12,6 +12,7 @@ const FLUSH_MS = 90;
 const RETRY_MS = 1500;
 const GONE_MS = 1500; // off the page for longer: somebody went elsewhere
 const MOST_BESIDE = 4;
+const CHIP_PX = 76; // an element narrower than this is a dot
 const CHARTS = ".st-key-distribution, .st-key-overview"; // with images and keys of their own
 
 const store = {

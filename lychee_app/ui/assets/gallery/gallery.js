@@ -211,6 +211,7 @@ class Gallery {
         store.set("row-height", this.shown.height);
         this.grid.arrange();
       };
+      this.passesOn(slider);
     }
     this.sizeBox.value = shown.height;
     const elements = data.elements.map((text, k) => [String(k), filled(words.element_shown, { text })]);
@@ -233,13 +234,24 @@ class Gallery {
     box.setAttribute("aria-label", label);
     box.title = label;
     box.onchange = () => { chosen(box.value); this.refresh(); };
+    this.passesOn(box);
     return box;
+  }
+  // Who chose by mouse or finger goes on with the images: their keys would be dead as long as this has the focus.
+  passesOn(control) {
+    let pointed = false;
+    control.addEventListener("pointerdown", () => { pointed = true; });
+    control.addEventListener("keydown", () => { pointed = false; });
+    control.addEventListener("change", () => {
+      const index = this.place(this.at) < 0 ? this.rows[0]?.index : this.at;
+      if (pointed) this.grid.tiles.get(index)?.open.focus({ preventScroll: true });
+    });
   }
   counts() {
     if (!this.filterBox) return;
-    const { data, shown } = this, offered = [];
+    const { data, shown } = this, isWithin = narrowed(this), offered = [];
     for (const [name, holds] of Object.entries(FILTERS)) {
-      const count = data.rows.reduce((sum, row) => sum + holds(row, this), 0);
+      const count = data.rows.reduce((sum, row) => sum + (holds(row, this) && isWithin(row)), 0);
       if (name === "undecided" && !this.decisions.made.size) continue;
       if (name === "all" || count || name === shown.filter) offered.push([name, count]);
     }

@@ -80,6 +80,7 @@ class Grid {
     tile.node.style.transform = `translate(${box.x}px, ${box.y}px)`;
     tile.node.style.width = `${box.width}px`;
     tile.picture.style.height = `${box.height}px`;
+    tile.width = box.width;
     tile.paint(row);
     return tile;
   }
@@ -141,7 +142,7 @@ class Tile {
   }
   paint(row) {
     const { app } = this, { words } = app.data, decision = app.decisions.of(row.index);
-    const seen = JSON.stringify([row, decision, app.at === row.index, app.captionPx()]);
+    const seen = JSON.stringify([row, decision, app.at === row.index, app.captionPx(), this.isNarrow(row)]);
     if (seen === this.seen) return;
     this.seen = seen;
     if (!this.image && row.thumb) {
@@ -180,9 +181,12 @@ class Tile {
     const name = this.under.appendChild(make("div", "name", wholeShot(row)));
     name.title = wholeShot(row);
     if (row.why) this.under.appendChild(make("div", "why", row.why)).title = row.why;
-    else if (app.data.elements.length || row.not !== null) this.under.append(chips(app.data, row));
+    else if (app.data.elements.length || row.not !== null) this.under.append(chips(app.data, row, this.isNarrow(row)));
     if (row.says) this.under.appendChild(make("div", "says", row.says)).title = row.says;
     if (row.notes.length) name.append(this._note(row.notes.join("\n")));
+  }
+  isNarrow(row) {
+    return this.width < CHIP_PX * (this.app.data.elements.length + (row.not !== null));
   }
   _note(text) {
     const mark = make("span", "note", " ⚠");
@@ -193,8 +197,8 @@ class Tile {
   }
 }
 
-function chips(data, row) {
-  const line = make("div", "chips");
+function chips(data, row, isNarrow) {
+  const line = make("div", isNarrow ? "chips dots" : "chips");
   data.elements.forEach((text, k) => line.append(chip(text, row.elements[k])));
   if (row.not !== null) line.append(chip(filled(data.words.but_not, { text: data.not_text }), row.not, "not"));
   return line;
@@ -202,7 +206,7 @@ function chips(data, row) {
 
 function chip(text, score, kind = "") {
   const node = make("span", `chip ${score === null || score === undefined ? "none" : kind}`);
-  node.title = text;
+  node.title = `${text} ${oneDecimal(score)}`;
   node.append(make("span", "", text), make("b", "", oneDecimal(score)));
   heat(node, score);
   return node;

@@ -18,14 +18,18 @@ const ORDERS = {
   size: byNumber((row) => row.width * row.height),
 };
 
-function chosenRows(app) {
-  const { data, shown } = app;
+// Whether a row is among those that the bar, the element and the rating leave.
+function narrowed({ data, shown }) {
   const held = data.bin ? new Set(data.bin.indexes) : null;
   const [element, least] = shown.element === null ? [null, 0] : [shown.element, 5];
-  const rows = data.rows.filter((row) =>
-    FILTERS[shown.filter](row, app) && (!held || held.has(row.index)) &&
+  return (row) => (!held || held.has(row.index)) &&
     (element === null || (row.elements[element] ?? -1) >= least) &&
-    (!shown.rating || isRated(row, shown.rating)));
+    (!shown.rating || isRated(row, shown.rating));
+}
+
+function chosenRows(app) {
+  const { data, shown } = app, isWithin = narrowed(app);
+  const rows = data.rows.filter((row) => FILTERS[shown.filter](row, app) && isWithin(row));
   const order = shown.sort.startsWith("element:")
     ? byNumber((row) => row.elements[Number(shown.sort.slice(8))])
     : ORDERS[shown.sort];

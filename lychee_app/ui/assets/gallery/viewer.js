@@ -3,6 +3,7 @@ class Stage {
   constructor(app) {
     this.app = app;
     this.node = make("div", "stage");
+    this.node.tabIndex = -1;
     this.scale = null;
     this.offset = [0, 0]; // of the middle of the image from the middle of its pane, in px
     this.panes = [];
@@ -162,7 +163,9 @@ class Viewer {
     this.app.at = index;
     this.show();
     if (!this.inline && !this.node.open) {
+      this.opener = focusedElsewhere(this.app.root);
       this.node.showModal();
+      this.stage.node.focus({ preventScroll: true });
       this.stage.fit();
       this.app.remember(index, true);
     }
@@ -172,7 +175,8 @@ class Viewer {
     this.node.close();
     this.beside = [];
     if (!fromAddress) this.app.remember(null, false);
-    this.app.grid?.reveal(this.app.at, true);
+    if (this.opener?.isConnected) this.opener.focus();
+    else this.app.grid?.reveal(this.app.at, true);
   }
   hold() { // the current image stays while one goes on; again: it goes
     const { at } = this.app;
@@ -186,8 +190,12 @@ class Viewer {
     const shown = [...this.beside.filter((index) => index !== app.at && app.row(index)), app.at];
     this.stage.show(shown, this.asSeen);
     const { words } = app.data, decision = app.decisions.of(row.index);
-    const of = filled(words.rank_of, { rank: row.rank ?? "–", n: app.data.scored });
-    this.title.textContent = row.rank === null ? row.name : `${of} · ${row.name}`;
+    const of = { rank: row.rank, n: app.data.scored };
+    this.title.replaceChildren();
+    if (row.rank !== null) {
+      this.title.append(make("span", "full", filled(words.rank_of, of)), make("span", "short", `${of.rank}/${of.n}`), " · ");
+    }
+    this.title.append(row.name);
     this.title.title = row.name;
     this.pick.setAttribute("aria-pressed", String(decision === "pick"));
     this.reject.setAttribute("aria-pressed", String(decision === "reject"));
@@ -295,6 +303,14 @@ class Viewer {
       return frame;
     }));
   }
+}
+
+// What has the focus in another part of the page, such as a cell of the heat grid.
+function focusedElsewhere(root) {
+  let node = document.activeElement;
+  while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
+  return node && node !== document.body && node.getRootNode() instanceof ShadowRoot
+    && node.getRootNode() !== root.getRootNode() ? node : null;
 }
 
 function marked(text, span) {
