@@ -15,7 +15,10 @@ FILMS = frozenset({".mov", ".mp4", ".mp", ".lrv", ".wav"})
 SUFFIXES = RAW_SUFFIXES | SIDECARS | FILMS | {".json"}
 NEVER_ALONE = SIDECARS | FILMS
 """Files that are no items of their own in a folder, whatever their first bytes are."""
-_OF_A_FILE = re.compile(r"(.+\.\w+?)(?:\.supplemental-metadata)?(\.\w+)$")
+_OF_A_FILE = re.compile(r"(.+)(\.\w+?)(?:\.(s[a-z-]*))?(\(\d+\))?\.\w+$")
+_TAKEOUT = "supplemental-metadata"
+"""Google's downloads cut this short where a name grows too long, and number the sidecar at its end:
+IMG_4.jpg.supplemental-meta.json, IMG_4.jpg(1).json for IMG_4(1).jpg."""
 _FIRST = (".jpg", ".jpeg", ".heic", ".heif")
 """Of several pictures of one name, what the raw file and the sidecars go with."""
 
@@ -46,8 +49,10 @@ def grouped(pictures: Iterable[str], beside: Iterable[str]) -> dict[str, tuple[s
 def _owner(name: str, of_shot: Mapping[str, str], of_file: Mapping[str, str]) -> str | None:
     suffix = _suffix(name)
     named = None if suffix in RAW_SUFFIXES | FILMS else _OF_A_FILE.match(name)
-    if named and (owner := of_file.get(named[1].casefold())):
-        return owner
+    if named and _TAKEOUT.startswith(named[3] or ""):
+        file = f"{named[1]}{named[4] or ''}{named[2]}"
+        if owner := of_file.get(file.casefold()):
+            return owner
     return None if suffix == ".json" else of_shot.get(_stem(name))
 
 

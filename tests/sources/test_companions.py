@@ -33,6 +33,10 @@ SHOTS = {
         {"a.jpg", "a.jpg.json", "b.png", "b.png.supplemental-metadata.json", "notes.json"},
         {"a.jpg": ["a.jpg.json"], "b.png": ["b.png.supplemental-metadata.json"]},
     ),
+    "a download's odd names": (
+        {"a.jpg", "a(1).jpg", "a.jpg(1).json", "a.jpg.supplemental-meta.json"},
+        {"a.jpg": ["a.jpg.supplemental-meta.json"], "a(1).jpg": ["a.jpg(1).json"]},
+    ),
     "two pictures of a name stay two": (
         {"a.jpg", "a.png", "a.NEF", "a.png.xmp", "a.xmp"},
         {"a.jpg": ["a.NEF", "a.xmp"], "a.png": ["a.png.xmp"]},
