@@ -6,6 +6,7 @@ in the draft (see store/drafts.py): nothing of it is held by this process or by 
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ import streamlit as st
 
 from lychee_app import intake, sources
 from lychee_app.errors import LycheeError, StoreError
+from lychee_app.intake.sniff import HEAD_BYTES, sniff
 from lychee_app.reasons import Reason
 from lychee_app.records import Source
 from lychee_app.request import Request
@@ -182,6 +184,7 @@ def _named(context: PageContext, pile: Pile) -> None:
         return
     try:
         found = sources.find([path], _rules())
+        _require_image(Path(path).expanduser())
         known, gone = pile.paths(), _taken_off(context, pile)
         named = {source.path for source in found.sources}
         back = {index for path, index in gone.items() if path in named}
@@ -198,6 +201,14 @@ def _named(context: PageContext, pile: Pile) -> None:
     st.session_state["path"] = ""
     if not fresh and not back:
         state.tell(context.t("pile.known", n=len(found.sources)), "calm")
+
+
+def _require_image(path: Path) -> None:
+    """A file that is named and is no image is told at once. Raises ImageError; what cannot be read waits."""
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                sniff(file.read(HEAD_BYTES))
 
 
 def _taken_off(context: PageContext, pile: Pile) -> dict[Path, int]:

@@ -234,6 +234,15 @@ def test_a_path_that_is_not_there_stays_to_be_mended(page: AppTest, tmp_path: Pa
     assert "does not exist" not in html(page)
 
 
+@pytest.mark.parametrize("data", [b"", b"root:x:0:0\n", b"%PDF-1.7\n"])
+def test_a_named_file_that_is_no_image_is_refused_at_once(page: AppTest, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "passwd").write_bytes(data)
+    path(page, tmp_path / "passwd")
+    assert page.text_input(key="path").value == str(tmp_path / "passwd")
+    assert "1 image" not in html(page)
+    assert ("The file is empty" if not data else "This is ") in html(page)
+
+
 def test_a_demo_gallery_that_cannot_be_written_is_told(page: AppTest, settings: Settings) -> None:
     (settings.data_folder / "demo-gallery").write_bytes(b"in the way")
     page.button(key="demo").click().run()
