@@ -49,6 +49,10 @@ def _rows(mode: str = "judge") -> Iterator[Scored]:
     yield failed(len(MARGINS))
 
 
+NEWEST = "2099-01-01T00:00:00+00:00"
+"""On the first page of a history that other tests fill too."""
+
+
 @pytest.fixture(scope="module")
 def runs(server: Server) -> dict[str, str]:
     """One run of every kind, by what it is."""
@@ -57,7 +61,9 @@ def runs(server: Server) -> dict[str, str]:
             mode = "explain" if name == "explained" else "judge"
             asked = {"query": "sofa + lamp", "sent_query": "sofa + lamp", "elements": ("sofa", "lamp")}
             rows = [failed(n) for n in range(3)] if name == "refused" else list(_rows(mode))
-            run = run_of((), id=f"access-{name}", mode=mode, not_text="a cat", total=len(rows), **asked)
+            run = run_of(
+                (), id=f"access-{name}", created=NEWEST, mode=mode, not_text="a cat", total=len(rows), **asked
+            )
             sources = [Source(one.name, data=_file(one.upload_index)) for one in rows]
             store.create(run, sources)
             for one in rows:

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def call(server: MCPServer | StdioServerParameters, *steps: tuple[str, dict[str,
         async with Client(server) as client:
             return [_told(await client.call_tool(name, arguments)) for name, arguments in steps]
 
-    return anyio.run(ask)
+    with ThreadPoolExecutor(1) as own:  # a browser of another test may have a loop in this thread
+        return own.submit(anyio.run, ask).result()
 
 
 def _told(result: Any) -> Any:

@@ -94,7 +94,7 @@ def test_a_file_that_is_no_image_is_a_card_with_a_reason_and_comes_last(page: Ap
     at, _ = rank(page, store, "red", [broken, *files("red", "blue")])
     assert ranking(at)[-1] == 0
     assert "not an image" in sent(at, "gallery")["rows"][-1]["why"]
-    assert at.button(key="retry").label == "Retry 1"
+    assert not [button for button in at.button if button.key == "retry"]  # it would be no image again
 
 
 def test_hostile_names_and_queries_are_shown_as_text(page: AppTest, store: Store) -> None:
