@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def _rows(mode: str = "judge") -> Iterator[Scored]:
     yield failed(len(MARGINS))
 
 
-NEWEST = "2099-01-01T00:00:00+00:00"
+NEWEST = datetime.now(UTC).isoformat(timespec="seconds")
 """On the first page of a history that other tests fill too."""
 
 
