@@ -50,20 +50,17 @@ def _rows(mode: str = "judge") -> Iterator[Scored]:
     yield failed(len(MARGINS))
 
 
-NEWEST = datetime.now(UTC).isoformat(timespec="seconds")
-"""On the first page of a history that other tests fill too."""
-
-
 @pytest.fixture(scope="module")
 def runs(server: Server) -> dict[str, str]:
-    """One run of every kind, by what it is."""
+    """One run of every kind, by what it is; the latest, in a history that other tests fill too."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
     with Store.open(server.home) as store:
         for name in ("judged", "asked-again", "explained", "refused"):
             mode = "explain" if name == "explained" else "judge"
             asked = {"query": "sofa + lamp", "sent_query": "sofa + lamp", "elements": ("sofa", "lamp")}
             rows = [failed(n) for n in range(3)] if name == "refused" else list(_rows(mode))
             run = run_of(
-                (), id=f"access-{name}", created=NEWEST, mode=mode, not_text="a cat", total=len(rows), **asked
+                (), id=f"access-{name}", created=now, mode=mode, not_text="a cat", total=len(rows), **asked
             )
             sources = [Source(one.name, data=_file(one.upload_index)) for one in rows]
             store.create(run, sources)

@@ -142,7 +142,7 @@ def test_a_pick_while_images_are_scored_is_kept_at_once(
     server: Server, open_tab: Open, hurry: Callable[[], None], pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    upload_and_rank(tab, pictures[:6], "red slowly")
+    upload_and_rank(tab, pictures[:6], "red slowly now")
     tile = tab.locator(".tile").first
     tile.wait_for()
     run = run_of(tab)

@@ -71,12 +71,13 @@ def test_an_image_of_the_open_run_is_taken_off_and_the_next_run_keeps_the_picks_
 def test_a_bare_address_shows_the_run_in_progress(
     server: Server, open_tab: Open, hurry: Callable[[], None], pictures: list[Path]
 ) -> None:
+    query = "red slowly here"  # asked by nobody else: replies are remembered
     tab = open_tab(server)
-    upload_and_rank(tab, pictures[:6], "red slowly")
+    upload_and_rank(tab, pictures[:6], query)
     tab.locator(".st-key-stop").wait_for()
     other = open_tab(server)
     expect(other.locator(".ly-run")).to_have_attribute("aria-valuemax", "6")
-    expect(other.locator(".st-key-query textarea")).to_have_value("red slowly")
+    expect(other.locator(".st-key-query textarea")).to_have_value(query)
     hurry()
     wait_until_over(other, 6)
 
