@@ -23,10 +23,12 @@ Axis = Literal["score", "margin"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where one image comes from: bytes in hand, or a file on this machine. `name` is only ever shown.
+    """Where one image comes from: bytes in hand, a file on this machine, or an address such as
+    s3://bucket/key. `name` is only ever shown.
 
     `private` marks a file that the store keeps for itself (an upload): its path is neither shown nor moved.
-    `companions` are other files of the same shot, which go where it goes.
+    `companions` are other files of the same shot, which go where it goes. `version` is what the place of an
+    address says of its content, such as an ETag; another one is another image.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Source:
     path: Path | None = None
     private: bool = False
     companions: tuple[Path, ...] = ()
+    address: str | None = None
+    version: str = ""
 
     def read(self) -> bytes:
         """All bytes. Raises OSError if the file cannot be read."""
@@ -163,7 +167,7 @@ class Scored:
     the whole, that matches it best. In explain mode `score` is the number read at `span` of `reply.text`,
     and margin and p_yes are None. The model was given what `reply` is about at `seen_width_px` x
     `seen_height_px`; both are 0 where that was not kept. `path` and `companions` are its
-    Source's, where that is a file of this machine.
+    Source's, where that is a file of this machine; `address` where it lies elsewhere.
     """
 
     upload_index: int
@@ -187,6 +191,7 @@ class Scored:
     thumbnail: bytes = b""
     path: str | None = None
     companions: tuple[str, ...] = ()
+    address: str | None = None
 
     @property
     def beside(self) -> str:

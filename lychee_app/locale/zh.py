@@ -641,6 +641,11 @@ REASONS: dict[str, str | dict[str, str]] = {
     "checkpoint-changed": "这次排序是用“{model}”的另一份权重打的分，请新建一次排序。",
     "precision-changed": "这次排序是用 {before} 精度打的分，现在模型以 {now} 运行，两者的分数不可比。请新建一次排序。",
     "defect": "出现了不该发生的错误：{kind}：{detail}。已有结果都在；请报告这个问题。",
+    # a result as Parquet
+    "parts-none": "{path} 里没有结果：找不到 part-*.parquet。请给出 --parts 所用的文件夹。",
+    "parts-foreign": "{path} 不是 Lychee 的结果，或来自更新的版本。请给出 --parts 所用的文件夹。",
+    "parts-corrupt": "{path} 已损坏（{detail}）。请把它移走，再运行同样的命令：只有其中的图片会重新打分，其余部分都在。",
+    "parts-closed": "{path} 无法读取或写入（{detail}）。请开放该文件夹的权限，或换一个文件夹；已完成的部分都在。",
     # the data folder
     "store-full": "{path}：磁盘已满，请腾出空间；之前的结果都在（{detail}）。",
     "store-io": "{path}：磁盘读写失败，可能已满、超出配额或已断开；之前的结果都在（{detail}）。",

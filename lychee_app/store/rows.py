@@ -85,7 +85,12 @@ def pack_scored(scored: Scored) -> bytes:
 def unpack_scored(data: bytes, thumbnail: bytes | None, shared: dict[str, str]) -> Scored:
     """`shared` lets the rows of a run share equal prompts in memory."""
     with _damage_told():
-        row = json.loads(zlib.decompress(data))
+        return read_scored(json.loads(zlib.decompress(data)), thumbnail, shared)
+
+
+def read_scored(row: dict[str, Any], thumbnail: bytes | None, shared: dict[str, str]) -> Scored:
+    """From its fields by name, as JSON tells them. Raises Damaged."""
+    with _damage_told():
         row["reply"] = row["reply"] and _reply(row["reply"], shared)
         row["not_reply"] = row["not_reply"] and _reply(row["not_reply"], shared)
         row["element_replies"] = tuple(_reply(reply, shared) for reply in row["element_replies"])
