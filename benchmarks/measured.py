@@ -104,7 +104,7 @@ def _column(side: Side, jobs: Sequence[Job], repeats: int) -> list[Measured]:
 
 
 def _ours(model: Any, arguments: argparse.Namespace) -> Ours:
-    forward = fast.best(model, kernels=not arguments.no_kernels, recorded=not arguments.no_graphs)
+    forward = fast.checked_forward(model, kernels=not arguments.no_kernels, recorded=not arguments.no_graphs)
     return Ours(forward, model)
 
 

@@ -12,11 +12,11 @@ from lychee_app.errors import CheckpointError, LycheeError
 from lychee_app.model import checkpoints, weights
 from lychee_app.model.advice import Advice
 from lychee_app.model.checkpoints import CheckpointStatus
-from lychee_app.model.download import Progress, download
+from lychee_app.model.download import OnBytes, download
 from lychee_app.model.layout import budget
 from lychee_app.settings import Settings
 
-Fetch = Callable[[str, Settings, Progress], object]
+Fetch = Callable[[str, Settings, OnBytes], object]
 """Brings a model of that name here; tells (done bytes, total bytes) as it goes. Raises LycheeError."""
 
 

@@ -31,7 +31,7 @@ def examine(settings: Settings, t: Words) -> Iterator[str]:
     """The report, line by line. Raises CheckpointError when the chosen model fails its self-test."""
     python, system = platform.python_version(), platform.platform()
     yield t("doctor.version", version=__version__, python=python, platform=system)
-    libraries = ", ".join(f"{name} {_version(name) or t('doctor.not_installed')}" for name in LIBRARIES)
+    libraries = t.listed(f"{name} {_version(name) or t('doctor.not_installed')}" for name in LIBRARIES)
     yield t("doctor.libraries", libraries=libraries)
     yield from _machine(t)
     yield _data_folder(settings.data_folder, t)

@@ -242,7 +242,7 @@ class Cutoff:
 
 @dataclass(frozen=True)
 class MemoryReading:
-    """Memory of the device the model runs on: a GPU's, or RAM (`kind` "RAM") where there is none.
+    """Memory of the device the model runs on: a card's, or RAM (`kind` "RAM") where there is none.
 
     `peak_bytes` is the most that this process ever held: allocated on the GPU, or its resident size.
     """
@@ -253,10 +253,10 @@ class MemoryReading:
     peak_bytes: int = 0
 
     @property
-    def label(self) -> str:
+    def told(self) -> Reason:
         """GPU Memory: 18.2 / 24.0 GB"""
-        name = "RAM" if self.kind == "RAM" else "GPU Memory"
-        return f"{name}: {memory_gb(self.used_bytes)} / {memory_gb(self.total_bytes)} GB"
+        used, total = memory_gb(self.used_bytes), memory_gb(self.total_bytes)
+        return Reason.of("memory-ram" if self.kind == "RAM" else "memory-card", used_gb=used, total_gb=total)
 
 
 @dataclass(frozen=True)

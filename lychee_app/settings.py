@@ -54,8 +54,10 @@ class Settings:
         return cls(
             data_folder=Path(home).expanduser() if home else platformdirs.user_data_path("lychee"),
             model=env.get("LYCHEE_MODEL", "auto"),
-            max_image_tokens=_whole(env, "LYCHEE_IMAGE_TOKENS", 1280, low=LEAST_TOKENS, high=MOST_TOKENS),
-            upload_cap_bytes=_whole(env, "LYCHEE_UPLOAD_CAP_GB", 4, low=1, high=4096) * DISK_GB,
+            max_image_tokens=_whole_number(
+                env, "LYCHEE_IMAGE_TOKENS", 1280, low=LEAST_TOKENS, high=MOST_TOKENS
+            ),
+            upload_cap_bytes=_whole_number(env, "LYCHEE_UPLOAD_CAP_GB", 4, 1, 4096) * DISK_GB,
             kernels=env.get("LYCHEE_KERNELS", "").lower() not in _NO,
             hub_offline=env.get("HF_HUB_OFFLINE", "").lower() in _YES,
             hub_endpoint=env.get("HF_ENDPOINT") or None,
@@ -68,7 +70,7 @@ def locale_of_terminal(environment: Mapping[str, str] | None = None) -> str:
     return next((env[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if env.get(name)), "")
 
 
-def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def _whole_number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = env.get(name, str(default))
     if not text.isdecimal() or not low <= int(text) <= high:
         raise UsageError("setting", name=name, value=text, low=low, high=high)

@@ -32,7 +32,7 @@ def progress_line(total: int, t: Words) -> Iterator[Callable[[Step], None]]:
 
         def show(step: Step) -> None:
             seconds, eta = f"{step.seconds_per_image:.2f}", f"{step.eta_seconds:.0f}"
-            note = t("terminal.progress", seconds=seconds, eta=eta, memory=step.memory.label)
+            note = t("terminal.progress", seconds=seconds, eta=eta, memory=t.reason(step.memory.told))
             progress.update(task, completed=step.done, total=step.total, note=note)
 
         yield show
@@ -73,9 +73,9 @@ def table(run: Run, t: Words) -> Table:
         row = place.scored
         reply = t.reason(row.reason) if row.reason else row.reply.text if row.reply else ""
         parts = [one_decimal(score) for score in row.elements] or ["–"] * len(run.question.elements)
-        notes = [Text(", ".join(_brief(note, t) for note in row.notes))] if noted else []
+        notes = [Text(t.listed(_brief(note, t) for note in row.notes))] if noted else []
         name, said = Text(_whole_shot(row)), Text(_tame(reply))
-        view.add_row(_whole(place.rank), one_decimal(row.score), *parts, name, said, *notes)
+        view.add_row(_place(place.rank), one_decimal(row.score), *parts, name, said, *notes)
     return view
 
 
@@ -88,7 +88,9 @@ def summary(run: Run, listed: int, t: Words) -> Text:
     asked = [run.question.typed.strip()]
     if run.question.typed_not:
         asked.append(t("gallery.but_not", text=run.question.typed_not.strip()))
-    return Text("  ·  ".join((*asked, f"{run.model}, {run.request.mode}", count, f"{run.seconds:.1f} s")))
+    judged = t(f"terminal.{run.request.mode}", model=run.model)
+    took = t("terminal.took", seconds=f"{run.seconds:.1f}")
+    return Text("  ·  ".join((*asked, judged, count, took)))
 
 
 def _whole_shot(row: Scored) -> str:
@@ -107,5 +109,5 @@ def _tame(reply: str) -> str:
     return "".join(char if char.isprintable() else " " for char in reply).strip()
 
 
-def _whole(rank: int | None) -> str:
+def _place(rank: int | None) -> str:
     return "–" if rank is None else str(rank)

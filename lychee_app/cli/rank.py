@@ -74,7 +74,7 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
             left_out=found.left_out,
             going_on=lambda n: say(t("terminal.going_on", n=n)),
         )
-    shown = [replace(run, images=export.best(run, arguments.limit)) for run in runs]
+    shown = [replace(run, images=export.listed(run, arguments.limit)) for run in runs]
     if arguments.json is not None:
         as_json = export.to_json(shown[0]) if arguments.queries is None else export.to_json_list(shown)
         write(arguments.json, as_json)
@@ -114,7 +114,7 @@ def _rate(run: Run, sources: Sequence[Source], wish: "ratings.Wish", settings: S
     written = ratings.write(planned, moves_folder(settings.data_folder))
     counts = Counter(change.rating.stars or 0 for change in written.changes)
     if written.changes:
-        stars = ", ".join(f"{'★' * each or '–'} {counts[each]}" for each in sorted(counts, reverse=True))
+        stars = t.listed(f"{'★' * each or '–'} {counts[each]}" for each in sorted(counts, reverse=True))
         say(t("terminal.rated", n=len(written.changes), stars=stars))
     if planned.same:
         say(t("terminal.rated.same", n=planned.same))

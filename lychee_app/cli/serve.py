@@ -46,7 +46,7 @@ def serve(arguments: argparse.Namespace, t: Words) -> int:
     _check_port(arguments.port)
     token = None if arguments.no_token else arguments.token or secrets.token_urlsafe(24)
     api = http.create(engine, model, http.Allowed(arguments.allow), token)
-    folders = ", ".join(arguments.allow) or t("terminal.serving.no_folder")
+    folders = t.listed(arguments.allow) or t("terminal.serving.no_folder")
     address = f"http://127.0.0.1:{arguments.port}/v1/rerank"
     say(t("terminal.serving", model=model, address=address, folders=folders))
     if token and arguments.token is None:

@@ -143,12 +143,12 @@ def _listed(text: str, at: int) -> _Span | None:
     lexicon = _lexicon()
     for end in range(min(len(text), at + _longest()), at, -1):
         word = lexicon.get(text[at:end])
-        if word and _whole(text, at, end):
+        if word and _is_whole_word(text, at, end):
             return _Span(word.kind, text[at:end], at, word.taught)
     return None
 
 
-def _whole(text: str, at: int, end: int) -> bool:
+def _is_whole_word(text: str, at: int, end: int) -> bool:
     """No letter of a word in letters is left on either side. Han characters stand for themselves."""
     return not (_letters(text[at - 1 : at]) and _letters(text[at])) and not (
         _letters(text[end - 1]) and _letters(text[end : end + 1])

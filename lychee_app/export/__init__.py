@@ -1,7 +1,7 @@
 """A run as files: CSV, JSON, a ZIP of chosen images, an HTML report, names as text."""
 
 from lychee_app.export.archive import LeftOut, Zipped, write_zip
-from lychee_app.export.document import best, document, to_json, to_json_list
+from lychee_app.export.document import document, listed, to_json, to_json_list
 from lychee_app.export.files import write_atomically
 from lychee_app.export.names import clean_name, unique_name
 from lychee_app.export.report import to_html
@@ -10,9 +10,9 @@ from lychee_app.export.table import names_text, to_csv
 __all__ = [
     "LeftOut",
     "Zipped",
-    "best",
     "clean_name",
     "document",
+    "listed",
     "names_text",
     "to_csv",
     "to_html",

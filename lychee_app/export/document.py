@@ -65,7 +65,7 @@ def _text(whole: Any) -> str:
     return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
 
-def best(run: Run, limit: int | None = None) -> tuple[Scored, ...]:
+def listed(run: Run, limit: int | None = None) -> tuple[Scored, ...]:
     """The first `limit` images by rank; all of them without a limit."""
     return tuple(place.scored for place in ranked(run.images)[:limit])
 

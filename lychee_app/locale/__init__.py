@@ -95,7 +95,11 @@ class Words:
 
     def left_out(self, reasons: Iterable[ReasonLike]) -> str:
         """ "Left out: 214 thumbnails of a NAS, 3 deleted files"."""
-        return self("left_out", what=self("left_out.comma").join(map(self.reason, reasons)))
+        return self("left_out", what=self.listed(map(self.reason, reasons)))
+
+    def listed(self, parts: Iterable[str]) -> str:
+        """ "torch 2.11, pillow 12": things of one kind, one after the other."""
+        return self("comma").join(parts)
 
     @property
     def tag(self) -> str:

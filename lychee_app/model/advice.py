@@ -43,7 +43,7 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class Judge:
+class KnownJudge:
     """A checkpoint that is known by name, best first where several are listed."""
 
     name: str
@@ -56,7 +56,7 @@ class Judge:
 class Advice:
     """One judge as it would run here. `fits` is False where part of it would be copied in for every image."""
 
-    judge: Judge
+    judge: KnownJudge
     precision: Precision
     image_tokens: int
     seconds_per_image: float
@@ -113,17 +113,17 @@ def seconds(sizes: Sizes, precision: Precision, rates: Rates, image_tokens: int)
     return max(flops(sizes, image_tokens) / rate, read)
 
 
-def for_machine(judge: Judge, rates: Rates, precision: Precision = "auto") -> Advice:
+def for_machine(judge: KnownJudge, rates: Rates, precision: Precision = "auto") -> Advice:
     """How this judge would run. `precision` "auto": see `precision.choose`."""
     if precision == "auto":
         precision = choose(judge.sizes, rates.device, rates.free_bytes, rates.bfloat16_speed)
     needs = needed_bytes(judge.sizes, precision, rates.on_card)
-    tokens = budget(judge.sizes, precision, rates)
+    tokens = usual_tokens(judge.sizes, precision, rates)
     spent = seconds(judge.sizes, precision, rates, tokens)
     return Advice(judge, precision, tokens, spent, needs, needs <= rates.free_bytes)
 
 
-def budget(sizes: Sizes, precision: Precision, rates: Rates) -> int:
+def usual_tokens(sizes: Sizes, precision: Precision, rates: Rates) -> int:
     """The default for image tokens: how close a look IMAGES images get within PATIENCE_SECONDS."""
     within = (
         tokens for tokens in BUDGETS if IMAGES * seconds(sizes, precision, rates, tokens) <= PATIENCE_SECONDS
@@ -131,7 +131,7 @@ def budget(sizes: Sizes, precision: Precision, rates: Rates) -> int:
     return next(within, BUDGETS[-1])
 
 
-def best(judges: Iterable[Judge], rates: Rates) -> Advice | None:
+def recommended(judges: Iterable[KnownJudge], rates: Rates) -> Advice | None:
     """The first that fits and looks closely enough in time; rather a small one than a large one in 4 bits.
 
     Where all are too slow, the quickest. None where the memory is too small for any.

@@ -160,7 +160,7 @@ def _status(name: str, settings: Settings, rates: Rates, cache: Path | None) -> 
         state, problem = ("missing" if error.code == "not-downloaded" else "broken"), error.reason
     to_download = size if state == "missing" else 0
     return CheckpointStatus(
-        name, state, size, advice.for_machine(advice.Judge(name, sizes, to_download), rates), problem
+        name, state, size, advice.for_machine(advice.KnownJudge(name, sizes, to_download), rates), problem
     )
 
 
@@ -174,8 +174,8 @@ def advised(
         if release.is_reranker:
             here = _is_whole(release.name, settings, cache)
             download_bytes = 0 if here else release.weight_bytes
-            found.append(advice.Judge(release.name, Sizes(*release.numbers), download_bytes))
-    return advice.best(found, rates)
+            found.append(advice.KnownJudge(release.name, Sizes(*release.numbers), download_bytes))
+    return advice.recommended(found, rates)
 
 
 def too_small() -> Reason:
@@ -213,8 +213,8 @@ def automatic(settings: Settings, rates: Rates | None = None, cache: Path | None
     here = [one for one in ranked if one.is_reranker and _is_whole(one.name, settings, cache)]
     if not here:
         return "demo"
-    judges = [advice.Judge(one.name, Sizes(*one.numbers), 0) for one in here]
-    found = advice.best(judges, rates or _measured())
+    judges = [advice.KnownJudge(one.name, Sizes(*one.numbers), 0) for one in here]
+    found = advice.recommended(judges, rates or _measured())
     return found.judge.name if found else "demo"
 
 

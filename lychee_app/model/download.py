@@ -29,7 +29,7 @@ from lychee_app.reasons import Reason
 from lychee_app.settings import Settings
 from lychee_app.sizes import disk_gb
 
-Progress = Callable[[int, int], None]
+OnBytes = Callable[[int, int], None]
 Mirror = Callable[[str, Path], None]
 """(repository, folder) -> None: fills the folder from elsewhere."""
 
@@ -58,7 +58,7 @@ class _Source:
 
 
 def download(
-    name: str, settings: Settings, progress: Progress = lambda done, total: None, mirror: Mirror | None = None
+    name: str, settings: Settings, progress: OnBytes = lambda done, total: None, mirror: Mirror | None = None
 ) -> Path:
     """Fetches what is missing of a named checkpoint and returns its folder, found whole.
 
@@ -67,7 +67,7 @@ def download(
     Raises DownloadError; CheckpointError for a name that cannot be one, or a repository of another kind.
     """
     name = "lychee" if name == "auto" else name
-    there = _whole(name, settings)
+    there = _found_here(name, settings)
     if there is not None:
         progress(there.weight_bytes, there.weight_bytes)
         return there.folder
@@ -85,7 +85,7 @@ def download(
     return weights.inspect(folder).folder
 
 
-def _whole(name: str, settings: Settings) -> weights.Checkpoint | None:
+def _found_here(name: str, settings: Settings) -> weights.Checkpoint | None:
     try:
         return weights.inspect(checkpoints.locate(name, settings))
     except CheckpointError as error:
@@ -94,7 +94,7 @@ def _whole(name: str, settings: Settings) -> weights.Checkpoint | None:
         return None
 
 
-def _fetch(repo: str, folder: Path, settings: Settings, progress: Progress) -> None:
+def _fetch(repo: str, folder: Path, settings: Settings, progress: OnBytes) -> None:
     """Small files first, so that a wrong architecture is told before its weights are fetched."""
     with _translated(repo, folder):
         revision, files = _listing(repo, settings)
@@ -103,7 +103,7 @@ def _fetch(repo: str, folder: Path, settings: Settings, progress: Progress) -> N
             _fetch_missing(source, files, folder, progress)
 
 
-def _fetch_missing(source: _Source, files: list[_Remote], folder: Path, progress: Progress) -> None:
+def _fetch_missing(source: _Source, files: list[_Remote], folder: Path, progress: OnBytes) -> None:
     have = _manifest(folder)
     missing = [file for file in files if not _is_here(file, folder, have)]
     total = sum(file.size_bytes for file in files)

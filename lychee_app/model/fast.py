@@ -187,7 +187,7 @@ class FastForward:
         return self._text.plan(prefix_lens, query_lens, torch.cat(positions, dim=1), [0] * len(query_lens))
 
 
-def best(model: Any, *, kernels: bool = True, recorded: bool = True) -> Forward:
+def checked_forward(model: Any, *, kernels: bool = True, recorded: bool = True) -> Forward:
     """`FastForward` where it runs this model; on a card, only after it agreed with `PlainForward` there.
 
     A quantised model has no plain passes: there it must agree with itself without kernels and recordings.

@@ -205,11 +205,11 @@ def _read(checkpoint: Checkpoint, dtype: torch.dtype, placement: Placement) -> A
         detail = " ".join(str(error).split())
         raise CheckpointError("load-failed", folder=str(checkpoint.folder), detail=detail) from error
     model, report = loaded
-    _whole(report, checkpoint)
+    _refuse_gaps(report, checkpoint)
     return model.eval()
 
 
-def _whole(report: dict[str, Any], checkpoint: Checkpoint) -> None:
+def _refuse_gaps(report: dict[str, Any], checkpoint: Checkpoint) -> None:
     """A tensor that is missing would be made up at random: refuse."""
     wrong = sorted([*report.get("missing_keys", ()), *report.get("mismatched_keys", ())], key=_name)
     if wrong:

@@ -57,18 +57,6 @@ def read(
     return root, warning
 
 
-def quantise_in_place(model: Any, bits: Bits, workspace: Workspace) -> None:
-    """The language model of transformers' model, or of a skeleton, in memory: for measuring and tests.
-
-    It takes the room of both. transformers' own passes do not run on the model after it.
-    """
-    matrices = {
-        name: quantise(model.get_parameter(name), stored.bits, workspace.device)
-        for name, stored in _wanted(model, bits).items()
-    }
-    _replace(model, matrices, dict(model.named_parameters()), workspace)
-
-
 def _as_expected(root: Any, checkpoint: Checkpoint) -> bool:
     """Whether the files hold every tensor in its shape and no other, and the fast passes can join them."""
     found = weights.tensor_shapes(checkpoint)

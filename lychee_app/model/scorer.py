@@ -19,7 +19,7 @@ from torch import Tensor
 from lychee_app import query as queries_
 from lychee_app.errors import CheckpointError, OutOfMemory
 from lychee_app.model import checkpoints, memory, selftest, weights
-from lychee_app.model.fast import FastForward, best
+from lychee_app.model.fast import FastForward, checked_forward
 from lychee_app.model.faults import translated
 from lychee_app.model.forward import Forward
 from lychee_app.model.layout import PixelLayout, budget
@@ -249,7 +249,7 @@ def _usual_tokens(checkpoint: Checkpoint, loaded: Loaded) -> int | None:
         return None
     from lychee_app.model import advice, measure
 
-    return advice.budget(Sizes.of(checkpoint), loaded.precision, measure.rates(loaded.device))
+    return advice.usual_tokens(Sizes.of(checkpoint), loaded.precision, measure.rates(loaded.device))
 
 
 def _shares(weight_bytes: int, device: str, forward: Forward) -> tuple[int | None, int]:
@@ -271,7 +271,7 @@ def choose_forward(model: Any, fast: bool, kernels: bool = True) -> Forward:
     if not fast:
         return PlainForward(model)
     try:
-        return best(model, kernels=kernels)
+        return checked_forward(model, kernels=kernels)
     except torch.OutOfMemoryError as error:
         traceback.clear_frames(error.__traceback__)
         if isinstance(model.lm_head, QuantisedLinear):

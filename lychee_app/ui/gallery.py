@@ -19,12 +19,12 @@ from lychee_app.ui.markup import asset
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.suggestion import suggestion
 
-Mode = Literal["grid", "decide"]
+Arrangement = Literal["grid", "decide"]
 SCRIPTS = ("base", "decisions", "rows", "grid", "viewer", "gallery")
 
 
 @st.fragment(key="gallery")
-def draw(context: PageContext, mode: Mode = "grid") -> None:
+def draw(context: PageContext, mode: Arrangement = "grid") -> None:
     """Drawn on its own when something of it changes: the charts above need not be."""
     if (standing := state.standing(context)) is None:
         st.rerun()
@@ -51,7 +51,7 @@ def _component():
     return components.component("lychee_gallery", js=_script(), css=asset("gallery/gallery.css"))
 
 
-def data(context: PageContext, standing: Standing, mode: Mode) -> dict[str, Any]:
+def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[str, Any]:
     """All that the component shows. Pictures and raw output are fetched by it, one by one."""
     run, order = standing.run, standing.order
     return {

@@ -223,14 +223,14 @@ def _step(step: Mapping[str, Any]) -> Step | Undo | UndoStep:
     {"undo": number} a whole step, and with "earlier": true the newest up to it.
     """
     if "index" not in step:
-        return UndoStep(_whole(step["undo"]), step.get("earlier") is True)
-    index = _whole(step["index"])
+        return UndoStep(_whole_number(step["undo"]), step.get("earlier") is True)
+    index = _whole_number(step["index"])
     if "undo" in step:
         return Undo(index, _decision(step["undo"]), _decision(step["before"]))
     return Step(index, _decision(step["decision"]))
 
 
-def _whole(number: object) -> int:
+def _whole_number(number: object) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or abs(number) >= 2**63:
         raise ValueError(f"{number!r} is no number of an image or a step")
     return number

@@ -122,7 +122,7 @@ def stats(context: PageContext, view: View) -> list[str]:
             t("eta", time=t.span(view.eta_seconds)),
         ]
     if view.memory:
-        parts.append(view.memory.label)
+        parts.append(t.reason(view.memory.told))
     if view.phase == "scoring" and view.idle_seconds > QUIET_SECONDS:
         parts.append(t("quiet", time=t.span(view.idle_seconds)))
     if not view.here:

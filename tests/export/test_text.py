@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lychee_app.errors import StoreError
-from lychee_app.export import best, document, names_text, to_csv, to_json, write_atomically
+from lychee_app.export import document, listed, names_text, to_csv, to_json, write_atomically
 from lychee_app.export.files import written_aside
 from lychee_app.export.table import BOM, harmless
 from lychee_app.records import Run
@@ -105,8 +105,8 @@ def test_json_holds_any_name_and_any_query(name: str, query: str) -> None:
 
 def test_best_lists_the_first_by_rank() -> None:
     run = run_of([row(0, 1.0), row(1, 3.0), failed(2), row(3, 2.0)])
-    assert [image.upload_index for image in best(run, 2)] == [1, 3]
-    assert [image.upload_index for image in best(run)] == [1, 3, 0, 2]
+    assert [image.upload_index for image in listed(run, 2)] == [1, 3]
+    assert [image.upload_index for image in listed(run)] == [1, 3, 0, 2]
 
 
 # --- CSV

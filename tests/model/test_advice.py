@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from lychee_app.model import advice, families
-from lychee_app.model.advice import Judge, Rates
+from lychee_app.model.advice import KnownJudge, Rates
 from lychee_app.model.precision import Sizes
 from lychee_app.reasons import Reason
 from lychee_app.records import Precision
@@ -14,7 +14,7 @@ from lychee_app.records import Precision
 GB = 1 << 30
 RELEASES = {release.name: release for family in families.families() for release in family.releases}
 LYCHEE, SMALL, LARGE = (
-    Judge(name, Sizes(*RELEASES[name].numbers), RELEASES[name].weight_bytes)
+    KnownJudge(name, Sizes(*RELEASES[name].numbers), RELEASES[name].weight_bytes)
     for name in ("lychee", "Qwen/Qwen3-VL-Reranker-2B", "Qwen/Qwen3-VL-Reranker-8B")
 )
 JUDGES = (LYCHEE, LARGE, SMALL)
@@ -50,14 +50,14 @@ def test_a_pass_of_the_published_shape_has_the_operations_that_were_counted() ->
     ],
 )
 def test_the_best_judge_that_fits_the_card_is_advised(free_gb: float, name: str, precision: str) -> None:
-    found = advice.best(JUDGES, card(free_gb))
+    found = advice.recommended(JUDGES, card(free_gb))
     assert found is not None
     assert (found.judge.name, found.precision) == (name, precision)
     assert found.fits
 
 
 def test_a_laptop_gets_the_small_judge_and_an_honest_time() -> None:
-    found = advice.best(JUDGES, processor(14))
+    found = advice.recommended(JUDGES, processor(14))
     assert found is not None
     assert found.judge is SMALL
     assert found.seconds_per_image * advice.IMAGES <= advice.PATIENCE_SECONDS
@@ -73,7 +73,7 @@ def test_a_processor_with_instructions_for_bfloat16_looks_more_closely() -> None
 
 
 def test_where_all_are_slow_the_quickest_is_advised_with_its_time() -> None:
-    found = advice.best(JUDGES, processor(30, gigaflops=5))
+    found = advice.recommended(JUDGES, processor(30, gigaflops=5))
     assert found is not None
     assert found.judge is SMALL
     assert found.image_tokens == advice.BUDGETS[-1]
@@ -82,7 +82,7 @@ def test_where_all_are_slow_the_quickest_is_advised_with_its_time() -> None:
 
 
 def test_a_machine_without_the_memory_is_advised_nothing() -> None:
-    assert advice.best(JUDGES, processor(2)) is None
+    assert advice.recommended(JUDGES, processor(2)) is None
 
 
 def test_a_faster_machine_looks_more_closely_and_never_less() -> None:
@@ -93,8 +93,8 @@ def test_a_faster_machine_looks_more_closely_and_never_less() -> None:
 
 
 def test_what_is_here_is_not_to_be_downloaded() -> None:
-    here = Judge(SMALL.name, SMALL.sizes, 0)
-    found = advice.best([here], card(20))
+    here = KnownJudge(SMALL.name, SMALL.sizes, 0)
+    found = advice.recommended([here], card(20))
     assert found is not None
     assert found.advised.code == "advised-here"
     assert found.looks_from_afar is None

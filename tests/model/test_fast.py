@@ -182,10 +182,10 @@ def test_passes_are_trusted_on_a_card_only_if_they_run_and_agree(
 
 
 def test_a_model_that_cannot_take_the_fast_passes_gets_the_plain_ones(model: Any) -> None:
-    assert isinstance(fast.best(copy.deepcopy(model)), FastForward)
+    assert isinstance(fast.checked_forward(copy.deepcopy(model)), FastForward)
     spilled = copy.deepcopy(model)
     spilled.model.visual.to("meta")
-    assert isinstance(fast.best(spilled), PlainForward)
+    assert isinstance(fast.checked_forward(spilled), PlainForward)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lychee_app.model import fast
-from lychee_app.model.fast import FastForward, best
+from lychee_app.model.fast import FastForward, checked_forward
 from lychee_app.model.graphs import CudaCapture, Recorded
 from lychee_app.model.parity_check import passes_agree
 from lychee_app.model.plain import PlainForward
@@ -136,6 +136,6 @@ def test_large_passes_are_not_recorded(
 
 def test_the_fast_passes_are_trusted_here(on_card: Any, caplog: pytest.LogCaptureFixture) -> None:
     own = copy.deepcopy(on_card)
-    assert isinstance(best(own), FastForward)
+    assert isinstance(checked_forward(own), FastForward)
     assert passes_agree(FastForward(own, capture=CudaCapture(torch.device("cuda"))), PlainForward(own), own)
     assert not caplog.records

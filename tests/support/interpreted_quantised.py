@@ -2,13 +2,14 @@
 matrices."""
 
 import sys
+import tempfile
 from dataclasses import replace
 from itertools import product as product_of
 from pathlib import Path
 
 import torch
 
-from lychee_app.model import loading, projections, quantised, quantised_skeleton, quantised_triton, weights
+from lychee_app.model import projections, quantised, quantised_skeleton, quantised_triton, weights
 from lychee_app.model.decode import PlainDecoder, Prefilled
 from lychee_app.model.decode_fused import FusedDecoder
 from lychee_app.model.decode_triton import add_product, product
@@ -46,8 +47,11 @@ def quantised_products() -> None:
 def quantised_generation(folder: Path) -> None:
     """The same of a quantised model: layers in 4 bits, the ends in 8. A step reads the packed numbers."""
     checkpoint = weights.inspect(folder)
-    model = loading.load(checkpoint, "cpu", "float32", folder).model
-    quantised_skeleton.quantise_in_place(model, 4, Workspace(CPU, torch.float32))
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "copy.safetensors"
+        read = quantised_skeleton.read(checkpoint, 4, Workspace(CPU, torch.float32), copy)
+    assert read is not None
+    model, _ = read
     text = checkpoint.family.text(model.model.language_model, TorchOps())
     lm_head = projections.of(model.lm_head)
     x, positions = torch.randn(9, len(text.final_norm.weight)), torch.arange(9).expand(3, -1)

@@ -11,7 +11,7 @@ from torch import Tensor
 from lychee_app import intake
 from lychee_app.model import loading, weights
 from lychee_app.model.elementwise import TorchOps
-from lychee_app.model.fast import FastForward, best, capable
+from lychee_app.model.fast import FastForward, capable, checked_forward
 from lychee_app.model.parity_check import passes_agree
 from lychee_app.model.plain import PlainForward
 from lychee_app.model.qwen3_vl import FAMILY, vision
@@ -179,7 +179,7 @@ def test_on_a_card_recorded_passes_read_as_the_plain_ones(dtype: torch.dtype, mo
     alone puts them 2.5e-4 off, and the fast pass, a product of matrices, is 1e-6 off float64.
     """
     plain = PlainForward(copy.deepcopy(model).to("cuda", dtype))
-    quick = best(copy.deepcopy(model).to("cuda", dtype))
+    quick = checked_forward(copy.deepcopy(model).to("cuda", dtype))
     assert isinstance(quick, FastForward)
     assert not isinstance(quick.ops, TorchOps)
     for grid in ((10, 12), (2, 60), (48, 40)) * 3:
