@@ -143,6 +143,13 @@ TEXT: dict[str, str | dict[str, str]] = {
     "adding.adding": "Adding files: {done} of {n}",
     "adding.reading": "Looking at what is to be added…",
     "adding.nothing": "There is no file in it.",
+    "adding.cancel": "Cancel",
+    "adding.stopped": "Cancelled. What had arrived by then stays.",
+    "adding.refused": "Not added: {name}. {why}",
+    "adding.refused_more": {
+        "one": "Nor was {n} more file that is no image.",
+        "other": "Nor were {n} more files that are no images.",
+    },
     "adding.lost": "The files could not be sent. Is the program still running, and are they still where they were?",
     "adding.partly": "Added: {done} of {n}. Then it ended: {why}",
     "rules": "What is left out of folders",
@@ -631,6 +638,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "all-left-out-unfinished": "Nothing else is there. Let the downloads finish, or name a file by its own path.",
     "all-left-out-links": "Nothing else is there. Mend the links, or connect the disk that they lead to.",
     "all-left-out-closed": "Nothing else is there. Allow them to be read.",
+    "all-left-out-unread": "Nothing else is there. Save them as JPEG or PNG first.",
     "all-left-out-no-pictures": "None of it is a picture that can be ranked.",
     # what lay among the images and was left out: parts of one line
     "left-out-thumbnails": {"one": "{n} thumbnail of a NAS", "other": "{n} thumbnails of a NAS"},
@@ -646,8 +654,18 @@ REASONS: dict[str, str | dict[str, str]] = {
         "other": "{n} sidecars without their pictures",
     },
     "left-out-companions": {
-        "one": "{n} raw file or sidecar of a picture that is here",
-        "other": "{n} raw files and sidecars of pictures that are here",
+        "one": "{n} raw file, original or sidecar of a picture that is here",
+        "other": "{n} raw files, originals and sidecars of pictures that are here",
+    },
+    "left-out-drawings": {
+        "one": "{n} SVG drawing (not read here)",
+        "other": "{n} SVG drawings (not read here)",
+    },
+    "left-out-documents": {"one": "{n} PDF (not read here)", "other": "{n} PDFs (not read here)"},
+    "left-out-films": {"one": "{n} video (not read here)", "other": "{n} videos (not read here)"},
+    "left-out-unread": {
+        "one": "{n} picture of a kind that is not read here (such as PCX, DDS, ICNS)",
+        "other": "{n} pictures of kinds that are not read here (such as PCX, DDS, ICNS)",
     },
     "left-out-others": {"one": "{n} file that is no picture", "other": "{n} files that are no pictures"},
     "left-out-large": {"one": "{n} file of more than 400 MB", "other": "{n} files of more than 400 MB"},

@@ -9,6 +9,15 @@ A file is opened only to look at its first bytes, where the suffix says nothing.
 
 from lychee_app.sources.left_out import Rules, for_the_browser, of_the_browser
 from lychee_app.sources.paths import find, with_new_sidecars
-from lychee_app.sources.uploads import Chosen, picked
+from lychee_app.sources.uploads import Chosen, Picked, picked
 
-__all__ = ["Chosen", "Rules", "find", "for_the_browser", "of_the_browser", "picked", "with_new_sidecars"]
+__all__ = [
+    "Chosen",
+    "Picked",
+    "Rules",
+    "find",
+    "for_the_browser",
+    "of_the_browser",
+    "picked",
+    "with_new_sidecars",
+]

@@ -1,4 +1,5 @@
-"""The files of one shot: raw beside JPEG, a live photo's film, sidecars. Judged once, carried together.
+"""The files of one shot: raw beside JPEG, a live photo's film, sidecars, an iPhone's edited copy and what it
+was made from. Judged once, carried together.
 
 Told by their names within one folder; case does not count.
 """
@@ -7,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from lychee_app.intake.sniff import RAW_SUFFIXES
+from lychee_app.intake.sniff import SUFFIXES as SUFFIXES_OF_PICTURES
 
 SIDECARS = frozenset({".xmp", ".aae", ".thm", ".pp3", ".dop"})
 """Named after the shot or after one of its files: IMG_1.xmp, IMG_1.jpg.xmp, lower case."""
@@ -19,31 +21,52 @@ _OF_A_FILE = re.compile(r"(.+)(\.\w+?)(?:\.(s[a-z-]*))?(\(\d+\))?\.\w+$")
 _TAKEOUT = "supplemental-metadata"
 """Google's downloads cut this short where a name grows too long, and number the sidecar at its end:
 IMG_4.jpg.supplemental-meta.json, IMG_4.jpg(1).json for IMG_4(1).jpg."""
+_PHONE = re.compile(r"(img_)(e?)(\d{4})$")
+"""IMG_E1234.HEIC is IMG_1234.HEIC as it was edited on an iPhone, and the one that Apple shows."""
 _FIRST = (".jpg", ".jpeg", ".heic", ".heif")
 """Of several pictures of one name, what the raw file and the sidecars go with."""
 
 
 def grouped(pictures: Iterable[str], beside: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The pictures that are items, each with its companions: raw files, films, sidecars, in this order.
+    """The pictures that are items, each with its companions: originals of an edited copy, raw files, films,
+    sidecars, in this order.
 
-    `pictures`, raw ones included, and `beside` (of SUFFIXES) are names in one folder. A raw file with a
-    picture of its name is no item.
+    `pictures`, raw ones included, and `beside` (that `may_go_along`) are names in one folder. A raw file with
+    a picture of its name is no item, nor is a picture with its edited copy.
     """
-    items = {name.casefold(): name for name in sorted(pictures, key=_rank)}
-    beside = sorted(set(beside), key=lambda name: (_kind(name), name))
+    found: dict[str, list[str]] = {name: [] for name in sorted(pictures, key=_rank)}
     of_shot: dict[str, str] = {}
-    for name in items.values():
-        of_shot.setdefault(_stem(name), name)
-    of_file = dict(items)
-    found: dict[str, list[str]] = {name: [] for name in items.values()}
-    for name in beside:
-        owner = _owner(name, of_shot, of_file)
-        if owner is None or owner == name:
+    of_file: dict[str, str] = {}
+    for name in found:
+        of_shot.setdefault(_shot(name), name)
+        of_file.setdefault(name.casefold(), name)
+    originals = {name for name in (*found, *beside) if is_original(name)}
+    others = sorted({*beside, *originals}, key=lambda name: (_kind(name), name))
+    for name in others:
+        owner = of_shot.get(_shot(name)) if name in originals else _owner(name, of_shot, of_file)
+        if owner is None or owner == name or (name in originals and not is_edited(owner)):
             continue
         found.pop(name, None)
         found[owner].append(name)
         of_file[name.casefold()] = owner
     return {name: tuple(companions) for name, companions in found.items()}
+
+
+def may_go_along(name: str) -> bool:
+    """Whether it may be the companion of another picture in its folder."""
+    return _suffix(name) in SUFFIXES or is_original(name)
+
+
+def is_original(name: str) -> bool:
+    """Whether the name is one that an iPhone's edited copy is made from."""
+    phone = name[:4].lower() == "img_" and _PHONE.match(_stem(name))
+    return bool(phone and not phone[2] and _suffix(name) in SUFFIXES_OF_PICTURES)
+
+
+def is_edited(name: str) -> bool:
+    """Whether the name is one that an iPhone gives to an edited copy."""
+    phone = name[:5].lower() == "img_e" and _PHONE.match(_stem(name))
+    return bool(phone and phone[2])
 
 
 def _owner(name: str, of_shot: Mapping[str, str], of_file: Mapping[str, str]) -> str | None:
@@ -53,18 +76,28 @@ def _owner(name: str, of_shot: Mapping[str, str], of_file: Mapping[str, str]) ->
         file = f"{named[1]}{named[4] or ''}{named[2]}"
         if owner := of_file.get(file.casefold()):
             return owner
-    return None if suffix == ".json" else of_shot.get(_stem(name))
+    return None if suffix == ".json" else of_shot.get(_shot(name))
 
 
 def _kind(name: str) -> int:
     suffix = _suffix(name)
-    return 0 if suffix in RAW_SUFFIXES else 1 if suffix in FILMS else 2
+    if suffix in SUFFIXES_OF_PICTURES:
+        return 0
+    return 1 if suffix in RAW_SUFFIXES else 2 if suffix in FILMS else 3
 
 
-def _rank(name: str) -> tuple[bool, int, str]:
-    """Pictures before raw files, what cameras write before what is made of it."""
+def _rank(name: str) -> tuple[bool, bool, int, str]:
+    """Pictures before raw files, edited copies first, what cameras write before what is made of it."""
     suffix = _suffix(name)
-    return suffix in RAW_SUFFIXES, _FIRST.index(suffix) if suffix in _FIRST else len(_FIRST), name
+    place = _FIRST.index(suffix) if suffix in _FIRST else len(_FIRST)
+    return suffix in RAW_SUFFIXES, not is_edited(name), place, name
+
+
+def _shot(name: str) -> str:
+    """What the files of a shot have in common."""
+    stem = _stem(name)
+    phone = _PHONE.match(stem)
+    return phone[1] + phone[3] if phone else stem
 
 
 def _stem(name: str) -> str:

@@ -62,6 +62,21 @@ COUNTED_NAMES = 50_000
 """So many names inside folders that are left out are looked at, to count their pictures."""
 
 PICTURES = sniff.SUFFIXES | sniff.FOREIGN_SUFFIXES | sniff.RAW_SUFFIXES
+UNREAD = {
+    "drawings": (".svg", ".svgz"),
+    "documents": (".pdf",),
+    "films": (
+        *(".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".3gp", ".wmv", ".mpg", ".mpeg"),
+        *(".flv", ".ogv", ".insv"),
+    ),
+    "unread": (
+        *(".pcx", ".icns", ".dds", ".xcf", ".kra", ".ora", ".exr", ".hdr", ".jxr", ".wdp", ".hdp", ".jls"),
+        *(".sgi", ".rgb", ".ras", ".xbm", ".xpm", ".qoi", ".fits", ".fts", ".dcm", ".djvu", ".djv", ".bpg"),
+        *(".flif", ".mng", ".pct", ".pict", ".cur", ".ai", ".cdr", ".wmf", ".emf", ".afphoto", ".afdesign"),
+    ),
+}
+"""Kind -> suffixes, lower case, of what people take for pictures and nothing here reads: counted."""
+KIND_UNREAD = {suffix: kind for kind, suffixes in UNREAD.items() for suffix in suffixes}
 
 
 @dataclass(frozen=True)
@@ -158,6 +173,10 @@ COUNTED = {
     "sidecars": "left-out-sidecars",
     "uncounted": "left-out-uncounted",
     "companions": "left-out-companions",
+    "drawings": "left-out-drawings",
+    "documents": "left-out-documents",
+    "films": "left-out-films",
+    "unread": "left-out-unread",
     "others": "left-out-others",
     "large": "left-out-large",
 }
@@ -180,6 +199,10 @@ ADVISED = {
     "broken-links": "all-left-out-links",
     "closed": "all-left-out-closed",
     "system": "all-left-out-no-pictures",
+    "drawings": "all-left-out-unread",
+    "documents": "all-left-out-unread",
+    "unread": "all-left-out-unread",
+    "films": "all-left-out-no-pictures",
     "sidecars": "all-left-out-no-pictures",
     "companions": "all-left-out-no-pictures",
     "others": "all-left-out-no-pictures",

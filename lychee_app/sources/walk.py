@@ -12,7 +12,7 @@ from functools import lru_cache
 from lychee_app.errors import ImageError
 from lychee_app.intake.sniff import HEAD_BYTES, sniff
 from lychee_app.sources import companions
-from lychee_app.sources.left_out import NOT_LOOKED_INTO, PICTURES, Rules, Tally
+from lychee_app.sources.left_out import KIND_UNREAD, NOT_LOOKED_INTO, PICTURES, Rules, Tally
 from lychee_app.store.store import FILE_NAME
 
 Pattern = tuple[str, ...]
@@ -101,7 +101,7 @@ class _Walk:
                 self._folder(folder, entry, name, is_beside_data)
             else:
                 self._file(folder, entry, name, beside)
-        if beside:
+        if beside or any(companions.is_edited(entry.name) for entry in entries):
             self._group(folder, beside)
 
     def _folder(self, parent: _Folder, entry: os.DirEntry[str], name: str, is_beside_data: bool) -> None:
@@ -129,7 +129,7 @@ class _Walk:
             if is_wanted and (kind == "system" or suffix in PICTURES):
                 self._tally.add(kind, name)
             return
-        if suffix in companions.SUFFIXES:
+        if suffix in companions.SUFFIXES or (not is_wanted and companions.is_original(entry.name)):
             beside.append(entry.name)
         if not is_wanted or suffix in companions.NEVER_ALONE:
             return
@@ -143,16 +143,19 @@ class _Walk:
             is_link = entry.is_symlink()
             key = os.stat(entry.path).st_ino if is_link else entry.inode()
             folder.hits.append(Hit(entry.path, name, key, is_link))
+        elif kind := KIND_UNREAD.get(suffix):
+            self._tally.add(kind, name)
 
     def _group(self, folder: _Folder, beside: list[str]) -> None:
-        """Each shot becomes one hit. Sidecars of no shot are counted."""
+        """Each shot becomes one hit. Sidecars and films of no shot are counted."""
         hits = {os.path.basename(hit.path): hit for hit in folder.hits}
         groups = companions.grouped(hits, beside)
         folder.hits = [replace(hits[name], beside=group) for name, group in groups.items()]
+        carried = {name for group in groups.values() for name in group}
+        alone = [name for name in beside if name not in carried and _wants(folder.wanted, name)[0]]
         if folder.wanted == EVERYTHING:
-            carried = {name for group in groups.values() for name in group}
-            sidecars = {name for name in beside if suffix_of(name) in companions.SIDECARS}
-            self._tally.add("sidecars", n=len(sidecars - carried))
+            self._tally.add("sidecars", n=sum(suffix_of(name) in companions.SIDECARS for name in alone))
+        self._tally.add("films", n=sum(KIND_UNREAD.get(suffix_of(name)) == "films" for name in alone))
 
 
 def count_left_out(path: str, name: str, kind: str, tally: Tally) -> None:
@@ -183,9 +186,7 @@ def companions_in(folder: str, rules: Rules) -> list[str]:
     except OSError:
         return []
     return [
-        name
-        for name in names
-        if suffix_of(name) in companions.SUFFIXES and rules.kind_of_file(name, name) is None
+        name for name in names if companions.may_go_along(name) and rules.kind_of_file(name, name) is None
     ]
 
 

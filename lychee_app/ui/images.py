@@ -159,8 +159,12 @@ def adding(context: PageContext) -> None:
 
 
 def _over() -> None:
-    if refused := st.session_state["adding"].get("over", {}).get("refused"):
-        state.tell(str(refused))
+    over = st.session_state["adding"].get("over", {})
+    lines = [str(line) for line in over.get("told", ())]
+    if refused := over.get("refused"):
+        state.tell("\n".join([str(refused), *lines]))
+    elif lines:
+        state.tell("\n".join(lines), "warn")
 
 
 def _path_field(context: PageContext, pile: Pile) -> None:
@@ -193,14 +197,15 @@ def _named(context: PageContext, pile: Pile) -> None:
             context.services.store.drafts.put_back(context.draft.id, back)
         if fresh:
             _add(context, fresh, found.left_out)
-        for glob in found.unmet:
-            state.tell(context.t("exclude.unmet", glob=glob), "calm")
     except LycheeError as error:
         st.session_state["path_refused"] = error
         return
     st.session_state["path"] = ""
+    lines = [context.t("exclude.unmet", glob=glob) for glob in found.unmet]
     if not fresh and not back:
-        state.tell(context.t("pile.known", n=len(found.sources)), "calm")
+        lines.append(context.t("pile.known", n=len(found.sources)))
+    if lines:
+        state.tell("\n".join(lines), "calm")
 
 
 def _require_image(path: Path) -> None:

@@ -76,7 +76,7 @@ def routes(services: Callable[[], Services]) -> list[Route]:
         async def endpoint(request: Request) -> Response:
             if not _from_the_page(request):
                 return _refused("files are added by the page alone", 403)
-            words = Words(language_of(request.query_params.get("lang", "en")))
+            words = _words(request)
             stream = request.stream()
             try:
                 store = (await run_in_threadpool(services)).store
@@ -110,9 +110,9 @@ def routes(services: Callable[[], Services]) -> list[Route]:
     ]
 
 
-async def _chosen(store: Store, _request: Request, stream: AsyncIterator[bytes]) -> dict[str, Any]:
+async def _chosen(store: Store, request: Request, stream: AsyncIterator[bytes]) -> dict[str, Any]:
     body = b"".join([data async for data in stream])
-    return await run_in_threadpool(upload.choose, store, body)
+    return await run_in_threadpool(upload.choose, store, body, _words(request))
 
 
 async def _received(store: Store, request: Request, stream: AsyncIterator[bytes]) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def _seen(services: Services, request: Request) -> Response:
 
 def _row(services: Services, request: Request) -> Response:
     run_id, index = _place(request)
-    words = Words(language_of(request.query_params.get("lang", "en")))
+    words = _words(request)
     parts = output.parts(words, services.jobs.run(run_id), services.store.row(run_id, index))
     return JSONResponse({"parts": parts}, headers={"Cache-Control": "no-store"})
 
@@ -184,7 +184,7 @@ def _explanation(services: Services, request: Request) -> Response:
     if not _from_the_page(request):
         return _refused("explanations are asked for from the page alone", 403)
     run_id, index = _place(request)
-    words = Words(language_of(request.query_params.get("lang", "en")))
+    words = _words(request)
     if services.jobs.live():
         return _refused(words("explain.wait"), 409)
     run, row = services.jobs.run(run_id), services.store.row(run_id, index)
@@ -195,6 +195,10 @@ def _explanation(services: Services, request: Request) -> Response:
         return _refused(words.error(error), 409)
     note = words("explain.note", seconds=f"{reply.seconds:.1f}")
     return JSONResponse({"text": reply.text, "note": note}, headers={"Cache-Control": "no-store"})
+
+
+def _words(request: Request) -> Words:
+    return Words(language_of(request.query_params.get("lang", "en")))
 
 
 def _from_the_page(request: Request) -> bool:

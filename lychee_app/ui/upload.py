@@ -1,7 +1,8 @@
 """What the browser sends of files that are added: first their names, then what is wanted, many at once.
 
     POST /lychee/choose        {"files": [[name, bytes, head]], "exclude": [...], "hidden": false}
-                               -> {"wanted": [2, 0], "left": {"system": 1}}
+                               -> {"wanted": [2, 0], "left": {"system": 1}, "told": [...]}; told: what is no
+                               image though it was meant, and globs that excluded nothing, a line each
     POST /lychee/add/{draft}   a line of JSON, {"files": [[name, bytes]], "left": {"system": 1}}, and behind
                                it the bytes of those files, one after the other; all are added, or none
 
@@ -19,7 +20,9 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from lychee_app import intake, sources
-from lychee_app.sources import Chosen, Rules
+from lychee_app.intake.names import same_name_safe
+from lychee_app.locale import Words
+from lychee_app.sources import Chosen, Picked, Rules
 from lychee_app.store import Store
 from lychee_app.store.uploads import Arriving
 
@@ -27,11 +30,13 @@ MOST_NAMES_BYTES = 64 << 20
 MOST_LINE_BYTES = 1 << 20
 MOST_BYTES = intake.MAX_FILE_BYTES + MOST_LINE_BYTES
 """Of one request: a file of the largest size, or many small ones."""
+MOST_TOLD = 5
+"""Files that are no images, by name."""
 AT_ONCE_BYTES = 1 << 20
 """So many bytes are handed from the server's own thread to the one that writes."""
 
 
-def choose(store: Store, body: bytes) -> dict[str, Any]:
+def choose(store: Store, body: bytes, t: Words) -> dict[str, Any]:
     """Raises StoreError where all that is wanted could never be kept, ValueError and its like for what is no
     list of files."""
     asked = json.loads(body)
@@ -42,7 +47,17 @@ def choose(store: Store, body: bytes) -> dict[str, Any]:
     ]
     found = sources.picked(files, rules)
     store.drafts.check_cap(sum(files[place].size_bytes for place in found.wanted))
-    return {"wanted": found.wanted, "left": dict(found.left_out)}
+    return {"wanted": found.wanted, "left": dict(found.left_out), "told": _told(found, t)}
+
+
+def _told(found: Picked, t: Words) -> list[str]:
+    lines = [
+        t("adding.refused", name=same_name_safe(name), why=t.reason(why))
+        for name, why in found.refused[:MOST_TOLD]
+    ]
+    if more := len(found.refused) - len(lines):
+        lines.append(t("adding.refused_more", n=more))
+    return [*lines, *(t("exclude.unmet", glob=glob) for glob in found.unmet)]
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def test_what_is_added_is_told_as_it_goes_and_a_refusal_leaves_what_came_before_
     field = tab.locator(".st-key-add-files input[type=file]")
     field.set_input_files(sorted(tmp_path.iterdir()))
     bar = tab.locator(".adding")
-    expect(bar).to_have_text("Adding files: 0 of 501")
+    expect(bar.get_by_role("status")).to_have_text("Adding files: 0 of 501")
     _next(tab, held).continue_()
     expect(bar).to_contain_text("500 of 501")
     _next(tab, held).fulfill(status=503, json={"message": "The disk is full."})
@@ -113,6 +113,43 @@ def test_what_is_added_is_told_as_it_goes_and_a_refusal_leaves_what_came_before_
     expect(tab.get_by_role("heading", name="500 images ready")).to_be_visible()
     expect(bar).to_be_hidden()
     tab.close()
+
+
+def test_what_is_under_way_can_be_cancelled_and_what_arrived_stays(
+    server: Server, open_tab: Open, tmp_path: Path
+) -> None:
+    for number in range(501):
+        (tmp_path / f"{number:03}.png").write_bytes(picture("red", (8, 6), seed=number))
+    tab = open_tab(server)
+    held: list[Route] = []
+    tab.route("**/lychee/add/**", lambda route: held.append(route))  # noqa: PLW0108 - it marks what it is given
+    field = tab.locator(".st-key-add-files input[type=file]")
+    field.set_input_files(sorted(tmp_path.iterdir()))
+    _next(tab, held).continue_()
+    expect(tab.locator(".adding")).to_contain_text("500 of 501")
+    field.set_input_files(sorted(tmp_path.iterdir())[:3])  # it waits behind the others
+    tab.locator(".adding button").click()
+    expect(tab.locator(".adding")).to_be_hidden()
+    expect(tab.get_by_text("Cancelled. What had arrived by then stays.")).to_be_visible()
+    expect(tab.get_by_role("heading", name="500 images ready")).to_be_visible()
+    tab.unroute("**/lychee/add/**")
+    field.set_input_files(tmp_path / "500.png")
+    expect(tab.get_by_role("heading", name="501 images ready")).to_be_visible()
+
+
+def test_a_file_that_is_no_image_is_told_as_soon_as_it_is_chosen(
+    server: Server, open_tab: Open, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("Milk, bread.")
+    (tmp_path / "a.png").write_bytes(picture("red", (8, 6)))
+    tab = open_tab(server)
+    field = tab.locator(".st-key-add-files input[type=file]")
+    field.set_input_files([tmp_path / "notes.txt", tmp_path / "a.png"])
+    expect(tab.get_by_role("heading", name="1 image ready")).to_be_visible()
+    expect(tab.get_by_text("Not added: notes.txt. This is not an image")).to_be_visible()
+    field.set_input_files([tmp_path / "notes.txt"])
+    expect(tab.get_by_role("heading", name="1 image ready")).to_be_visible()
+    expect(tab.get_by_text("Not added: notes.txt. This is not an image")).to_be_visible()
 
 
 def _next(tab: Page, held: list[Route]) -> Route:

@@ -42,6 +42,29 @@ SHOTS = {
         {"a.jpg": ["a.NEF", "a.xmp"], "a.png": ["a.png.xmp"]},
     ),
     "another shot's": ({"a.jpg", "ab.NEF", "a-1.xmp"}, {"a.jpg": [], "ab.NEF": []}),
+    "an iPhone's edited copy stands for both": (
+        {"IMG_1234.HEIC", "IMG_E1234.JPG", "IMG_1234.AAE", "IMG_1234.MOV", "IMG_E1234.MOV", "IMG_1235.HEIC"},
+        {
+            "IMG_E1234.JPG": ["IMG_1234.HEIC", "IMG_1234.MOV", "IMG_E1234.MOV", "IMG_1234.AAE"],
+            "IMG_1235.HEIC": [],
+        },
+    ),
+    "an edited copy without anything else": (
+        {"img_e1234.jpg", "img_1234.jpg"},
+        {"img_e1234.jpg": ["img_1234.jpg"]},
+    ),
+    "an edited copy whose original is gone": (
+        {"IMG_E1234.HEIC", "IMG_1234.AAE", "IMG_E12345.HEIC", "IMG_12345.HEIC"},
+        {"IMG_E1234.HEIC": ["IMG_1234.AAE"], "IMG_E12345.HEIC": [], "IMG_12345.HEIC": []},
+    ),
+    "sidecars of an original go along": (
+        {"IMG_0001.HEIC", "IMG_0001.HEIC.xmp", "IMG_0001.DNG", "IMG_E0001.HEIC"},
+        {"IMG_E0001.HEIC": ["IMG_0001.HEIC", "IMG_0001.DNG", "IMG_0001.HEIC.xmp"]},
+    ),
+    "names that differ in case alone stay two": (
+        {"a.jpg", "A.JPG", "b.xmp", "b.png"},
+        {"a.jpg": [], "A.JPG": [], "b.png": ["b.xmp"]},
+    ),
     "names full of dots": ({"a.b.jpg", "a.b.NEF", "a.xmp"}, {"a.b.jpg": ["a.b.NEF"]}),
 }
 
@@ -121,8 +144,16 @@ def test_excluded_companions_are_left_alone(lay: Lay) -> None:
 
 
 def test_sidecars_of_no_picture_are_counted(lay: Lay) -> None:
-    found = sources.find([lay("a.jpg", "b.xmp", "c.THM", "d.mov")])
+    found = sources.find([lay("a.jpg", "b.xmp", "c.THM")])
     assert (names(found), counts(found)) == (["a.jpg"], {"sidecars": 2})
+
+
+def test_an_edited_copy_that_is_asked_for_alone_brings_its_original(lay: Lay) -> None:
+    folder = lay("IMG_1234.HEIC", "IMG_1234.AAE", "IMG_E1234.JPG")
+    both = {"IMG_E1234.JPG": ["IMG_1234.HEIC", "IMG_1234.AAE"]}
+    assert items(sources.find([folder / "*.JPG"])) == both
+    assert items(sources.find([folder / "IMG_E1234.JPG"])) == both
+    assert items(sources.find([folder / "IMG_1234.HEIC"])) == {"IMG_1234.HEIC": ["IMG_1234.AAE"]}
 
 
 def test_where_there_is_no_picture_there_is_no_item() -> None:

@@ -98,6 +98,24 @@ def test_what_systems_leave_behind_is_counted_by_kind_and_is_no_source(lay: Lay)
     assert found.left_out[0].code == "left-out-system"
 
 
+def test_what_people_take_for_pictures_and_nothing_reads_is_counted_by_kind(lay: Lay) -> None:
+    folder = lay("a.jpg", "a.mov", "really-a-png.svg")
+    for name in ("1.svg", "sub/2.SVG", "p.pdf", "b.mov", "c.AVI", "d.pcx", "e.icns", "f.dds", "notes.txt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"<svg/>")
+    found = sources.find([folder])
+    assert names(found) == ["a.jpg", "really-a-png.svg"]
+    assert counts(found) == {"unread": 3, "drawings": 2, "films": 2, "documents": 1}
+    assert counts(sources.find([folder / "**" / "*"])) == counts(found)
+    assert counts(sources.find([folder / "*.jpg"])) == {}
+    said = "3 pictures of kinds that are not read here"
+    assert said in Words().left_out(found.left_out)
+    with pytest.raises(
+        NothingLeft, match=r"^Left out: 1 SVG drawing \(not read here\)\. .*Save them as JPEG"
+    ):
+        sources.find([folder / "sub"])
+
+
 def test_what_is_left_out_is_taken_where_it_is_given_itself(lay: Lay) -> None:
     folder = lay("@eaDir/a.jpg", ".secret/b.png", ".c.png", "d.png")
     assert names(sources.find([folder / "@eaDir", folder / ".secret"])) == ["a.jpg", "b.png"]

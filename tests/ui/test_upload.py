@@ -68,11 +68,25 @@ def test_a_folder_is_chosen_from_by_its_names_and_what_is_left_out_is_counted(
     assert answer.json() == {
         "wanted": [1, 0],
         "left": {"thumbnails": 1, "companions": 1, "others": 1, "excluded": 1},
+        "told": [],
     }
     add(client, "d", [("p/img2.png", b"x")], answer.json()["left"])
     draft = services.store.drafts.get("d")
     assert draft
     assert Reason.of("left-out-excluded", n=1) in draft.left_out
+
+
+def test_what_is_no_image_and_what_excluded_nothing_is_told_before_anything_is_sent(
+    client: TestClient,
+) -> None:
+    files = [("a.png", b"x"), *((f"{number}.txt", b"text") for number in range(7))]
+    told = choose(client, files, {"exclude": ["draft*"], "hidden": False}).json()
+    assert told["wanted"] == [0]
+    assert told["told"][0].startswith("Not added: 0.txt. This is not an image")
+    assert told["told"][5:] == [
+        "Nor were 2 more files that are no images.",
+        "Nothing matches what is to be left out: draft*",
+    ]
 
 
 def test_more_than_may_be_kept_is_refused_before_it_is_sent_and_told(

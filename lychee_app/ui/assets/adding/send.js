@@ -6,6 +6,8 @@ const said = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[na
 
 const base64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 
+class Stopped extends Error {}
+
 class Sending {
   constructor(root) {
     this.root = root;
@@ -13,10 +15,20 @@ class Sending {
     this.under_way = 0;
     this.bar = root.appendChild(make("div", "adding"));
     this.bar.hidden = true;
-    this.bar.setAttribute("role", "status");
     this.text = this.bar.appendChild(make("span"));
+    this.text.setAttribute("role", "status");
+    this.cancel = this.bar.appendChild(make("button"));
+    this.cancel.type = "button";
+    this.cancel.onclick = () => this.stop();
     this.meter = this.bar.appendChild(make("progress"));
     this.meter.ariaHidden = "true";
+    this.stopping = new AbortController();
+  }
+
+  // All that is under way and waits; what has arrived stays.
+  stop() {
+    this.stopping.abort();
+    this.stopping = new AbortController();
   }
 
   // files: {file, name}, or a promise of them; left: kind -> how many, which the walk left out
@@ -24,29 +36,40 @@ class Sending {
     const { data } = this.root;
     this.under_way += 1;
     this.show(said(data.words.reading, {}));
-    this.last = this.last.then(() => this.one(data, found));
+    const { signal } = this.stopping;
+    this.last = this.last.then(() => this.one(data, found, signal));
   }
 
-  async one(data, found) {
-    const told = { n: 0, done: 0 };
+  async one(data, found, signal) {
+    const told = { n: 0, done: 0, told: [] };
     try {
-      await this.sent(data, await found, told);
+      const stopped = new Promise((_, reject) => {
+        if (signal.aborted) reject(new Stopped());
+        signal.addEventListener("abort", () => reject(new Stopped()));
+      });
+      await Promise.race([this.sent(data, found, told, signal), stopped]);
     } catch (error) {
-      told.refused = told.done ? said(data.words.partly, { ...told, why: error.message }) : error.message;
+      if (error instanceof Stopped) told.told = [data.words.stopped];
+      else told.refused = told.done ? said(data.words.partly, { ...told, why: error.message }) : error.message;
     }
     this.under_way -= 1;
     if (!this.under_way) this.bar.hidden = true;
     this.root.send("over", told);
   }
 
-  async sent(data, { files, left = {} }, told) {
+  async sent(data, found, told, signal) {
+    const { files, left = {} } = await found;
     const asked = await Promise.all(files.map(async ({ file, name }) => [name, file.size, await this.head(data, file, name)]));
     const { exclude, hidden } = data.rules;
-    const answer = await this.post(data, "choose", JSON.stringify({ files: asked, exclude, hidden }));
+    const answer = await this.post(data, "choose", JSON.stringify({ files: asked, exclude, hidden }), signal);
     const wanted = answer.wanted.map((place) => files[place]), all = { ...left };
     for (const [kind, n] of Object.entries(answer.left)) all[kind] = (all[kind] ?? 0) + n;
     told.n = wanted.length;
-    if (!wanted.length && !Object.keys(all).length) throw new Error(data.words.nothing);
+    told.told = answer.told;
+    if (!wanted.length && !Object.keys(all).length) {
+      if (told.told.length) return;
+      throw new Error(data.words.nothing);
+    }
     const bytes = wanted.reduce((sum, { file }) => sum + file.size, 0);
     let before = 0;
     for (const [place, batch] of this.batches(data, wanted).entries()) {
@@ -54,14 +77,14 @@ class Sending {
       const body = new Blob([`${list}\n`, ...batch.map(({ file }) => file)]);
       const progress = (sent) => this.progress(data, told, (before + Math.min(sent, body.size)) / bytes);
       progress(0);
-      told.done += (await this.post(data, `add/${encodeURIComponent(data.draft)}`, body, progress)).added;
+      told.done += (await this.post(data, `add/${encodeURIComponent(data.draft)}`, body, signal, progress)).added;
       before += body.size - list.length;
     }
   }
 
-  // What a file in a folder is that is not called like a picture; any other is told by its name, or is meant.
+  // What a file is that is not called like a picture.
   async head(data, file, name) {
-    if (!name.includes("/") || data.rules.pictures.includes(suffixOf(name))) return "";
+    if (data.rules.pictures.includes(suffixOf(name))) return "";
     return base64(new Uint8Array(await file.slice(0, data.rules.head_bytes).arrayBuffer()));
   }
 
@@ -84,11 +107,13 @@ class Sending {
   show(text, share) {
     this.bar.hidden = false;
     if (this.text.textContent !== text) this.text.textContent = text;
+    this.cancel.textContent = this.root.data.words.cancel;
     if (share === undefined) this.meter.removeAttribute("value");
     else this.meter.value = Math.min(1, share || 0);
   }
 
-  post(data, path, body, progress = () => {}) {
+  post(data, path, body, signal, progress = () => {}) {
+    signal.throwIfAborted();
     return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest();
       request.open("POST", `${data.base}/${path}?lang=${data.lang}`);
@@ -99,6 +124,7 @@ class Sending {
         ? resolve(request.response)
         : reject(new Error(request.response?.message ?? `${request.status} ${request.statusText}`)));
       request.onerror = () => reject(new Error(data.words.lost));
+      signal.addEventListener("abort", () => request.abort());
       request.send(body);
     });
   }
