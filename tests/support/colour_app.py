@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from lychee_app.model.download import Progress, download
+from lychee_app.model.download import OnBytes, download
 from lychee_app.records import ImageBudget, Scorer, ScorerInfo
 from lychee_app.request import Precision
 from lychee_app.services import Services, opened
@@ -33,7 +33,7 @@ def _open(name: str, precision: Precision) -> Scorer:
     return FakeScorer(info=info, before=lambda candidate: _wait(hold))
 
 
-def _fetch(name: str, settings: Settings, progress: Progress) -> None:
+def _fetch(name: str, settings: Settings, progress: OnBytes) -> None:
     told = settings.data_folder / "download"
     if not told.exists():
         download(name, settings, progress)
