@@ -7,7 +7,7 @@ import pytest
 
 from lychee_app.catalogue import Download, ModelCatalogue
 from lychee_app.errors import DownloadError
-from lychee_app.model.download import Progress
+from lychee_app.model.download import OnBytes
 from lychee_app.settings import Settings
 
 
@@ -22,7 +22,7 @@ def test_the_same_download_is_not_begun_twice_at_a_time(settings: Settings) -> N
     """Both tabs had drawn the button before either was pressed."""
     asked, go_on = [], threading.Event()
 
-    def slow(name: str, settings: Settings, progress: Progress) -> None:
+    def slow(name: str, settings: Settings, progress: OnBytes) -> None:
         asked.append(name)
         assert go_on.wait(30)
 
@@ -39,7 +39,7 @@ def test_the_same_download_is_not_begun_twice_at_a_time(settings: Settings) -> N
 
 
 def test_a_download_that_fails_keeps_its_error(settings: Settings) -> None:
-    def failing(name: str, settings: Settings, progress: Progress) -> None:
+    def failing(name: str, settings: Settings, progress: OnBytes) -> None:
         progress(3, 12)
         raise DownloadError("as-told", text="The disk is full.")
 
