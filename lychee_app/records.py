@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -78,6 +79,46 @@ class ImageBudget:
 
 
 @dataclass(frozen=True)
+class Capture:
+    """When and with what a picture was taken, as its file says: "" or None where it does not.
+
+    `time` is ISO 8601 as the camera's clock showed it, with an offset where the camera knew one.
+    """
+
+    time: str = ""
+    camera: str = ""
+    lens: str = ""
+    focal_mm: float | None = None
+    f_number: float | None = None
+    exposure_seconds: float | None = None
+    iso: int | None = None
+
+    @property
+    def clock_seconds(self) -> float | None:
+        """What the clock showed, in seconds since it would have shown 1970. Offsets do not count: of two
+        cameras that lie side by side only one may tell its own."""
+        return datetime.fromisoformat(self.time).replace(tzinfo=UTC).timestamp() if self.time else None
+
+    @property
+    def shown_time(self) -> str:
+        """2026-05-04 13:02:11"""
+        return self.time[:19].replace("T", " ")
+
+    @property
+    def settings(self) -> str:
+        """50 mm · f/4 · 1/250 s · ISO 400"""
+        seconds, told = self.exposure_seconds, []
+        told += [f"{self.focal_mm:.4g} mm"] if self.focal_mm else []
+        told += [f"f/{self.f_number:.3g}"] if self.f_number else []
+        if seconds:
+            told.append(f"1/{1 / seconds:.0f} s" if seconds < 0.3 else f"{seconds:.3g} s")
+        return " · ".join([*told, *([f"ISO {self.iso}"] if self.iso else [])])
+
+
+UNTOLD = Capture()
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One image, ready to be scored.
 
@@ -95,6 +136,7 @@ class Candidate:
     thumbnail: bytes = b""
     notes: tuple[Reason, ...] = ()
     tiles: tuple[Image.Image, ...] = ()
+    capture: Capture = UNTOLD
 
     def tokens(self, token_px: int) -> int:
         """How many image tokens of that side the model is given."""
@@ -192,6 +234,7 @@ class Scored:
     path: str | None = None
     companions: tuple[str, ...] = ()
     address: str | None = None
+    capture: Capture = UNTOLD
 
     @property
     def beside(self) -> str:

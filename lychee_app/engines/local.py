@@ -304,6 +304,7 @@ def _bare(candidate: Candidate, tile: int = 0) -> Scored:
         seen_width_px=seen.width,
         seen_height_px=seen.height,
         thumbnail=candidate.thumbnail,
+        capture=candidate.capture,
     )
 
 

@@ -95,6 +95,13 @@ def _image(place: Ranked, decisions: Mapping[int, Decision], timing: bool) -> di
         "error_code": row.reason and row.reason.code,
         "note_codes": [note.code for note in row.notes],
         "files": [row.path, *row.companions] if row.path else [],
+        "taken": row.capture.time or None,
+        "camera": row.capture.camera or None,
+        "lens": row.capture.lens or None,
+        "focal_mm": row.capture.focal_mm,
+        "f_number": row.capture.f_number,
+        "exposure_seconds": row.capture.exposure_seconds,
+        "iso": row.capture.iso,
     }
     return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}
 

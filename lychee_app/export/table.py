@@ -55,7 +55,7 @@ def harmless(text: str) -> str:
 _FIRST = ("rank", "score", "name")
 _REST = (
     "decision", "error", "raw", "margin", "p_yes", "upload_index", "width_px", "height_px", "sha256", "path",
-    "notes",
+    "notes", "taken", "camera", "lens", "focal_mm", "f_number", "exposure_seconds", "iso",
 )  # fmt: skip
 
 
@@ -64,13 +64,28 @@ def _cells(place: Ranked, elements: int, decision: Decision | None) -> list[Cell
     row = place.scored
     parts = list(row.elements) if len(row.elements) == elements else [None] * elements
     raw = row.reply.text if row.reply else None
-    rest = [decision, row.reason and str(row.reason), raw, row.margin, row.p_yes, row.upload_index]
+    capture = row.capture
+    rest: list[Cell] = [
+        decision,
+        row.reason and str(row.reason),
+        raw,
+        row.margin,
+        row.p_yes,
+        row.upload_index,
+    ]
     rest += [
         row.width_px or None,
         row.height_px or None,
         row.sha256,
         row.path,
         "; ".join(map(str, row.notes)),
+        capture.time or None,
+        capture.camera or None,
+        capture.lens or None,
+        capture.focal_mm,
+        capture.f_number,
+        capture.exposure_seconds,
+        capture.iso,
     ]
     return [place.rank, row.score, row.name, *parts, *rest]
 

@@ -23,7 +23,7 @@ from lychee_app.intake.fitting import fit, tiling
 from lychee_app.intake.names import same_name_safe
 from lychee_app.intake.pipes import ppm_bytes, refused
 from lychee_app.reasons import Reason
-from lychee_app.records import Candidate, ImageBudget, Refused, Source
+from lychee_app.records import Candidate, Capture, ImageBudget, Refused, Source
 from lychee_app.settings import Settings
 
 __all__ = ["PIXELS_VERSION", "fit", "get_ready", "prepare", "refit", "reread", "same_name_safe", "tiling"]
@@ -140,4 +140,5 @@ def _outcome(index: int, name: str, answer: workers.Answer) -> Candidate | Refus
         thumbnail=bytes(body[: head["thumbnail_bytes"]]),
         notes=tuple(map(Reason.read, head["notes"])),
         tiles=tuple(pictures[1:]),
+        capture=Capture(**head["capture"]),
     )

@@ -79,6 +79,7 @@ def _send_pixels(decoded: Decoded, answers: BinaryIO) -> None:
         "original": (decoded.width_px, decoded.height_px),
         "notes": [vars(note) for note in decoded.notes],
         "thumbnail_bytes": len(decoded.thumbnail),
+        "capture": vars(decoded.capture),
     }
     send(answers, head, decoded.thumbnail, more_bytes=sum(ppm_bytes(*picture.size) for picture in pictures))
     for picture in pictures:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from PIL import ExifTags, Image, ImageChops
 
 from lychee_app.errors import ImageError
-from lychee_app.intake import colour, cut_short, decoders, fitting, frames, icon, metadata, raw
+from lychee_app.intake import colour, cut_short, decoders, exif, fitting, frames, icon, metadata, raw
 from lychee_app.intake.fitting import fit
 from lychee_app.intake.sniff import HEAD_BYTES, RAW, sniff
 from lychee_app.reasons import Reason
-from lychee_app.records import ImageBudget
+from lychee_app.records import UNTOLD, Capture, ImageBudget
 
 PIXELS_VERSION = 3
 """Part of the cache key. Raise it whenever a file may come out as other pixels than before."""
@@ -52,6 +52,7 @@ class Decoded:
     thumbnail: bytes
     notes: tuple[Reason, ...] = ()
     tiles: tuple[Image.Image, ...] = ()
+    capture: Capture = UNTOLD
 
 
 def decode(data: bytes, budget: ImageBudget, max_px: int, light_bytes: int | None = None) -> Decoded:
@@ -139,7 +140,9 @@ class _Task:
             with Image.open(io.BytesIO(data), formats=[self.kind]) as image:
                 self._check(image)
                 later = self._seek(image, data)
+                capture = exif.of_image(image)  # before the pixels: a TIFF is closed with them
                 decoded = self._decoded(image, 1 if turned else orientation(image, data))
+                decoded = replace(decoded, capture=capture)
                 note = frames.note(image, later)
                 return replace(decoded, notes=(*decoded.notes, note)) if note else decoded
         except Image.DecompressionBombError as error:
@@ -153,7 +156,13 @@ class _Task:
         else:
             decoded = replace(self, kind="JPEG").run(found.preview, found.turned)
         notes = (found.note, *decoded.notes)
-        return replace(decoded, width_px=found.width_px, height_px=found.height_px, notes=notes)
+        return replace(
+            decoded,
+            width_px=found.width_px,
+            height_px=found.height_px,
+            notes=notes,
+            capture=found.capture,
+        )
 
     def _check(self, image: Image.Image) -> None:
         self._check_size(*image.size)

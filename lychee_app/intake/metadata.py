@@ -1,4 +1,5 @@
-"""The same picture without what is not pixels, for files whose metadata a decoder stumbles over.
+"""The pieces that a file is cut into: the same picture without what is not pixels, for files whose metadata a
+decoder stumbles over, and where the metadata lie.
 
 Knows how PNG, JPEG, WebP and HEIF are cut into pieces. Never fails: what it cannot walk through gives None.
 """
@@ -44,6 +45,17 @@ def is_turned_by_heif(data: bytes) -> bool:
     meta = _box(data, b"meta")
     properties = _box(_box(meta[4:], b"iprp"), b"ipco")  # 4: version and flags
     return any(name in {b"irot", b"imir"} for name, _ in _boxes(properties))
+
+
+def canon_blocks(data: bytes) -> list[bytes]:
+    """The EXIF of a CR3, in TIFFs of their own: of the picture, of how it was taken. Nothing of another file.
+
+    https://github.com/lclevy/canon_cr3: moov, the first uuid in it, CMT1 and CMT2.
+    """
+    if data[4:12] != b"ftypcrx ":
+        return []
+    inside = _box(_box(data, b"moov"), b"uuid")[16:]  # 16: which uuid
+    return [block for name in (b"CMT1", b"CMT2") if (block := _box(inside, name))]
 
 
 def _box(data: bytes, wanted: bytes) -> bytes:

@@ -14,7 +14,9 @@ from typing import Any
 from PIL import Image
 
 from lychee_app.errors import ImageError
+from lychee_app.intake import exif
 from lychee_app.reasons import Reason
+from lychee_app.records import UNTOLD, Capture
 
 _NEW_SUBFILE_TYPE, _PHOTOMETRIC, _COMPRESSION, _MAKE, _SUB_IFDS, _DNG_VERSION = 254, 262, 259, 271, 330, 50706
 _REDUCED = 1
@@ -42,6 +44,7 @@ class Picture:
     preview: bytes = b""
     developed: Image.Image | None = None
     turned: bool = False
+    capture: Capture = UNTOLD
 
 
 def is_raw(data: bytes) -> bool:
@@ -76,11 +79,13 @@ def picture(
         size, turned = _upright(preview, (width_px, height_px)) if preview else ((0, 0), False)
         least = wanted(width_px, height_px)
         note = Reason.of("raw-preview", width_px=size[0], height_px=size[1])
-        shown = Picture(width_px, height_px, note, preview, turned=turned)
+        capture = exif.of_raw(data, raw, preview)
+        shown = Picture(width_px, height_px, note, preview, turned=turned, capture=capture)
         if size[0] >= least[0] and size[1] >= least[1]:
             return shown
         try:
-            return Picture(width_px, height_px, Reason.of("raw-developed"), developed=_developed(raw))
+            developed, note = _developed(raw), Reason.of("raw-developed")
+            return Picture(width_px, height_px, note, developed=developed, capture=capture)
         except MemoryError:
             raise
         except Exception as error:

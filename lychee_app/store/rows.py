@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from lychee_app.query import Question
 from lychee_app.reasons import Reason
 from lychee_app.records import (
+    Capture,
     Cutoff,
     Heartbeat,
     MemoryReading,
@@ -97,6 +98,7 @@ def read_scored(row: dict[str, Any], thumbnail: bytes | None, shared: dict[str, 
         row["elements"] = tuple(row["elements"])
         row["notes"] = tuple(map(Reason.read, row["notes"]))
         row["companions"] = tuple(row.get("companions", ()))
+        row["capture"] = _build(Capture, row.get("capture", {}))
         row["reason"] = _reason(row.get("reason", row.get("error")))
         row["span"] = row["span"] and tuple(row["span"])
         return _build(Scored, row | {"thumbnail": thumbnail or b""})

@@ -5,6 +5,7 @@ page again for each; here a thousand images scroll, sort and filter in the brows
 What the component asks for goes over the page's own addresses (routes.py); `data` tells it of a run.
 """
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
 
@@ -98,7 +99,7 @@ def _row(context: PageContext, standing: Standing, place: Ranked) -> dict[str, A
         "notes": [t.reason(note) for note in row.notes],
         "says": _says(row),
         "stars": rated.stars if (rated := ratings.found(standing).get(row.upload_index)) else None,
-        **_file(standing, row),
+        **_taken(standing, row),
     }
 
 
@@ -107,9 +108,20 @@ def _says(row: Scored) -> str:
     return row.reply.text if row.reply and row.reply.mode == "explain" else ""
 
 
-def _file(standing: Standing, row: Scored) -> dict[str, Any]:
-    """When a file of this machine was last changed, in seconds since 1970."""
-    return {"modified": standing.order.modified.get(row.upload_index)}
+def _taken(standing: Standing, row: Scored) -> dict[str, Any]:
+    """`date` is when the picture was taken, else when its file was last changed, in seconds as a clock beside
+    it shows them; None where neither is known."""
+    capture, modified = row.capture, standing.order.modified.get(row.upload_index)
+    date = capture.clock_seconds
+    if date is None and modified is not None:
+        date = datetime.fromtimestamp(modified).replace(tzinfo=UTC).timestamp()
+    return {
+        "date": date,
+        "when": capture.shown_time,
+        "camera": capture.camera,
+        "lens": capture.lens,
+        "settings": capture.settings,
+    }
 
 
 def _cut(context: PageContext, standing: Standing) -> dict[str, Any] | None:

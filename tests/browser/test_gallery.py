@@ -1,5 +1,6 @@
 """The grid, the viewer and their keys, in a real browser."""
 
+import io
 import json
 import os
 import re
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import (
@@ -21,6 +23,7 @@ from tests.browser.conftest import (
     visit,
     wait_until_over,
 )
+from tests.support import exifs
 from tests.support.fakes import picture
 
 Open = Callable[..., Page]
@@ -178,6 +181,48 @@ def test_sorting_and_filtering_happen_in_the_browser(
     for name, count in (("pick", 1), ("reject", 1), ("undecided", 7), ("all", 9)):
         tab.locator(f".filters .{name}").click()
         expect(tab.locator(".tile")).to_have_count(count)
+
+
+def test_images_are_sorted_and_filtered_by_what_their_files_say(
+    server: Server, open_tab: Open, tmp_path: Path
+) -> None:
+    files = []
+    for number, (day, camera, size) in enumerate(
+        [(3, "Z 6", (120, 90)), (1, "X100", (120, 90)), (2, "Z 6", (90, 120)), (None, None, (120, 90))]
+    ):
+        exif = exifs.exif(f"2024:05:0{day} 10:00:00", Model=camera, Make=None) if day else None
+        files.append(tmp_path / f"{number}.jpg")
+        Image.open(io.BytesIO(picture(size=size, seed=number))).save(files[-1], exif=exif or b"")
+    tab = open_tab(server)
+    ranked(tab, files)
+    by = tab.get_by_label("Order", exact=True)
+    by.select_option("date")
+    expect(tab.locator(".tile").first).to_have_attribute("data-index", "0")
+    assert shown_first(tab) == [0, 2, 1, 3]
+    expect(tab.locator(".tile .name").first).to_have_text("2024-05-03 10:00:00 · 0.jpg")
+    by.select_option("camera")
+    expect(tab.locator(".tile").first).to_have_attribute("data-index", "1")
+    more = tab.locator(".more")
+    assert more.get_attribute("aria-expanded") == "false"
+    more.click()
+    camera = tab.get_by_label("Which camera")
+    assert camera.locator("option").all_inner_texts() == ["any camera", "X100", "Z 6", "not told"]
+    for value, found in (("Z 6", {0, 2}), ("-", {3}), ("X100", {1})):
+        camera.select_option(value)
+        expect(tab.locator(".tile")).to_have_count(len(found))
+        assert set(shown_first(tab)) == found
+    expect(more).to_have_text("Date, camera, size (1)")
+    expect(tab.locator(".filters .all")).to_have_text("All 1")
+    camera.select_option("")
+    tab.get_by_label("When it was taken").select_option("2024-05-02")
+    expect(tab.locator(".tile")).to_have_count(1)
+    tab.get_by_label("When it was taken").select_option("")
+    tab.get_by_label("Which size").select_option("portrait")
+    expect(tab.locator(".tile")).to_have_attribute("data-index", "2")
+    tab.locator(".tile .open").click()
+    expect(tab.locator(".viewer .facts .name")).to_contain_text(
+        "2024-05-02 10:00:00\nZ 6\nNIKKOR Z 24-70mm f/4 S"
+    )
 
 
 def test_the_focus_goes_to_the_images_and_back_to_where_one_came_from(

@@ -11,7 +11,7 @@ from hypothesis import given
 from lychee_app.export import to_html
 from lychee_app.locale import Words
 from lychee_app.records import Run
-from tests.support.rows import HOSTILE_NAMES, failed, names, reply, row, run_of
+from tests.support.rows import HOSTILE_NAMES, TAKEN, failed, names, reply, row, run_of
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 ALLOWED = {
@@ -168,3 +168,9 @@ def contrast(one: list[int], other: list[int]) -> float:
 def luminance(colour: list[int]) -> float:
     parts = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def test_when_and_with_what_a_picture_was_taken_stands_below_its_name() -> None:
+    text = Page(to_html(run_of([row(0, 1.0, capture=TAKEN), row(1, 0.0)]))).text
+    assert text.count("NIKON Z 6") == 1
+    assert "2024-05-04 13:02:11 · NIKON Z 6 · 24-70 mm f/4 · 50 mm · f/4 · 1/250 s · ISO 400" in text

@@ -18,7 +18,7 @@ from lychee_app.export import document, listed, names_text, to_csv, to_json, wri
 from lychee_app.export.files import written_aside
 from lychee_app.export.table import BOM, harmless
 from lychee_app.records import Run
-from tests.support.rows import explained, failed, finite, names, reply, row, run_of, told
+from tests.support.rows import TAKEN, explained, failed, finite, names, reply, row, run_of, told
 
 FORMULAS = (
     "=1+1",
@@ -93,6 +93,20 @@ def test_without_timing_runs_that_differ_in_time_alone_are_equal() -> None:
 def test_decisions_are_part_of_the_document() -> None:
     images = document(run_of([row(0, 1.0), row(1, 0.0)]), {0: "pick"})["images"]
     assert [image["decision"] for image in images] == ["pick", None]
+
+
+def test_when_and_with_what_a_picture_was_taken_is_told_in_json_and_csv() -> None:
+    run = run_of([row(0, 1.0, capture=TAKEN), row(1, 0.0)])
+    taken = {
+        "taken": "2024-05-04T13:02:11.250000+02:00", "camera": "NIKON Z 6", "lens": "24-70 mm f/4",
+        "focal_mm": 50.0, "f_number": 4.0, "exposure_seconds": 0.004, "iso": 400,
+    }  # fmt: skip
+    known, unknown = document(run)["images"]
+    assert taken.items() <= known.items()
+    assert [unknown[name] for name in taken] == [None] * 7
+    first, second = table(run)
+    assert [first[name] for name in taken] == [str(value) for value in taken.values()]
+    assert [second[name] for name in taken] == [""] * 7
 
 
 @given(names(), names())

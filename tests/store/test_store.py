@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from lychee_app.cache import CacheKey
 from lychee_app.errors import StoreError
 from lychee_app.reasons import Reason
-from lychee_app.records import Cutoff, Reply, Run, Scored, Source
+from lychee_app.records import UNTOLD, Cutoff, Reply, Run, Scored, Source
 from lychee_app.store import Step, Store, Undo, UndoStep
-from tests.support.rows import failed, finite, key, names, reply, row, run_of, told
+from tests.support.rows import TAKEN, failed, finite, key, names, reply, row, run_of, told
 
 # --- a run and its rows
 
@@ -81,6 +81,13 @@ def test_a_row_from_when_reasons_were_sentences_is_shown_as_it_was(store: Store,
     assert run.error == told("The model was lost.")
     assert run.images[0].reason == told("The file is empty (0 bytes).")
     assert run.images[0].notes == (told("Only its first frame is scored."),)
+    assert run.images[0].capture == UNTOLD
+
+
+def test_how_a_picture_was_taken_comes_back(store: Store) -> None:
+    begin(store, run_of([row(0, 1.0, capture=TAKEN), row(1, 0.0)]))
+    assert [image.capture for image in store.load("run-1").images] == [TAKEN, UNTOLD]
+    assert store.row("run-1", 0).capture == TAKEN
 
 
 def test_what_is_known_once_the_model_is_open_is_written_down(store: Store) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lychee_app.cache import CacheKey
 from lychee_app.query import Question
 from lychee_app.reasons import Reason
-from lychee_app.records import Reply, Run, Scored, sigmoid
+from lychee_app.records import Capture, Reply, Run, Scored, sigmoid
 from lychee_app.request import Request
 
 HOSTILE_NAMES = (
@@ -69,6 +69,9 @@ def row(index: int, margin: float | None = None, *, score: float | None = None, 
         base = replace(base, score=10 * sigmoid(margin), margin=margin, p_yes=sigmoid(margin))
         base = replace(base, reply=reply(margin=margin))
     return replace(base, **more)
+
+
+TAKEN = Capture("2024-05-04T13:02:11.250000+02:00", "NIKON Z 6", "24-70 mm f/4", 50.0, 4.0, 0.004, 400)
 
 
 def told(text: str) -> Reason:

@@ -8,7 +8,7 @@ from lychee_app.records import Cutoff, Scored
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from tests.support.page import ranking, sent, visit_run
-from tests.support.rows import failed, reply, row, told
+from tests.support.rows import TAKEN, failed, reply, row, told
 
 
 def falling(count: int) -> list[Scored]:
@@ -58,6 +58,24 @@ def test_the_line_stands_where_the_cut_off_is(settings: Settings, cutoff: Cutoff
     with Store.open(settings.data_folder) as store:
         store.set_cutoff(at.query_params["run"], cutoff)
     assert sent(at.run(), "gallery")["cut"]["above"] == above
+
+
+def test_when_and_with_what_an_image_was_taken_is_told(settings: Settings) -> None:
+    known, unknown = sent(visit_run(settings, [row(0, 2.0, capture=TAKEN), row(1, 1.0)]), "gallery")["rows"]
+    assert (known["when"], known["camera"], known["lens"]) == (
+        "2024-05-04 13:02:11",
+        "NIKON Z 6",
+        "24-70 mm f/4",
+    )
+    assert known["settings"] == "50 mm · f/4 · 1/250 s · ISO 400"
+    assert known["date"] == 1714827731.25
+    assert [unknown[name] for name in ("date", "when", "camera", "lens", "settings")] == [
+        None,
+        "",
+        "",
+        "",
+        "",
+    ]
 
 
 def test_taking_a_decision_back_leaves_none(settings: Settings) -> None:

@@ -27,6 +27,9 @@ const store = {
 // IMG_1.jpg + NEF, XMP
 const wholeShot = (row) => (row.beside ? `${row.name} + ${row.beside}` : row.name);
 
+// When and with what it was taken, a line each.
+const taken = (row) => [row.when, row.camera, row.lens, row.settings].filter(Boolean);
+
 // What a sidecar beside the image says: -1 rejected, 0 or null nothing.
 const rated = (row) => "★".repeat(Math.max(row.stars ?? 0, 0));
 const ratedAloud = (row, words) =>

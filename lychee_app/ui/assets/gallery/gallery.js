@@ -36,7 +36,7 @@ class Gallery {
   // What must outlive this component, which the page may take off and put back at any moment.
   recall() {
     const { mode, run } = this.data, sessions = (globalThis.lycheeSessions ??= new Map());
-    const usual = { filter: "all", sort: "rank", element: null, rating: "", height: store.get("row-height", HEIGHTS_PX.usual) };
+    const usual = { filter: "all", sort: "rank", element: null, rating: "", facts: {}, more: false, height: store.get("row-height", HEIGHTS_PX.usual) };
     if (!sessions.has(run)) sessions.set(run, { decisions: new Decisions(this.data), at: {}, shown: usual });
     this.session = sessions.get(run);
     this.decisions = this.session.decisions;
@@ -201,6 +201,9 @@ class Gallery {
         this.shown.element = value === "" ? null : Number(value);
       });
       this.ratingBox = this.select(words.rating_filter, (value) => { this.shown.rating = value; });
+      this.moreButton = this.tools.appendChild(make("button", "more"));
+      this.moreButton.type = "button";
+      this.moreButton.onclick = () => { this.shown.more = !this.shown.more; this.toolbar(); };
       this.sortBox = this.select(words.sort, (value) => { this.shown.sort = value; });
       const slider = this.sizeBox = this.tools.appendChild(make("input", "size"));
       Object.assign(slider, { type: "range", min: HEIGHTS_PX.least, max: HEIGHTS_PX.most, step: 10 });
@@ -212,7 +215,12 @@ class Gallery {
         this.grid.arrange();
       };
       this.passesOn(slider);
+      this.moreLine = make("div", "tools-line facts-line");
+      this.tools.after(this.moreLine);
+      this.factBoxes = Object.fromEntries(Object.keys(FACTS).map((name) => [name, this.select(
+        words[`fact_${name}`], (value) => { if (value) this.shown.facts[name] = value; else delete this.shown.facts[name]; }, this.moreLine)]));
     }
+    this.facts();
     this.sizeBox.value = shown.height;
     const elements = data.elements.map((text, k) => [String(k), filled(words.element_shown, { text })]);
     fillBox(this.elementBox, [["", words.any_element], ...elements], shown.element === null ? "" : String(shown.element));
@@ -222,15 +230,33 @@ class Gallery {
     fillBox(this.ratingBox, [["", words.any_rating], ...stars, ...others], shown.rating);
     this.ratingBox.hidden = !this.hasRatings;
     const byElement = data.elements.map((text, k) => [`element:${k}`, filled(words.sort_element, { text })]);
-    const sorts = Object.keys(ORDERS).map((name) => [name, words[`sort_${name}`]]);
+    const isKnown = (name) => !["camera", "lens"].includes(name) || data.rows.some(FACTS[name].of);
+    const sorts = Object.keys(ORDERS).filter(isKnown).map((name) => [name, words[`sort_${name}`]]);
     fillBox(this.sortBox, [...sorts, ...byElement], shown.sort);
     this.binBox.hidden = !data.bin;
     this.binBox.textContent = data.bin ? `${data.bin.label} ✕` : "";
     if (data.bin) this.binBox.setAttribute("aria-label", filled(words.unbin, { label: data.bin.label }));
     this.counts();
   }
-  select(label, chosen) {
-    const box = this.tools.appendChild(make("select"));
+  // What the files say of their pictures: a line of its own, behind a button that counts what is chosen there.
+  facts() {
+    const { data, shown } = this, { words } = data;
+    let offered = 0;
+    for (const [name, box] of Object.entries(this.factBoxes)) {
+      const found = choices(FACTS[name], data.rows, words);
+      if (!found.some(([value]) => value === shown.facts[name])) delete shown.facts[name];
+      fillBox(box, [["", words[`any_${name}`]], ...found], shown.facts[name] ?? "");
+      box.hidden = !found.length;
+      offered += found.length > 0;
+    }
+    const count = Object.keys(shown.facts).length;
+    this.moreButton.hidden = !offered;
+    this.moreButton.textContent = count ? `${words.more} (${count})` : words.more;
+    this.moreButton.setAttribute("aria-expanded", String(shown.more));
+    this.moreLine.hidden = !offered || !shown.more;
+  }
+  select(label, chosen, line = this.tools) {
+    const box = line.appendChild(make("select"));
     box.setAttribute("aria-label", label);
     box.title = label;
     box.onchange = () => { chosen(box.value); this.refresh(); };

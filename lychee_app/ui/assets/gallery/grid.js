@@ -142,7 +142,7 @@ class Tile {
   }
   paint(row) {
     const { app } = this, { words } = app.data, decision = app.decisions.of(row.index);
-    const seen = JSON.stringify([row, decision, app.at === row.index, app.captionPx(), this.isNarrow(row)]);
+    const seen = JSON.stringify([row, decision, app.shown.sort, app.at === row.index, app.captionPx(), this.isNarrow(row)]);
     if (seen === this.seen) return;
     this.seen = seen;
     if (!this.image && row.thumb) {
@@ -178,8 +178,9 @@ class Tile {
     });
     this.under.replaceChildren();
     if (!app.captionPx()) return;
-    const name = this.under.appendChild(make("div", "name", wholeShot(row)));
-    name.title = wholeShot(row);
+    const fact = FACTS[app.shown.sort]?.of(row); // what they are sorted by is seen
+    const name = this.under.appendChild(make("div", "name", fact ? `${fact} · ${wholeShot(row)}` : wholeShot(row)));
+    name.title = [wholeShot(row), ...taken(row)].join("\n");
     if (row.why) this.under.appendChild(make("div", "why", row.why)).title = row.why;
     else if (app.data.elements.length || row.not !== null) this.under.append(chips(app.data, row, this.isNarrow(row)));
     if (row.says) this.under.appendChild(make("div", "says", row.says)).title = row.says;

@@ -10,13 +10,49 @@ const FILTERS = {
 const RATINGS = { none: (row) => !row.stars, reject: (row) => row.stars < 0 };
 const isRated = (row, asked) => (RATINGS[asked] ? RATINGS[asked](row) : row.stars >= Number(asked));
 const byNumber = (of) => (a, b) => (of(b) ?? -Infinity) - (of(a) ?? -Infinity);
+const byText = (of) => (a, b) => !of(a) - !of(b) || of(a).localeCompare(of(b), undefined, { numeric: true });
 const ORDERS = {
   rank: () => 0, // as they come
   upload: (a, b) => a.index - b.index,
   name: (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true, sensitivity: "base" }),
-  date: byNumber((row) => row.modified),
+  date: byNumber((row) => row.date),
   size: byNumber((row) => row.width * row.height),
+  camera: byText((row) => row.camera),
+  lens: byText((row) => row.lens),
 };
+
+// What a file says of its picture, as filters. `values`: [value, words] in the order they are offered.
+const MOST_DATES = 31, SIZES_MP = [1, 2, 5, 10, 20, 50], UNTOLD = "-";
+const FACTS = {
+  date: { of: (row) => row.when, values: dates, holds: (row, value) => row.when.startsWith(value) },
+  camera: { of: (row) => row.camera, values: names, holds: (row, value) => row.camera === value },
+  lens: { of: (row) => row.lens, values: names, holds: (row, value) => row.lens === value },
+  size: { of: (row) => (row.width ? `${row.width} × ${row.height}` : ""), values: sizes, holds: (row, value) => SHAPES[value]?.(row) ?? megapixels(row) >= Number(value) },
+};
+const SHAPES = { landscape: (row) => row.width > row.height, portrait: (row) => row.width < row.height };
+const megapixels = (row) => (row.width * row.height) / 1e6;
+const distinct = (values) => [...new Set(values)].filter(Boolean);
+function names(told) {
+  return distinct(told).sort((a, b) => a.localeCompare(b, undefined, { numeric: true })).map((name) => [name, name]);
+}
+function dates(told) { // days while they are few, else months, else years
+  const cut = (length) => distinct(told.map((when) => when.slice(0, length))).sort().reverse();
+  const [found] = [10, 7, 4].map(cut).filter((one, k) => k === 2 || one.length <= MOST_DATES);
+  return found.map((date) => [date, date]);
+}
+function sizes(_told, rows, words) { // those that some images have and some have not
+  const divides = (holds) => rows.some(holds) && !rows.every(holds);
+  const least = SIZES_MP.filter((size) => divides((row) => megapixels(row) >= size));
+  const shapes = Object.keys(SHAPES).filter((shape) => divides(SHAPES[shape]));
+  return [...least.map((size) => [String(size), filled(words.size_from, { size })]), ...shapes.map((shape) => [shape, words[`shape_${shape}`]])];
+}
+// The choices of one such filter; fewer than two are none.
+function choices(fact, rows, words) {
+  const told = rows.map(fact.of), values = fact.values(told, rows, words);
+  const all = values.length && fact.values !== sizes && told.includes("") ? [...values, [UNTOLD, words.untold]] : values;
+  return all.length > 1 || fact.values === sizes ? all : [];
+}
+const isTold = (name, row, value) => (value === UNTOLD ? !FACTS[name].of(row) : FACTS[name].holds(row, value));
 
 // Whether a row is among those that the bar, the element and the rating leave.
 function narrowed({ data, shown }) {
@@ -24,7 +60,8 @@ function narrowed({ data, shown }) {
   const [element, least] = shown.element === null ? [null, 0] : [shown.element, 5];
   return (row) => (!held || held.has(row.index)) &&
     (element === null || (row.elements[element] ?? -1) >= least) &&
-    (!shown.rating || isRated(row, shown.rating));
+    (!shown.rating || isRated(row, shown.rating)) &&
+    Object.entries(shown.facts).every(([name, value]) => isTold(name, row, value));
 }
 
 function chosenRows(app) {

@@ -214,7 +214,7 @@ class Viewer {
     const score = head.appendChild(make("div", "big", oneDecimal(row.score)));
     heat(score, row.score);
     const size = row.width ? `${row.width} × ${row.height} px` : "";
-    const lines = [wholeShot(row), size, row.when ?? "", ratedAloud(row, words)];
+    const lines = [wholeShot(row), size, ...taken(row), ratedAloud(row, words)];
     head.append(make("div", "name", lines.filter(Boolean).join("\n")));
     side.push(head);
     if (row.why) side.push(make("div", "why", row.why));
