@@ -97,6 +97,12 @@ def _add_rank(commands) -> None:
     parser.add_argument("--fresh", action="store_true", help="ask the model anew, and keep nothing")
     parser.add_argument("--json", metavar="FILE", help="write JSON there; - writes it to stdout, alone")
     parser.add_argument("--csv", metavar="FILE", help="write CSV there; - writes it to stdout, alone")
+    zip_help = "write the images that are listed (see --limit) there, as a ZIP; each keeps its file's date"
+    parser.add_argument("--zip", metavar="FILE", help=zip_help)
+    parser.add_argument(
+        "--fixed-dates", action="store_true", help="with --zip: the same images, the same bytes"
+    )
+    parser.add_argument("--sheet", metavar="FILE", help="write a contact sheet of those there, as PDF")
     parser.add_argument(
         "--xmp", action="store_true", help="write ratings beside the images, for Lightroom and its like"
     )

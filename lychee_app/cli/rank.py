@@ -41,7 +41,12 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
     from lychee_app import analysis, export, recorder, sources, terminal
     from lychee_app.engines.local import LocalEngine
 
-    check_goals(arguments.json, arguments.csv)
+    if "-" in (arguments.zip, arguments.sheet):
+        raise UsageError("files-stdout")
+    goals = arguments.json, arguments.csv, arguments.zip, arguments.sheet
+    check_goals(*goals)
+    if arguments.fixed_dates and arguments.zip is None:
+        raise UsageError("without-zip")
     settings = Settings.from_environment()
     wish = _wish(arguments)
     requests = [
@@ -63,7 +68,7 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
         say(t.left_out(found.left_out))
     for glob in found.unmet:
         say(t("exclude.unmet", glob=glob))
-    spare_the_images(found.sources, arguments.json, arguments.csv)
+    spare_the_images(found.sources, *goals)
     with _log(settings, arguments.fresh, t) as log, terminal.progress_line(len(found.sources), t) as show:
         runs = recorder.rank_each(
             requests,
@@ -80,6 +85,7 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
         write(arguments.json, as_json)
     if arguments.csv is not None:
         write(arguments.csv, export.to_csv(shown[0]))
+    _write_listed(arguments, runs[0], shown[0], found.sources, t)
     if "-" not in (arguments.json, arguments.csv):
         for run, listed in zip(runs, shown, strict=True):
             print_table(terminal.table(listed, t))
@@ -90,6 +96,25 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
     if wish is not None and not _rate(runs[0], found.sources, wish, settings, t):
         return 1
     return status
+
+
+def _write_listed(
+    arguments: argparse.Namespace, run: Run, shown: Run, sources: Sequence[Source], t: Words
+) -> None:
+    """The ZIP and the contact sheet of the images that are listed. shown: the run with these alone."""
+    from lychee_app import export
+
+    listed = [row.upload_index for row in shown.images]
+    if arguments.zip is not None:
+        files = enumerate(sources)
+        made = export.write_zip(Path(arguments.zip), run, listed, files, fixed_dates=arguments.fixed_dates)
+        for one in made.left_out:
+            say(t("terminal.zip.left", name=one.name, reason=t.reason(one.reason)))
+    if arguments.sheet is not None:
+        sheet = export.to_pdf(run, listed, language=t.language)
+        export.write_atomically(Path(arguments.sheet), sheet.data)
+        if sheet.unshown:
+            say(t("sheet.unshown", n=sheet.unshown))
 
 
 def _wish(arguments: argparse.Namespace) -> "ratings.Wish | None":
@@ -168,7 +193,7 @@ def _questions(arguments: argparse.Namespace, t: Words) -> list[Question]:
     first, *more = arguments.paths
     if more and not (os.path.lexists(os.path.expanduser(first)) or has_magic(first)):
         raise UsageError("queries-and-query", path=first)
-    if arguments.mode == "explain" or arguments.csv is not None:
+    if arguments.mode == "explain" or (arguments.csv, arguments.zip, arguments.sheet) != (None,) * 3:
         raise UsageError("queries-with")
     try:
         text = Path(arguments.queries).read_bytes().decode("utf-8-sig")

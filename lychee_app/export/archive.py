@@ -1,6 +1,8 @@
 """Chosen images as a ZIP: original bytes, named by rank and score."""
 
 import hashlib
+import struct
+import time
 import zipfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -35,11 +37,26 @@ class Zipped:
     left_out: tuple[LeftOut, ...]
 
 
-def write_zip(path: Path, run: Run, chosen: Collection[int], sources: Iterable[tuple[int, Source]]) -> Zipped:
+UNDATED = (1980, 1, 1, 0, 0, 0)
+"""The first moment that ZIP can tell of: that of bytes without a file, and of all where dates are fixed."""
+LAST_YEAR = 2107
+UNIX_TIMES = 0x5455
+"""Info-ZIP's extra field: a file's date in seconds since 1970, which no time zone shifts."""
+
+
+def write_zip(
+    path: Path,
+    run: Run,
+    chosen: Collection[int],
+    sources: Iterable[tuple[int, Source]],
+    *,
+    fixed_dates: bool = False,
+) -> Zipped:
     """Writes the images of those upload indexes to `path`, best first; one of them in memory at a time.
 
-    A file that is gone, or is not the one that was scored, is left out and told. Raises StoreError if `path`
-    cannot be written.
+    Each keeps its file's date. fixed_dates: none does, and the same picks give the same bytes. A file that
+    is gone, or is not the one that was scored, is left out and told. Raises StoreError if `path` cannot be
+    written.
     """
     by_index = dict(sources)
     written: list[tuple[int, str]] = []
@@ -53,16 +70,35 @@ def write_zip(path: Path, run: Run, chosen: Collection[int], sources: Iterable[t
                 continue
             name = unique_name(member_name(place, len(run.images)), taken)
             taken.add(folded(name))
-            archive.writestr(_member(name), data)
+            source = by_index[place.scored.upload_index]
+            archive.writestr(member(name, None if fixed_dates else modified(source)), data)
             written.append((place.scored.upload_index, name))
     return Zipped(tuple(written), tuple(left_out))
 
 
-def _member(name: str) -> zipfile.ZipInfo:
-    """Of a fixed date (the same picks give the same archive), and readable once it is unpacked."""
-    member = zipfile.ZipInfo(name)
-    member.external_attr = 0o644 << 16
-    return member
+def member(name: str, modified: float | None) -> zipfile.ZipInfo:
+    """A file in an archive, readable once it is unpacked. modified: in seconds since 1970.
+
+    ZIP's own dates are local, and of 2 seconds.
+    """
+    date = UNDATED
+    if modified is not None:
+        local = time.localtime(modified)
+        date = max(UNDATED, min(local[:6], (LAST_YEAR, 12, 31, 23, 59, 58)))
+    info = zipfile.ZipInfo(name, date)
+    info.create_system = 3  # whichever this is: modes are Unix's
+    info.external_attr = 0o644 << 16
+    if modified is not None and 0 <= modified < 2**31:
+        info.extra = struct.pack("<HHBl", UNIX_TIMES, 5, 1, int(modified))
+    return info
+
+
+def modified(source: Source) -> float | None:
+    """When the file was last changed, in seconds since 1970; None where it cannot be told."""
+    try:
+        return source.path.stat().st_mtime if source.path else None
+    except OSError:
+        return None
 
 
 def member_name(place: Ranked, total: int) -> str:

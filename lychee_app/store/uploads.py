@@ -26,11 +26,13 @@ ORPHAN_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Arrived:
-    """A file that is written aside whole and has no place in the store yet."""
+    """A file that is written aside whole and has no place in the store yet. `modified`: when it was last
+    changed where it comes from, in seconds since 1970."""
 
     path: Path
     sha256: str
     size_bytes: int
+    modified: float | None = None
 
 
 class Arriving:
@@ -129,6 +131,9 @@ class Uploads:
             self._check_cap(db, sum(file.size_bytes for file in fresh.values()))
             for name, file in fresh.items():
                 os.replace(file.path, self.path(name))
+                if file.modified is not None:  # not before: what is old and not kept is taken for left behind
+                    with suppress(OSError, OverflowError):
+                        os.utime(self.path(name), (file.modified, file.modified))
                 row = (name, file.size_bytes, time.time())
                 db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?)", row)
         return [file.sha256 for file in files]

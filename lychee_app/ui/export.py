@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,9 +44,9 @@ def draw(context: PageContext) -> None:
 def _downloads(context: PageContext, standing: Standing) -> None:
     """Nothing is made before it is asked for."""
     t, run, decisions = context.t, standing.run, standing.decisions
-    picks = standing.decided("pick")
+    picks, fixed_dates = standing.decided("pick"), bool(st.session_state.get("zip-fixed"))
     stem = export.clean_name(run.title or run.question.sent, fallback="lychee", max_bytes=60)
-    columns = st.columns(5)
+    columns = st.columns(6)
     makers = (
         ("csv", "text/csv", lambda: export.to_csv(run, decisions).encode()),
         ("json", "application/json", lambda: export.to_json(run, decisions).encode()),
@@ -64,7 +65,7 @@ def _downloads(context: PageContext, standing: Standing) -> None:
         )
     columns[3].download_button(
         t("export.zip", n=len(picks)),
-        data=lambda: zipped(context, standing),
+        data=lambda: zipped(context, standing, fixed_dates=fixed_dates),
         file_name=f"{stem}.zip",
         key="export-zip",
         mime="application/zip",
@@ -73,7 +74,18 @@ def _downloads(context: PageContext, standing: Standing) -> None:
         disabled=not picks,
         icon=":material/folder_zip:",
     )
-    with columns[4]:
+    columns[4].download_button(
+        t("export.sheet", n=len(picks)),
+        data=lambda: export.to_pdf(run, picks, language=t.language).data,
+        file_name=f"{stem}.pdf",
+        key="export-sheet",
+        mime="application/pdf",
+        on_click="ignore",
+        width="stretch",
+        disabled=not picks,
+        icon=":material/grid_on:",
+    )
+    with columns[5]:
         rows = [standing.order.by_index[index].scored for index in picks]
         data = {
             "label": t("export.names", n=len(picks)),
@@ -81,6 +93,7 @@ def _downloads(context: PageContext, standing: Standing) -> None:
             "text": export.names_text(rows),
         }
         widgets.component("copy")(key="export-names", data=data)
+    st.checkbox(t("export.fixed"), key="zip-fixed", help=t("export.fixed.help"), disabled=not picks)
     if not picks:
         faint(t("export.no_picks"))
     _tell_gone(context, [row.name for row in rows if _is_gone(standing.order.sources.get(row.upload_index))])
@@ -105,16 +118,18 @@ def _report(context: PageContext, standing: Standing) -> str:
     return export.to_html(standing.run, standing.decisions, language=context.t.language, notes=notes)
 
 
-def zipped(context: PageContext, standing: Standing) -> bytes:
+def zipped(context: PageContext, standing: Standing, *, fixed_dates: bool = False) -> bytes:
     """The picks, and a list of those left out. In memory, where Streamlit keeps every download."""
     with tempfile.TemporaryDirectory() as folder:
         path, files = Path(folder) / "picks.zip", standing.order.sources.items()
-        made = export.write_zip(path, standing.run, standing.decided("pick"), files)
+        picks = standing.decided("pick")
+        made = export.write_zip(path, standing.run, picks, files, fixed_dates=fixed_dates)
         if made.left_out:
             lines = [f"{one.name}: {context.t.reason(one.reason)}" for one in made.left_out]
             text = "\n".join([context.t("export.left_out", n=len(lines)), *lines, ""])
             with zipfile.ZipFile(path, "a") as archive:
-                archive.writestr(zipfile.ZipInfo(LEFT_OUT_FILE), text.encode("utf-8", "backslashreplace"))
+                listed = export.member(LEFT_OUT_FILE, None if fixed_dates else time.time())
+                archive.writestr(listed, text.encode("utf-8", "backslashreplace"))
         return path.read_bytes()
 
 

@@ -3,8 +3,9 @@
     POST /lychee/choose        {"files": [[name, bytes, head]], "exclude": [...], "hidden": false}
                                -> {"wanted": [2, 0], "left": {"system": 1}, "told": [...]}; told: what is no
                                image though it was meant, and globs that excluded nothing, a line each
-    POST /lychee/add/{draft}   a line of JSON, {"files": [[name, bytes]], "left": {"system": 1}}, and behind
-                               it the bytes of those files, one after the other; all are added, or none
+    POST /lychee/add/{draft}   a line of JSON, {"files": [[name, bytes, changed]], "left": {"system": 1}}, and
+                               behind it the bytes of those files, one after the other; all are added, or
+                               none. changed: when, in milliseconds since 1970; may be left out
 
 Nothing of a file is held here: it is hashed while it is written to where it stays. Streamlit's own field
 sends one request a file, holds each in memory, and calls `a"b` and `a%22b` alike.
@@ -14,7 +15,7 @@ import base64
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -66,18 +67,18 @@ class Head:
 
     names: tuple[str, ...]
     sizes_bytes: tuple[int, ...]
+    modified: tuple[float | None, ...]
     left_out: dict[str, int]
 
     @classmethod
     def read(cls, line: bytes) -> "Head":
         row = json.loads(line)
-        names, sizes = (
-            tuple(str(name) for name, _ in row["files"]),
-            tuple(int(size) for _, size in row["files"]),
-        )
+        names = tuple(str(name) for name, *_ in row["files"])
+        sizes = tuple(int(size) for _, size, *_ in row["files"])
+        modified = tuple(float(more[0]) / 1000 if more else None for _, _, *more in row["files"])
         if any(size < 0 for size in sizes) or sum(sizes) > intake.MAX_FILE_BYTES:
             raise ValueError(f"{sum(sizes):,} bytes; at most {intake.MAX_FILE_BYTES:,} at once")
-        return cls(names, sizes, {str(kind): int(n) for kind, n in row["left"].items()})
+        return cls(names, sizes, modified, {str(kind): int(n) for kind, n in row["left"].items()})
 
 
 async def receive(store: Store, draft_id: str, stream: AsyncIterator[bytes]) -> int:
@@ -97,7 +98,9 @@ async def receive(store: Store, draft_id: str, stream: AsyncIterator[bytes]) -> 
         if spread.missing_bytes:
             raise ValueError(f"{spread.missing_bytes:,} bytes did not come")
         left_out = sources.of_the_browser(head.left_out)
-        await run_in_threadpool(store.drafts.receive, draft_id, head.names, arriving.files, left_out)
+        dated = zip(arriving.files, head.modified, strict=True)
+        files = [replace(file, modified=moment) for file, moment in dated]
+        await run_in_threadpool(store.drafts.receive, draft_id, head.names, files, left_out)
     return len(head.names)
 
 

@@ -1,7 +1,10 @@
 import hashlib
 import itertools
+import os
+import struct
 import tracemalloc
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
 
 import pytest
@@ -89,11 +92,38 @@ def test_hostile_names_cannot_leave_the_folder_they_are_unpacked_in(tmp_path: Pa
     assert sorted(path.read_bytes() for path in unpacked) == sorted(data)
 
 
-def test_the_same_picks_give_the_same_bytes(tmp_path: Path) -> None:
-    run = run_of([shot(0, 5.0, b"x")])
-    for name in ("a.zip", "b.zip"):
-        write_zip(tmp_path / name, run, [0], sources(b"x"))
+def test_each_file_keeps_its_date(tmp_path: Path) -> None:
+    taken = datetime(2019, 7, 14, 18, 30, 8)  # local, as ZIP has it
+    source = dated(tmp_path / "a.jpg", taken.timestamp())
+    write_zip(tmp_path / "p.zip", run_of([shot(0, 5.0, b"x")]), [0], [(0, source)])
+    with zipfile.ZipFile(tmp_path / "p.zip") as archive:
+        (member,) = archive.infolist()
+    assert datetime(*member.date_time) == taken
+    assert struct.unpack("<HHBl", member.extra)[3] == int(taken.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("year", "told"),
+    [(1950, (1980, 1, 1)), (1979, (1980, 1, 1)), (2107, (2107, 6, 1)), (2150, (2107, 12, 31))],
+)
+def test_a_date_that_zip_cannot_tell_of_is_the_nearest_that_it_can(
+    tmp_path: Path, year: int, told: tuple[int, ...]
+) -> None:
+    source = dated(tmp_path / "a.jpg", datetime(year, 6, 1, 12, tzinfo=UTC).timestamp())
+    write_zip(tmp_path / "p.zip", run_of([shot(0, 5.0, b"x")]), [0], [(0, source)])
+    with zipfile.ZipFile(tmp_path / "p.zip") as archive:
+        assert archive.infolist()[0].date_time[:3] == told
+        assert archive.testzip() is None
+
+
+def test_with_fixed_dates_the_same_picks_give_the_same_bytes(tmp_path: Path) -> None:
+    images = [shot(0, 5.0, b"x"), shot(1, 7.0, b"x")]
+    for name, moment in (("a.zip", 1.0e9), ("b.zip", 1.5e9)):
+        files = [(index, dated(tmp_path / f"{index}.jpg", moment)) for index in range(2)]
+        write_zip(tmp_path / name, run_of(images), [0, 1], files, fixed_dates=True)
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.namelist() == sorted(archive.namelist())
 
 
 def test_what_is_gone_or_changed_is_left_out_with_a_reason(tmp_path: Path) -> None:
@@ -145,6 +175,13 @@ def shot(index: int, score: float, data: bytes, name: str | None = None) -> Scor
 
 def sources(*data: bytes) -> list[tuple[int, Source]]:
     return [(index, Source(f"{index}.jpg", data=item)) for index, item in enumerate(data)]
+
+
+def dated(path: Path, moment: float) -> Source:
+    """A file of that date whose bytes are b"x"."""
+    path.write_bytes(b"x")
+    os.utime(path, (moment, moment))
+    return Source(path.name, path=path)
 
 
 def is_reserved(name: str) -> bool:

@@ -52,6 +52,17 @@ def test_files_arrive_as_they_are_under_the_names_they_have(client: TestClient, 
     assert {path.stat().st_mode & 0o777 for path in on_disk(services)} == {0o600}
 
 
+def test_a_file_keeps_the_date_that_the_browser_tells(client: TestClient, services: Services) -> None:
+    """In milliseconds since 1970; a clock may be far off, and what is no date costs nothing."""
+    files = [["a.png", 1, 1_563_121_808_123], ["b.png", 1, -1], ["c.png", 1, 1e300], ["d.png", 1]]
+    line = json.dumps({"files": files, "left": {}}).encode()
+    answer = client.post("/lychee/add/d", content=line + b"\nabcd", headers=OURS)
+    assert answer.json() == {"added": 4}
+    first, *others = [source.path for _, source in services.store.drafts.images("d")]
+    assert first.stat().st_mtime == pytest.approx(1_563_121_808.123, abs=0.01)
+    assert all(path.read_bytes() for path in others)
+
+
 def test_equal_files_are_kept_once_and_are_two_images(client: TestClient, services: Services) -> None:
     for _ in range(2):
         send(client, "d", [("a.png", b"same"), ("b.png", b"same"), ("empty.png", b"")])

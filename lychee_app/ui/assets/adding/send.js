@@ -73,7 +73,7 @@ class Sending {
     const bytes = wanted.reduce((sum, { file }) => sum + file.size, 0);
     let before = 0;
     for (const [place, batch] of this.batches(data, wanted).entries()) {
-      const list = JSON.stringify({ files: batch.map(({ file, name }) => [name, file.size]), left: place ? {} : all });
+      const list = JSON.stringify({ files: batch.map(({ file, name }) => [name, file.size, file.lastModified]), left: place ? {} : all });
       const body = new Blob([`${list}\n`, ...batch.map(({ file }) => file)]);
       const progress = (sent) => this.progress(data, told, (before + Math.min(sent, body.size)) / bytes);
       progress(0);

@@ -1,0 +1,43 @@
+"""What is downloaded of the picks: their ZIP, and the contact sheet."""
+
+import zipfile
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pypdfium2
+from playwright.sync_api import Download, Page
+
+from tests.browser.conftest import Server, at_rest, ranked, visit
+
+
+def downloaded(tab: Page, key: str) -> Download:
+    at_rest(tab)
+    with tab.expect_download() as waited:
+        tab.locator(f".st-key-{key} button").click()
+    return waited.value
+
+
+def test_the_picks_are_downloaded_with_their_dates_and_as_a_contact_sheet(
+    open_tab: Callable[..., Page], server: Server, pictures: list[Path]
+) -> None:
+    tab = open_tab(server)
+    ranked(tab, pictures[:4])
+    visit(tab, 1)
+    tab.locator(".st-key-gallery-decide .viewer").wait_for()
+    tab.keyboard.press("p")
+    tab.keyboard.press("p")
+    tab.get_by_role("button", name="Contact sheet (2)").wait_for()
+    with zipfile.ZipFile(downloaded(tab, "export-zip").path()) as archive:
+        dates = {member.date_time for member in archive.infolist()}
+    made = {datetime.fromtimestamp(path.stat().st_mtime) for path in pictures}
+    for date in dates:
+        assert min(abs((datetime(*date) - one).total_seconds()) for one in made) <= 2
+    sheet = pypdfium2.PdfDocument(downloaded(tab, "export-sheet").path())
+    text = sheet[0].get_textpage().get_text_range()
+    assert "2 of 4 images" in text
+    assert "image_00.png" in text
+    tab.get_by_text("ZIP with fixed dates").click()
+    at_rest(tab)
+    with zipfile.ZipFile(downloaded(tab, "export-zip").path()) as archive:
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
