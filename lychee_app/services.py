@@ -9,7 +9,8 @@ from functools import cache
 
 from lychee_app import decide
 from lychee_app.catalogue import Fetch, ModelCatalogue
-from lychee_app.engines.local import LocalEngine, OpenScorer
+from lychee_app.engines.local import LocalEngine
+from lychee_app.engines.opening import OpenScorer
 from lychee_app.jobs import Jobs
 from lychee_app.model.download import download
 from lychee_app.settings import Settings

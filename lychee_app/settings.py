@@ -70,6 +70,11 @@ def locale_of_terminal(environment: Mapping[str, str] | None = None) -> str:
     return next((env[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if env.get(name)), "")
 
 
+def without_reports() -> None:
+    """Has Ray, where it is imported after this, send no statistics of its use and say nothing of its own."""
+    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_BACKEND_LOG_LEVEL="fatal")
+
+
 def _whole_number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = env.get(name, str(default))
     if not text.isdecimal() or not low <= int(text) <= high:

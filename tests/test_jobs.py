@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lychee_app import query, recorder
-from lychee_app.engines.local import LocalEngine, OpenScorer
+from lychee_app.engines.local import LocalEngine
+from lychee_app.engines.opening import OpenScorer
 from lychee_app.errors import CheckpointError, ImageError, ModelLost, ScoringError, StoreError, UsageError
 from lychee_app.jobs import Jobs
 from lychee_app.records import Candidate, ImageBudget, Scored, Scorer, ScorerInfo, Source

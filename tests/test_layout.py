@@ -23,6 +23,7 @@ ORDER = [
     "streams",
     "jobs",
     "catalogue",
+    "parquet",
     "recorder",
     "engines",
     "sources",

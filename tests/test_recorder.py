@@ -7,7 +7,7 @@ import pytest
 
 from lychee_app import query, recorder
 from lychee_app.cache import CacheKey
-from lychee_app.engines.local import QUERIES_AT_ONCE
+from lychee_app.engines.judge import QUERIES_AT_ONCE
 from lychee_app.errors import ModelLost, StoreError, UsageError
 from lychee_app.reasons import Reason
 from lychee_app.recorder import Forgiving, Unkept, rank

@@ -35,6 +35,8 @@ _OF_THIS_MACHINE = {
     "queries-and-query",
     "queries-line",
     "queries-none",
+    "parts-there",
+    "parts-other",
 }
 """Codes of valid arguments with a missing target, or for another model: not wrong usage."""
 

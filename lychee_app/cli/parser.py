@@ -9,6 +9,7 @@ from lychee_app.cli.evaluate import evaluate
 from lychee_app.cli.first_steps import demo, doctor, download
 from lychee_app.cli.rank import rank, undo
 from lychee_app.cli.serve import app, serve
+from lychee_app.engines import EngineName
 from lychee_app.records import Mode
 from lychee_app.request import Precision
 from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS
@@ -109,6 +110,20 @@ def _add_rank(commands) -> None:
     stars_help = "with --xmp: the score from which there are 1 to 5 stars (default 1,3,5,7,9)"
     parser.add_argument("--stars", metavar="A,B,C,D,E", type=_scores, help=stars_help)
     parser.add_argument("--xmp-keyword", action="store_true", help="with --xmp: also the query, from 3 stars")
+    parts_help = "write the result there as Parquet too, part by part; given again, it goes on from them"
+    parser.add_argument("--parts", metavar="FOLDER", type=_folder, help=parts_help)
+    engine_help = "ray: on all cards and machines of a Ray cluster (default: local, this process)"
+    parser.add_argument("--engine", choices=get_args(EngineName), default="local", help=engine_help)
+    ray = parser.add_argument_group("with --engine ray")
+    address_help = "HOST:PORT, or auto for a cluster that runs here (default: start Ray on this machine)"
+    ray.add_argument("--ray-address", metavar="ADDRESS", help=address_help)
+    ray.add_argument(
+        "--decode-workers", metavar="N", type=_positive, help="that read images (default: as fits)"
+    )
+    scorers_help = "processes with the model (default: one a card, else as many as fit the processors)"
+    ray.add_argument("--scorers", metavar="N", type=_positive, help=scorers_help)
+    cards_help = "for each scorer, where one is too small for the model (default: 1)"
+    ray.add_argument("--cards", metavar="N", type=_positive, help=cards_help)
     parser.set_defaults(run=rank)
 
 

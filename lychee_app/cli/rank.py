@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 def rank(arguments: argparse.Namespace, t: Words) -> int:
     from lychee_app import analysis, export, recorder, sources, terminal
-    from lychee_app.engines.local import LocalEngine
 
     if "-" in (arguments.zip, arguments.sheet):
         raise UsageError("files-stdout")
@@ -61,7 +60,7 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
     ]
     for request in requests:
         _hint(request.question, t)
-    engine = LocalEngine(settings)
+    engine = _engine(arguments, settings)
     requests = _prepared(engine, requests, settings, t)
     found = sources.find(arguments.paths, sources.Rules(tuple(arguments.exclude), arguments.include_hidden))
     if found.left_out:
@@ -74,7 +73,7 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
             requests,
             found.sources,
             engine,
-            log,
+            _in_parts(log, requests, arguments.parts),
             teller(requests, show, t),
             left_out=found.left_out,
             going_on=lambda n: say(t("terminal.going_on", n=n)),
@@ -115,6 +114,28 @@ def _write_listed(
         export.write_atomically(Path(arguments.sheet), sheet.data)
         if sheet.unshown:
             say(t("sheet.unshown", n=sheet.unshown))
+
+
+def _engine(arguments: argparse.Namespace, settings: Settings) -> Engine:
+    """Raises UsageError for options of an engine that is not chosen."""
+    from lychee_app.engines.choice import engine_of
+    from lychee_app.engines.pools import RayOptions
+
+    address, decoders, scorers = arguments.ray_address, arguments.decode_workers, arguments.scorers
+    options = RayOptions(address, decoders, scorers, arguments.cards or 1)
+    if arguments.engine != "ray" and options != RayOptions():
+        raise UsageError("without-ray")
+    return engine_of(arguments.engine, settings, options)
+
+
+def _in_parts(log: Log, requests: Sequence[Request], folder: Path | None) -> Log:
+    """With Parquet parts in a folder, where one is wanted: of several queries each has one below it."""
+    if folder is None:
+        return log
+    from lychee_app.parquet import InParts
+
+    places = [folder / f"query-{number:02}" for number in range(1, len(requests) + 1)]
+    return InParts(log, dict(zip(requests, places if len(requests) > 1 else [folder], strict=True)))
 
 
 def _wish(arguments: argparse.Namespace) -> "ratings.Wish | None":

@@ -5,7 +5,7 @@ An engine may hold the model in this process (`local`) or elsewhere: who listens
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from lychee_app.cache import ReplyCache
 from lychee_app.records import ImageBudget, MemoryReading, Reply, Scored, ScorerInfo, Source
@@ -44,6 +44,7 @@ class Progress:
 
 
 Event = Opened | Progress
+EngineName = Literal["local", "ray"]
 
 
 class Engine(Protocol):
@@ -60,7 +61,8 @@ class Engine(Protocol):
     def run(
         self, request: Request, sources: Sequence[tuple[int, Source]], *, cache: ReplyCache | None = None
     ) -> Generator[Event, None, None]:
-        """Opened, then one Progress per (upload index, source), in their order.
+        """Opened, then one Progress per (upload index, source): in their order, or as they are done where
+        several are at it.
 
         An image that cannot be scored is a row with `error`. Closing the generator ends the work after the
         images in hand. Raises CheckpointError and OutOfMemory where the model cannot be opened, UsageError

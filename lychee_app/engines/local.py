@@ -7,33 +7,19 @@ The loaded scorer is kept between runs, which take turns.
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 
-from lychee_app import intake, verdict
-from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
-from lychee_app.domain import UNLIKE, Domain, domain_of
+from lychee_app import intake
+from lychee_app.cache import ReplyCache
 from lychee_app.engines import Event, Opened, Progress
-from lychee_app.errors import CheckpointError, ModelLost, OutOfMemory, ScoringError
+from lychee_app.engines.judge import judge_of, placed
+from lychee_app.engines.opening import OpenScorer, opener, prepared
+from lychee_app.errors import ModelLost
 from lychee_app.model import checkpoints
-from lychee_app.prompt import PROMPT_VERSION
-from lychee_app.reasons import Reason
-from lychee_app.records import Candidate, ImageBudget, Mode, Refused, Reply, Scored, Scorer, Source
+from lychee_app.records import Reply, Scorer, Source
 from lychee_app.request import Precision, Request
 from lychee_app.settings import Settings
-
-OOM_SHARES = (2, 4)
-"""After memory ran out the image is tried with 1/2 of its tokens, then with 1/4."""
-
-QUERIES_AT_ONCE = 16
-"""More queries of one image are judged in several passes: a pass holds all their tokens in memory."""
-
-_SHORT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "start new thread")
-
-OpenScorer = Callable[[str, Precision], Scorer]
 
 
 class LocalEngine:
@@ -41,39 +27,34 @@ class LocalEngine:
 
     def __init__(self, settings: Settings, open_scorer: OpenScorer | None = None) -> None:
         self._settings = settings
-        self._open = open_scorer or self._open_checkpoint
-        self._brings_its_own = open_scorer is not None
+        self._open_scorer = open_scorer
         self._turn = threading.Lock()
         self._loaded: tuple[tuple[str, Precision], Scorer] | None = None
 
     def prepared(self, request: Request) -> Request:
-        if self._brings_its_own:
-            return _as_taught(request, domain_of(request.model))
-        name = str(checkpoints.resolved(request.model, self._settings))
-        return _as_taught(request, domain_of(name, checkpoints.hash_of(name, self._settings)))
+        return prepared(request, self._settings, self._open_scorer)
 
     def run(
         self, request: Request, sources: Sequence[tuple[int, Source]], *, cache: ReplyCache | None = None
     ) -> Generator[Event, None, None]:
         intake.get_ready(len(sources), self._settings)
         with self._scorer_for(request) as scorer:
-            judge = self._judge(request, scorer, cache)
+            judge = judge_of(request, scorer, self._settings, cache)
             budget = judge.budget
             yield Opened(scorer.info, budget, judge.request)
-            files = {index: source for index, source in sources if source.path and not source.private}
+            own = dict(sources)
             started, rows = time.perf_counter(), judge.rows(intake.prepare(sources, budget, self._settings))
             for done, row in enumerate(rows, start=1):
                 scorer.release()
                 seconds = time.perf_counter() - started
-                yield Progress(
-                    _placed(row, files.get(row.upload_index)), done, len(sources), seconds, scorer.memory()
-                )
+                stands = placed(row, own[row.upload_index])
+                yield Progress(stands, done, len(sources), seconds, scorer.memory())
 
     def explain(
         self, request: Request, source: tuple[int, Source], sha256: str, *, cache: ReplyCache | None = None
     ) -> Reply:
         with self._scorer_for(request) as scorer:
-            judge = self._judge(request, scorer, cache)
+            judge = judge_of(request, scorer, self._settings, cache)
             try:
                 return judge.explained(intake.reread(source, sha256, judge.budget, self._settings))
             finally:
@@ -89,224 +70,10 @@ class LocalEngine:
             name, precision = str(checkpoints.resolved(request.model, self._settings)), request.precision
             if self._loaded is None or self._loaded[0] != (name, precision):
                 self._loaded = None
-                self._loaded = (name, precision), self._open(name, precision)
+                self._loaded = (name, precision), opener(self._settings, self._open_scorer)(name, precision)
             _, scorer = self._loaded
             try:
                 yield scorer
             except ModelLost:
                 self._loaded = None
                 raise
-
-    def _judge(self, request: Request, scorer: Scorer, cache: ReplyCache | None) -> "_Judge":
-        domain = domain_of(scorer.info.name, scorer.info.checkpoint_hash)
-        request, budget = _as_taught(request, domain), self._budget(request, scorer)
-        return _Judge(request, scorer, budget, domain, RecentReplies() if cache is None else cache)
-
-    def _budget(self, request: Request, scorer: Scorer) -> ImageBudget:
-        info, asked = scorer.info, request.max_image_tokens
-        if asked is None:
-            asked = min(self._settings.max_image_tokens, info.usual_tokens or info.budget.max_tokens)
-        return info.budget.at_most(asked)
-
-    def _open_checkpoint(self, name: str, precision: Precision) -> Scorer:
-        try:
-            from lychee_app.model.scorer import open_scorer
-
-            return open_scorer(name, settings=self._settings, precision=precision)
-        except Exception as error:
-            if not _lacks_memory(error):
-                raise
-            raise CheckpointError("load-memory", folder=name, detail=str(error)) from error
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """Scores one candidate after the other as one request asks."""
-
-    request: Request
-    scorer: Scorer
-    budget: ImageBudget
-    domain: Domain | None
-    cache: ReplyCache
-
-    def rows(self, items: Iterable[Candidate | Refused]) -> Generator[Scored, None, None]:
-        """In the order of the items: one at a time, or several where the scorer takes them."""
-        if self.scorer.info.at_once > 1:
-            yield from self._rows_at_once(items, self.scorer.info.at_once)
-        else:
-            yield from map(self.row, items)
-
-    def _rows_at_once(
-        self, items: Iterable[Candidate | Refused], count: int
-    ) -> Generator[Scored, None, None]:
-        """Never an image together with its twin, whose replies it shall share."""
-        waiting: deque[tuple[str, Future[Scored]]] = deque()
-        crew = ThreadPoolExecutor(count, thread_name_prefix="lychee-judge")
-        try:
-            for item in items:
-                while len(waiting) > count or any(sha256 == item.sha256 for sha256, _ in waiting):
-                    yield waiting.popleft()[1].result()
-                waiting.append((item.sha256, crew.submit(self.row, item)))
-            while waiting:
-                yield waiting.popleft()[1].result()
-        finally:
-            crew.shutdown(cancel_futures=True)
-
-    def row(self, item: Candidate | Refused) -> Scored:
-        """Never raises for what one image does: that is the row's `error`."""
-        return _refused(item) if isinstance(item, Refused) else self._row(item)
-
-    def _row(self, candidate: Candidate) -> Scored:
-        started = time.perf_counter()
-        candidate = self._noted(candidate)
-        try:
-            candidate, replies = self._with_less(candidate)
-        except ScoringError as error:
-            seconds = time.perf_counter() - started
-            return replace(_bare(candidate), reason=error.reason, seconds=seconds)
-        bare = _bare(candidate, replies[0].tile)
-        row = verdict.answered(bare, self.request.question, self.request.mode, replies)
-        return replace(row, seconds=time.perf_counter() - started)
-
-    def _noted(self, candidate: Candidate) -> Candidate:
-        """With a note where the image is unlike what the judge was taught from."""
-        if self.domain is None or not self.domain.is_unlike(candidate.image):
-            return candidate
-        return replace(candidate, notes=(*candidate.notes, UNLIKE))
-
-    def _with_less(self, candidate: Candidate) -> tuple[Candidate, list[Reply]]:
-        """The replies; where memory runs out, those to a smaller image. Raises ScoringError.
-
-        Those are not kept: an image resized twice has other pixels than one brought to that size at once.
-        """
-        attempt, judge = candidate, self
-        for share in OOM_SHARES:
-            try:
-                return attempt, judge._replies(attempt)
-            except OutOfMemory:
-                self.scorer.release()
-                attempt = _smaller(candidate, share, self.budget)
-                judge = replace(self, cache=RecentReplies())
-        return attempt, judge._replies(attempt)
-
-    def _replies(self, candidate: Candidate) -> list[Reply]:
-        """Replies to the query and its parts, from the cache where they are known."""
-        question = self.request.question
-        if self.request.mode == "explain":
-            return [self.explained(candidate), *self._judged(candidate, question.parts)]
-        return self._judged(candidate, (question.sent, *question.parts))
-
-    def _judged(self, candidate: Candidate, queries: Sequence[str]) -> list[Reply]:
-        keys = [self._key(candidate, "judge", query) for query in queries]
-        known = {key: reply for key in keys if (reply := self.cache.cached(key)) is not None}
-        missing = list(dict.fromkeys(key for key in keys if key not in known))
-        if missing:
-            told = {}
-            for first in range(0, len(missing), QUERIES_AT_ONCE):
-                some = missing[first : first + QUERIES_AT_ONCE]
-                texts = [key.query for key in some]
-                answers = self._best(candidate, texts)
-                told |= dict(zip(some, answers, strict=True))
-            self.cache.remember(told)
-            known |= told
-        return [known[key] for key in keys]
-
-    def _best(self, candidate: Candidate, texts: Sequence[str]) -> list[Reply]:
-        """To each text the reply with the highest margin: about the whole image, or about a tile of it.
-
-        By itself, so that what is asked together does not matter, and what is not to be seen is found in any
-        tile. The whole is there for what no tile shows alone; of equals it counts.
-        """
-        best = self.scorer.judge(candidate, texts, self.request.instruction)
-        for tile in range(1, 1 + len(candidate.tiles)):
-            seen = self.scorer.judge(_view(candidate, tile), texts, self.request.instruction)
-            pairs = zip(best, (replace(reply, tile=tile) for reply in seen), strict=True)
-            best = [max(pair, key=lambda reply: reply.margin or 0.0) for pair in pairs]
-        return best
-
-    def explained(self, candidate: Candidate) -> Reply:
-        """In words, about the view of it that is judged to match best."""
-        query = self.request.question.sent
-        query = self.domain.as_explained(query) if self.domain else query
-        key = self._key(candidate, "explain", query)
-        reply = self.cache.cached(key)
-        if reply is None:
-            tile = self._judged(candidate, [query])[0].tile if candidate.tiles else 0
-            reply = self.scorer.explain(_view(candidate, tile), query, self.request.explain_max_tokens)
-            reply = replace(reply, tile=tile)
-            self.cache.remember({key: reply})
-        return reply
-
-    def _key(self, candidate: Candidate, mode: Mode, query: str) -> CacheKey:
-        info, request = self.scorer.info, self.request
-        return CacheKey(
-            sha256=candidate.sha256,
-            query=query,
-            mode=mode,
-            checkpoint_hash=info.checkpoint_hash,
-            prompt_version=PROMPT_VERSION,
-            precision=info.precision,
-            width_px=candidate.image.width,
-            height_px=candidate.image.height,
-            instruction=request.instruction if mode == "judge" or candidate.tiles else "",
-            max_new_tokens=request.explain_max_tokens if mode == "explain" else 0,
-            pixels_version=intake.PIXELS_VERSION,
-            tile_width_px=candidate.tiles[0].width if candidate.tiles else 0,
-            tile_height_px=candidate.tiles[0].height if candidate.tiles else 0,
-        )
-
-
-def _as_taught(request: Request, domain: Domain | None) -> Request:
-    """In the words of the judge that is asked. Raises UsageError where it knows none of them."""
-    return replace(request, question=domain.asked(request.question)) if domain else request
-
-
-def _lacks_memory(error: Exception) -> bool:
-    """Where memory is short torch cannot be loaded (ImportError, or OSError of no file), or what it asks the
-    system for is refused, of which it tells in words."""
-    if isinstance(error, ImportError):
-        return not isinstance(error, ModuleNotFoundError)
-    if isinstance(error, OSError):
-        return error.filename is None
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(each in said for each in _SHORT_OF_MEMORY)
-    )
-
-
-def _smaller(candidate: Candidate, share: int, budget: ImageBudget) -> Candidate:
-    tokens = max(budget.min_tokens, candidate.tokens(budget.token_px) // share)
-    return intake.refit(candidate, tokens, budget)
-
-
-def _placed(row: Scored, source: Source | None) -> Scored:
-    if source is None:
-        return row
-    return replace(row, path=str(source.path), companions=tuple(map(str, source.companions)))
-
-
-def _view(candidate: Candidate, tile: int) -> Candidate:
-    """The candidate as the model is given it: one tile of it, from 1, or the whole."""
-    return replace(candidate, image=candidate.tiles[tile - 1], tiles=()) if tile else candidate
-
-
-def _bare(candidate: Candidate, tile: int = 0) -> Scored:
-    """The row but for the replies. tile: what the one to the query is about."""
-    seen, count = _view(candidate, tile).image, len(candidate.tiles)
-    notes = (*candidate.notes, Reason.of("tiles", count=count)) if count else candidate.notes
-    return Scored(
-        upload_index=candidate.upload_index,
-        name=candidate.name,
-        sha256=candidate.sha256,
-        notes=notes,
-        width_px=candidate.width_px,
-        height_px=candidate.height_px,
-        seen_width_px=seen.width,
-        seen_height_px=seen.height,
-        thumbnail=candidate.thumbnail,
-        capture=candidate.capture,
-    )
-
-
-def _refused(item: Refused) -> Scored:
-    return Scored(item.upload_index, item.name, item.sha256, reason=item.reason)

@@ -774,7 +774,18 @@ REASONS: dict[str, str | dict[str, str]] = {
     "checkpoint-changed": "This run was scored by another checkpoint of {model!r}. Start a new run instead.",
     "precision-changed": "This run was scored in {before}; here the model runs in {now}, whose scores are not comparable. Start a new run instead.",
     "defect": "Something went wrong that should not: {kind}: {detail}. What is scored is kept; please report this.",
+    # a cluster
+    "without-ray": "--ray-address, --decode-workers, --scorers and --cards go with --engine ray. Add it, or leave them out.",
+    "ray-extra": 'The engine "ray" needs Ray. Install it: pip install "ray[data]"',
+    "ray-no-cluster": "There is no Ray cluster at {address} ({detail}). Start one there (ray start --head), or leave --ray-address out to use this machine.",
+    "ray-failed": "The Ray cluster could not go on: {detail}. What is scored is kept; give the same command again.",
+    "worker-without-model": "The worker {host} does not have {model}. Run lychee download {model} there, or put the model into a folder that all machines share and name it with --model.",
+    "worker-other-model": "The worker {host} has other weights of {model} than the rest. Copy the same folder to all machines.",
+    "worker-other-precision": "The worker {host} runs the model in {now}, the others in {before}: such scores do not compare. Say which with --precision.",
+    "worker-without-lychee": "A worker of the cluster has no Lychee. Install the same version on all machines.",
     # a result as Parquet
+    "parts-there": "{path} holds a result already. Name another folder; to go on with a run that was cut off, give its command again without --fresh.",
+    "parts-other": "{path} holds the result for {query!r} by {model}, or of other files. Name another folder.",
     "parts-none": "{path} holds no result: there is no part-*.parquet in it. Name the folder that was given to --parts.",
     "parts-foreign": "{path} is no result of Lychee, or of a newer version. Name the folder that was given to --parts.",
     "parts-corrupt": "{path} is damaged ({detail}). Move it away and give the same command again: its images are scored anew, all other parts are kept.",

@@ -678,7 +678,18 @@ REASONS: dict[str, str | dict[str, str]] = {
     "checkpoint-changed": "这次排序是用“{model}”的另一份权重打的分，请新建一次排序。",
     "precision-changed": "这次排序是用 {before} 精度打的分，现在模型以 {now} 运行，两者的分数不可比。请新建一次排序。",
     "defect": "出现了不该发生的错误：{kind}：{detail}。已有结果都在；请报告这个问题。",
+    # a cluster
+    "without-ray": "--ray-address、--decode-workers、--scorers 和 --cards 要与 --engine ray 一起用。请加上它，或去掉这些选项。",
+    "ray-extra": '引擎 ray 需要安装 Ray：pip install "ray[data]"',
+    "ray-no-cluster": "{address} 没有 Ray 集群（{detail}）。请在那里启动（ray start --head），或去掉 --ray-address，只用本机。",
+    "ray-failed": "Ray 集群无法继续：{detail}。已有结果都在，再运行一次同样的命令即可继续。",
+    "worker-without-model": "工作节点 {host} 上没有 {model}。请在该机器上运行 lychee download {model}，或把模型放到所有机器共享的文件夹，再用 --model 指定。",
+    "worker-other-model": "工作节点 {host} 上的 {model} 与其他机器的权重不同。请把同一个文件夹复制到所有机器。",
+    "worker-other-precision": "工作节点 {host} 以 {now} 精度运行模型，其他机器是 {before}，分数不可比。请用 --precision 指定。",
+    "worker-without-lychee": "集群里有工作节点没有安装 Lychee。请在所有机器上安装同一版本。",
     # a result as Parquet
+    "parts-there": "{path} 里已有结果。请换一个文件夹；要接着做被打断的排序，请不带 --fresh 再运行原来的命令。",
+    "parts-other": "{path} 里是“{query}”（{model}）的结果，或针对另一批文件。请换一个文件夹。",
     "parts-none": "{path} 里没有结果：找不到 part-*.parquet。请给出 --parts 所用的文件夹。",
     "parts-foreign": "{path} 不是 Lychee 的结果，或来自更新的版本。请给出 --parts 所用的文件夹。",
     "parts-corrupt": "{path} 已损坏（{detail}）。请把它移走，再运行同样的命令：只有其中的图片会重新打分，其余部分都在。",

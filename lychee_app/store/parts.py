@@ -25,6 +25,7 @@ file that changed, an image tried again), the one in the part of the higher numb
 | seen_width_px, seen_height_px | of what the model was shown |
 | thumbnail | a small WebP |
 | companions | other files of the same shot |
+| capture | when and with what it was taken, as its file says (see Capture) |
 | exact | null but for a row with text that is no Unicode (names of files may be so): all of it, as JSON |
 
 The file's metadata has `lychee.layout` (LAYOUT) and `lychee.run`: the Run without its images as JSON, with
@@ -75,6 +76,17 @@ _REPLY = pa.struct(
         ("tile", pa.int64()),
     ]
 )
+_CAPTURE = pa.struct(
+    [
+        ("time", pa.string()),
+        ("camera", pa.string()),
+        ("lens", pa.string()),
+        ("focal_mm", pa.float64()),
+        ("f_number", pa.float64()),
+        ("exposure_seconds", pa.float64()),
+        ("iso", pa.int64()),
+    ]
+)
 SCHEMA = pa.schema(
     [
         pa.field("upload_index", pa.int64(), nullable=False),
@@ -99,6 +111,7 @@ SCHEMA = pa.schema(
         ("seen_height_px", pa.int64()),
         ("thumbnail", pa.binary()),
         ("companions", pa.list_(pa.string())),
+        ("capture", _CAPTURE),
         ("exact", pa.string()),
     ]
 )
@@ -223,6 +236,7 @@ def _record(row: Scored) -> dict[str, Any]:
         "reply": row.reply and vars(row.reply),
         "element_replies": [vars(reply) for reply in row.element_replies],
         "not_reply": row.not_reply and vars(row.not_reply),
+        "capture": vars(row.capture),
     }
     return {name: record.get(name) for name in SCHEMA.names}
 
@@ -266,6 +280,7 @@ def _scored(record: dict[str, Any], shared: dict[str, str]) -> Scored:
         "element_replies": record["element_replies"] or (),
         "elements": record["elements"] or (),
         "companions": record["companions"] or (),
+        "capture": record["capture"] or {},
     }
     return rows.read_scored(read, thumbnail, shared)
 

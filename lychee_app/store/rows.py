@@ -161,7 +161,8 @@ def write_source(source: Source) -> str:
     """Where a source is, whatever folder is the current one later; bytes in hand are kept as an upload."""
     companions = [str(path.absolute()) for path in source.companions]
     record = {"name": source.name, "path": source.path and str(source.path.absolute())}
-    return json.dumps(record | ({"companions": companions} if companions else {}))
+    there = {"companions": companions, "address": source.address, "version": source.version}
+    return json.dumps(record | {name: value for name, value in there.items() if value})
 
 
 def read_source(text: str, upload: Path | None) -> Source:
@@ -169,7 +170,14 @@ def read_source(text: str, upload: Path | None) -> Source:
         row = json.loads(text)
         path = upload or (Path(row["path"]) if row["path"] else None)
         companions = tuple(map(Path, row.get("companions", ())))
-        return Source(row["name"], path=path, private=upload is not None, companions=companions)
+        return Source(
+            row["name"],
+            path=path,
+            private=upload is not None,
+            companions=companions,
+            address=row.get("address"),
+            version=row.get("version", ""),
+        )
 
 
 def write_cutoff(cutoff: Cutoff | None) -> str | None:

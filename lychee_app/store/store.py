@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -23,6 +24,8 @@ from lychee_app.store.runs import Runs
 from lychee_app.store.uploads import Uploads
 
 FILE_NAME = "lychee.sqlite3"
+_CLOCKS_APART_SECONDS = 60.0
+"""Of this machine and of one that holds its files, at most."""
 
 
 def moves_folder(data_folder: Path) -> Path:
@@ -100,7 +103,8 @@ class Store:
                 return None
             raise
         run = self._runs.load(run_id)
-        return replace(run, images=tuple(row for row in run.images if _holds(row, sources)))
+        kept = (row for row in run.images if holds(row, sources[row.upload_index], run.created))
+        return replace(run, images=tuple(kept))
 
     def extend(self, run_id: str, sources: Sequence[Source], left_out: Sequence[Reason] = ()) -> int:
         """Adds images at the end of a run, makes it running and this process's, and returns its new total.
@@ -254,11 +258,22 @@ class Store:
         return self._uploads.keep([data])[0]
 
 
-def _holds(row: Scored, sources: Sequence[Source]) -> bool:
-    """Whether the file is there and has the content that was scored."""
-    path = sources[row.upload_index].path
+def holds(row: Scored, source: Source, begun: str) -> bool:
+    """Whether what was scored is what is there now, by content.
+
+    A file that nobody touched since the run began (an ISO date) is not read again; one that lies elsewhere is
+    known by its source's version.
+    """
+    if source.address:
+        return row.address == source.address and bool(row.sha256)
+    path = source.path
     if path is None or not path.is_file():
         return False
-    with suppress(OSError), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == row.sha256
+    with suppress(OSError):
+        status = path.stat()
+        touched = max(status.st_mtime, status.st_ctime)
+        if row.sha256 and touched < datetime.fromisoformat(begun).timestamp() - _CLOCKS_APART_SECONDS:
+            return True
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == row.sha256
     return False

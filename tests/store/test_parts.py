@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lychee_app.errors import StoreError
 from lychee_app.reasons import Reason
-from lychee_app.records import Reply, Scored
+from lychee_app.records import Capture, Reply, Scored
 from lychee_app.store.parts import SCHEMA, PartsWriter, files_in, open_parts, scored_of, table_of
 from tests.support.rows import explained, failed, finite, names, reply, row, run_of, told
 
@@ -37,6 +37,7 @@ def everything(index: int) -> Scored:
         thumbnail=b"RIFF\x00\xff",
         path="/photos/2019/沙发.jpg",
         companions=("/photos/2019/沙发.xmp",),
+        capture=Capture("2026-05-04T13:02:11+02:00", "Canon EOS R6", "", 50.0, 4.0, 1 / 250, 400),
     )
 
 

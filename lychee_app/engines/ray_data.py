@@ -1,0 +1,297 @@
+"""The engine on a Ray cluster, for what one process cannot do: many cards, many machines, very many images.
+
+    sources -> blocks -> decoders (processors) -> scorers (a card, or processors, each) -> rows, as they come
+
+Ray Data streams the blocks: how many lie between two stages is bounded, whatever the number of images. What
+a process that dies was at is done again by another, and each image becomes one row. Decoding and judging are
+those of every engine (intake, judge.py), so scores are the same.
+
+Importing this imports Ray.
+"""
+
+import asyncio
+import logging
+import os
+import pickle
+import platform
+import socket
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import ray
+import ray.data
+import ray.exceptions
+
+from lychee_app import intake
+from lychee_app.cache import ReplyCache
+from lychee_app.engines import Event, Opened, Progress
+from lychee_app.engines.judge import Judge, judge_of, placed
+from lychee_app.engines.local import LocalEngine
+from lychee_app.engines.opening import OpenScorer, opener, prepared
+from lychee_app.engines.pools import Pools, RayOptions, pools
+from lychee_app.errors import CheckpointError, LycheeError
+from lychee_app.model import checkpoints, weights
+from lychee_app.records import MemoryReading, Reply, Scored, Source
+from lychee_app.request import Request
+from lychee_app.settings import Settings, without_reports
+
+BLOCK_BYTES = 16 << 20
+"""Decoded images go on in blocks of about so much: five of 1,280 tokens."""
+OBJECT_STORE_BYTES = 1 << 30
+"""Of the Ray that is started here. Blocks between the stages lie in it."""
+DECODERS_EACH = 2
+"""Decoder processes of each worker: one image is read while another is decoded."""
+_SMALL_BYTES = 1 << 30
+"""Of weights; see model/threads.py."""
+_CONNECT_SECONDS = 5.0
+_TELL_SECONDS = 10.0
+_NOT_THERE = frozenset(
+    {"not-downloaded", "not-downloaded-near", "checkpoint-no-folder", "config-missing", "shard-missing"}
+)
+"""Codes of a checkpoint that is on the machine that asks and not on the one that should score."""
+
+
+class RayEngine:
+    """See Engine. Rows come as they are done, in no order. Model and pools are there for one run."""
+
+    def __init__(
+        self, settings: Settings, options: RayOptions | None = None, open_scorer: OpenScorer | None = None
+    ) -> None:
+        """open_scorer: the seam; it is called in the scorers' processes, so it must survive a pickle."""
+        self._settings = settings
+        self._options = options or RayOptions()
+        self._open_scorer = open_scorer
+        self._here = LocalEngine(settings, open_scorer)
+
+    def prepared(self, request: Request) -> Request:
+        return prepared(request, self._settings, self._open_scorer)
+
+    def run(
+        self, request: Request, sources: Sequence[tuple[int, Source]], *, cache: ReplyCache | None = None
+    ) -> Generator[Event, None, None]:
+        """Equal images share one computation where they come to the same scorer. The cache is not asked: it
+        is on one machine. Also raises LycheeError where there is no cluster."""
+        if not sources:
+            return
+        connect(self._options.address)
+        board: Any = _Board.remote()
+        try:
+            yield from self._events(request, sources, board)
+        except (ray.exceptions.RayError, ConnectionError) as error:
+            raise _told(board, error) from error
+        finally:
+            with suppress(Exception):  # it may be gone with its cluster
+                ray.kill(board)
+
+    def explain(
+        self, request: Request, source: tuple[int, Source], sha256: str, *, cache: ReplyCache | None = None
+    ) -> Reply:
+        """In this process: one image needs no cluster."""
+        return self._here.explain(request, source, sha256, cache=cache)
+
+    def _events(
+        self, request: Request, sources: Sequence[tuple[int, Source]], board: Any
+    ) -> Generator[Event, None, None]:
+        own, waiting = dict(sources), {index for index, _ in sources}
+        began = 0.0
+        for row, memory in self._rows(request, sources, board):
+            if not began:
+                opened, ago_seconds = _answer(board.opened.remote())
+                began = time.perf_counter() - ago_seconds
+                yield opened
+            if row.upload_index in waiting:
+                waiting.discard(row.upload_index)
+                done, seconds = len(sources) - len(waiting), time.perf_counter() - began
+                yield Progress(placed(row, own[row.upload_index]), done, len(sources), seconds, memory)
+
+    def _rows(
+        self, request: Request, sources: Sequence[tuple[int, Source]], board: Any
+    ) -> Iterator[tuple[Scored, MemoryReading]]:
+        sized = pools(_nodes(), small=self._is_small(request), options=self._options)
+        count = sized.block_images(len(sources))
+        blocks = [_packed(sources[first : first + count]) for first in range(0, len(sources), count)]
+        batches = self._streamed(request, blocks, sized, board).iter_batches(
+            batch_size=None, batch_format="pyarrow", prefetch_batches=0
+        )
+        for batch in batches:
+            yield from _unpacked(batch)
+
+    def _streamed(
+        self, request: Request, blocks: list[pa.Table], sized: Pools, board: Any
+    ) -> ray.data.Dataset:
+        request = replace(request, model=str(checkpoints.resolved(request.model, self._settings)))
+        decoded = ray.data.from_blocks(blocks).map_batches(
+            _decoded,  # type: ignore[arg-type]
+            batch_size=None,
+            batch_format="pyarrow",
+            fn_args=(board, self._settings),
+            compute=ray.data.TaskPoolStrategy(size=sized.decoders),
+            num_cpus=sized.decoder_cpus,
+        )
+        return decoded.map_batches(
+            _Scorer,  # type: ignore[arg-type]
+            batch_size=None,
+            batch_format="pyarrow",
+            fn_constructor_args=(request, self._settings, self._open_scorer, board),
+            compute=ray.data.ActorPoolStrategy(size=sized.scorers, max_tasks_in_flight_per_actor=2),
+            num_cpus=sized.scorer_cpus,
+            num_gpus=sized.scorer_cards,
+        )
+
+    def _is_small(self, request: Request) -> bool:
+        if self._open_scorer is not None:
+            return True
+        name = checkpoints.resolved(request.model, self._settings)
+        return weights.inspect(checkpoints.locate(name, self._settings)).weight_bytes < _SMALL_BYTES
+
+
+def connect(address: str | None) -> None:
+    """To the cluster there, unless this process has one already. Raises LycheeError."""
+    if not ray.is_initialized():
+        without_reports()
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        _start(address)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.target_max_block_size = BLOCK_BYTES
+
+
+def _start(address: str | None) -> None:
+    quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    if address is None:
+        ray.init(include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
+        return
+    try:
+        host, _, port = address.rpartition(":")
+        if port.isdecimal() and "://" not in address:  # Ray itself would try for a minute
+            socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+        ray.init(address=address, **quiet)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise LycheeError("ray-no-cluster", address=address, detail=_line(error)) from error
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
+class _Board:
+    """What the processes of one run tell each other: the judge that is open, or why there is none."""
+
+    def __init__(self) -> None:
+        self._known = asyncio.Event()
+        self._opened: Opened | None = None
+        self._since = 0.0
+        self._failure: LycheeError | None = None
+
+    async def settle(self, opened: Opened, host: str) -> None:
+        """Of each scorer. All must be the same judge."""
+        first, info = self._opened or opened, opened.info
+        if self._opened is None:
+            self._opened, self._since = opened, time.monotonic()
+        if first.info.checkpoint_hash != info.checkpoint_hash:
+            self._failure = CheckpointError("worker-other-model", host=host, model=info.name)
+        elif (first.info.precision, first.budget) != (info.precision, opened.budget):
+            before, now = first.info.precision, info.precision
+            self._failure = CheckpointError("worker-other-precision", host=host, before=before, now=now)
+        self._known.set()
+
+    async def fail(self, error: LycheeError) -> None:
+        self._failure = self._failure or error
+        self._known.set()
+
+    async def opened(self) -> tuple[Opened, float]:
+        """As soon as the first scorer has its model, and for how many seconds it has. Raises what failed."""
+        await self._known.wait()
+        if self._failure or not self._opened:
+            raise self._failure or RuntimeError
+        return self._opened, time.monotonic() - self._since
+
+    async def failure(self) -> LycheeError | None:
+        return self._failure
+
+
+class _Scorer:
+    """An actor: holds the model, and makes rows of blocks of candidates."""
+
+    def __init__(
+        self, request: Request, settings: Settings, open_scorer: OpenScorer | None, board: Any
+    ) -> None:
+        self._board = board
+        self._judge: Judge | None = None
+        settings = _here(settings)
+        try:
+            scorer = opener(settings, open_scorer)(request.model, request.precision)
+            judge = self._judge = judge_of(request, scorer, settings, None)
+            opened = Opened(scorer.info, judge.budget, judge.request)
+            _answer(board.settle.remote(opened, platform.node()))
+        except LycheeError as error:
+            _answer(board.fail.remote(_of_this_host(error, request.model)))
+
+    def __call__(self, block: pa.Table) -> Iterator[pa.Table]:
+        judge = self._judge
+        if judge is None:
+            return
+        try:
+            for row in judge.rows(_unpacked(block)):
+                judge.scorer.release()
+                yield _packed([(row, judge.scorer.memory())])
+        except LycheeError as error:
+            _answer(self._board.fail.remote(error))
+            raise
+
+
+def _decoded(block: pa.Table, board: Any, settings: Settings) -> Iterator[pa.Table]:
+    opened, _ = _answer(board.opened.remote())
+    for item in intake.prepare(
+        _unpacked(block), opened.budget, replace(settings, decode_ahead=DECODERS_EACH)
+    ):
+        yield _packed([item])
+
+
+def _answer(reference: Any, timeout_seconds: float | None = None) -> Any:
+    return ray.get(reference, timeout=timeout_seconds)
+
+
+def _packed(items: Sequence[Any]) -> pa.Table:
+    """As one column of pickles: between processes of one run, and nowhere else."""
+    column = pa.array([pickle.dumps(item, pickle.HIGHEST_PROTOCOL) for item in items], pa.large_binary())
+    return pa.table({"item": column})
+
+
+def _unpacked(block: pa.Table) -> list[Any]:
+    return [pickle.loads(item.as_buffer()) for item in block["item"]]
+
+
+def _nodes() -> list[dict[str, float]]:
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _here(settings: Settings) -> Settings:
+    """With a data folder of this machine where that of the one who asks is not there."""
+    if os.path.isdir(settings.data_folder):
+        return settings
+    return replace(settings, data_folder=Settings.from_environment().data_folder)
+
+
+def _of_this_host(error: LycheeError, model: str) -> LycheeError:
+    if error.code in _NOT_THERE:
+        return CheckpointError("worker-without-model", host=platform.node(), model=model)
+    return error
+
+
+def _told(board: Any, error: Exception) -> LycheeError:
+    """What a run is said to have failed of: what a process of it told, or what Ray says."""
+    with suppress(Exception):
+        if failure := _answer(board.failure.remote(), _TELL_SECONDS):
+            return failure
+    if "No module named 'lychee_app" in str(error):
+        return LycheeError("worker-without-lychee")
+    return LycheeError("ray-failed", detail=_line(error))
+
+
+def _line(error: BaseException) -> str:
+    """The last line of what may be a whole traceback."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__).rstrip(".")

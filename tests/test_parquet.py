@@ -1,0 +1,198 @@
+"""Runs that are written as Parquet while they are scored, and go on from what was written."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lychee_app import query, recorder
+from lychee_app.engines import Event, Progress
+from lychee_app.errors import ModelLost, StoreError, UsageError
+from lychee_app.parquet import InParts
+from lychee_app.recorder import Log, Unkept
+from lychee_app.records import Run, Source
+from lychee_app.request import Request
+from lychee_app.settings import Settings
+from lychee_app.store import Store
+from lychee_app.store.parts import files_in, open_parts
+from tests.support.fakes import FakeScorer, engine_of, picture, raising
+from tests.support.rows import told
+
+RED = Request(query.ask("red"))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Source]:
+    """Six files; the fourth is no image."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, colour in enumerate(("red", "green", "blue", "red", "green", "blue")):
+        (folder / f"{number}.png").write_bytes(b"<html>" if number == 3 else picture(colour, seed=number))
+    return [Source(file.name, path=file) for file in sorted(folder.iterdir())]
+
+
+def rank(
+    photos: Sequence[Source],
+    settings: Settings,
+    folder: Path,
+    scorer: FakeScorer | None = None,
+    *,
+    log: Log | None = None,
+    requests: Sequence[Request] = (RED,),
+    folders: Sequence[Path] = (),
+    on_event=lambda event: None,
+) -> list[Run]:
+    """As the command line does it."""
+    places = dict(zip(requests, folders or [folder], strict=True))
+    parts = InParts(log or Unkept(), places, rows_per_part=2)
+    engine = engine_of(scorer or FakeScorer(), settings)
+    return recorder.rank_each(requests, photos, engine, parts, on_event, going_on=lambda n: None)
+
+
+def cut_off(photos: Sequence[Source], settings: Settings, folder: Path, *, log: Log | None = None) -> None:
+    """A run that loses its model at the sixth image."""
+    lost = FakeScorer(before=raising(ModelLost(told("gone")), "5.png"))
+    with pytest.raises(ModelLost):
+        rank(photos, settings, folder, lost, log=log)
+
+
+def test_the_parts_hold_what_the_run_holds(photos: list[Source], settings: Settings, tmp_path: Path) -> None:
+    (run,) = rank(photos, settings, tmp_path / "parts")
+    parts = open_parts(tmp_path / "parts")
+    assert tuple(parts.rows()) == run.images
+    assert parts.run.checkpoint_hash == run.checkpoint_hash == "f" * 16
+    assert len(parts.files) == 3
+    assert [row.score is None for row in parts.rows()] == [False, False, False, True, False, False]
+
+
+def test_rows_are_there_while_the_run_is_scored(
+    photos: list[Source], settings: Settings, tmp_path: Path
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, Progress):
+            seen.append((event.done, 2 * len(files_in(tmp_path / "parts"))))
+
+    rank(photos, settings, tmp_path / "parts", on_event=look)
+    assert seen == [(1, 0), (2, 2), (3, 2), (4, 4), (5, 4), (6, 6)]
+
+
+@pytest.mark.parametrize("kept", ["parts and history", "parts alone", "history alone"])
+def test_a_run_that_was_cut_off_goes_on_and_scores_no_image_twice(
+    photos: list[Source], settings: Settings, tmp_path: Path, kept: str
+) -> None:
+    first, second = settings.data_folder, tmp_path / "other home"
+    folder = tmp_path / "parts"
+    with Store.open(first) as store:
+        cut_off(photos, settings, folder, log=store)
+    standing = {file: file.read_bytes() for file in files_in(folder)}
+    if kept == "history alone":
+        folder, standing = tmp_path / "new parts", {}
+    scorer = FakeScorer()
+    with Store.open(second if kept == "parts alone" else first) as store:
+        (run,) = rank(photos, settings, folder, scorer, log=store)
+        assert store.load(run.id).images == run.images
+        assert [each.status for each in store.runs()] == ["done"]
+    assert [name for name, _ in scorer.seen] == ["5.png"]
+    assert {file: file.read_bytes() for file in files_in(folder)}.items() >= standing.items()
+    rows = list(open_parts(folder).rows())
+    assert sorted(row.upload_index for row in rows) == [0, 1, 2, 3, 4, 5]
+    assert sorted(rows, key=lambda row: row.upload_index) == list(run.images)
+
+
+def test_a_file_that_changed_is_scored_anew(photos: list[Source], settings: Settings, tmp_path: Path) -> None:
+    cut_off(photos, settings, tmp_path / "parts")
+    assert photos[0].path
+    photos[0].path.write_bytes(picture("blue", seed=9))
+    scorer = FakeScorer()
+    (run,) = rank(photos, settings, tmp_path / "parts", scorer)
+    assert [name for name, _ in scorer.seen] == ["0.png", "5.png"]
+    assert (run.images[0].score or 9) < 1
+    assert {row.upload_index: row for row in open_parts(tmp_path / "parts").rows()}[0] == run.images[0]
+
+
+def test_a_file_that_was_not_touched_since_is_not_read_again(
+    photos: list[Source], settings: Settings, tmp_path: Path
+) -> None:
+    with Store.open(settings.data_folder) as store:
+        cut_off(photos, settings, tmp_path / "parts", log=store)
+        run = store.load(store.runs()[0].id)
+    path = photos[0].path
+    assert path
+    from lychee_app.store.store import holds
+
+    later = "2999-01-01T00:00:00+00:00"
+    path.write_bytes(b"other bytes, which nobody has a look at")
+    assert holds(run.images[0], photos[0], later)
+    assert not holds(run.images[0], photos[0], run.created)
+
+
+def test_a_finished_result_is_read_and_nothing_is_scored(
+    photos: list[Source], settings: Settings, tmp_path: Path
+) -> None:
+    (before,) = rank(photos, settings, tmp_path / "parts")
+    scorer = FakeScorer()
+    (run,) = rank(photos, settings, tmp_path / "parts", scorer)
+    assert scorer.seen == []
+    assert run.images == before.images
+
+
+def test_each_of_several_queries_has_a_folder(
+    photos: list[Source], settings: Settings, tmp_path: Path
+) -> None:
+    requests = [RED, Request(query.ask("blue"))]
+    scorer = FakeScorer()
+    runs = rank(
+        photos,
+        settings,
+        tmp_path,
+        scorer,
+        requests=requests,
+        folders=[tmp_path / "red", tmp_path / "blue"],
+    )
+    assert len(scorer.seen) == 5
+    for run, name in zip(runs, ("red", "blue"), strict=True):
+        parts = open_parts(tmp_path / name)
+        assert tuple(parts.rows()) == run.images
+        assert parts.run.question.typed == name
+
+
+def test_a_folder_with_another_result_is_refused_and_stays(
+    photos: list[Source], settings: Settings, tmp_path: Path
+) -> None:
+    rank(photos, settings, tmp_path / "parts")
+    before = {file: file.read_bytes() for file in files_in(tmp_path / "parts")}
+    other = Request(query.ask("blue"))
+    for more in ({"requests": [other]}, {"photos": photos[1:]}):
+        with pytest.raises(UsageError) as caught:
+            rank(**{"photos": photos, "settings": settings, "folder": tmp_path / "parts"} | more)
+        assert caught.value.code == "parts-other"
+        assert "red" in str(caught.value)
+    judge = FakeScorer(info=replace(FakeScorer().info, checkpoint_hash="0" * 16))
+    with pytest.raises(UsageError) as caught:
+        rank(photos, settings, tmp_path / "parts", judge)
+    assert caught.value.code == "parts-there"
+    assert {file: file.read_bytes() for file in files_in(tmp_path / "parts")} == before
+
+
+def test_what_cannot_be_written_ends_the_run_in_a_sentence_and_the_history_has_its_rows(
+    photos: list[Source], settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "parts"
+
+    def in_the_way(event: Event) -> None:
+        if isinstance(event, Progress) and event.done == 3:
+            folder.rename(tmp_path / "moved")
+            folder.write_bytes(b"")
+
+    with Store.open(settings.data_folder) as store:
+        with pytest.raises(StoreError) as caught:
+            rank(photos, settings, folder, log=store, on_event=in_the_way)
+        assert caught.value.code == "parts-closed"
+        (kept,) = store.runs()
+        assert (kept.status, kept.done) == ("failed", 4)
+    assert len(files_in(tmp_path / "moved")) == 1
+    os.remove(folder)
