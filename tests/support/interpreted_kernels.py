@@ -1,24 +1,32 @@
-"""Run by test_fast_kernels.py in a process of its own, in which Triton interprets its kernels."""
+"""Run by test_fast_kernels.py in a process of its own, in which Triton interprets its kernels.
+
+What the interpreter takes grows with the programs launched, whatever is in them: few rows, layers and steps.
+"""
 
 import sys
+from dataclasses import replace
+from itertools import product as product_of
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lychee_app.model import loading, projections, weights
+from lychee_app.model import loading, projections, quantised, quantised_skeleton, quantised_triton, weights
 from lychee_app.model.attention import attend_in_batches, packed
 from lychee_app.model.decode import Decoder, PlainDecoder, Prefilled
 from lychee_app.model.decode_fused import FusedDecoder
 from lychee_app.model.decode_triton import SLOT_BLOCK, add_product, attend_one, product
 from lychee_app.model.elementwise import Norm, TorchOps
 from lychee_app.model.elementwise_triton import TritonOps
-from lychee_app.model.parity_check import ops_agree
-from lychee_app.model.projections import Projection, joined
+from lychee_app.model.parity_check import ops_agree, unpacked_alike
+from lychee_app.model.projections import Projection, QuantisedProjection, joined
+from lychee_app.model.quantised import Workspace, quantise
 from tests.support.tape import Tape
 
 CPU = torch.device("cpu")
+WORDS = 48
+"""Of the vocabulary, that a token is chosen among."""
 
 
 def ops() -> None:
@@ -62,7 +70,7 @@ def generation(folder: Path) -> None:
     """The first tokens of a tiny checkpoint, by both ways to make a step, recorded and not."""
     checkpoint = weights.inspect(folder)
     model = loading.load(checkpoint, "cpu", "float32", folder).model
-    lm_head = projections.of(model.lm_head)
+    lm_head = projections.of(model.lm_head).rows(0, WORDS)
     text = checkpoint.family.text(model.model.language_model, TritonOps())
     x, positions = torch.randn(9, len(text.final_norm.weight)), torch.arange(9).expand(3, -1)
     tape = Tape()
@@ -76,16 +84,15 @@ def generation(folder: Path) -> None:
     taped = FusedDecoder(text, lm_head, tape)
     assert made(taped, 3) == wanted[:3]
     assert (tape.recorded, tape.replayed) == (1, 1)
-    assert made(taped, 3) == wanted[:3]
+    assert made(taped, 4, stop=frozenset({wanted[2]})) == wanted[:3]
     assert (tape.recorded, tape.replayed) == (1, 3)
-    assert made(FusedDecoder(text, lm_head), 4, stop=frozenset({wanted[2]})) == wanted[:3]
 
 
 def one_step(folder: Path) -> None:
-    """Two tokens of a checkpoint whose heads are normed before they are rotated."""
+    """Two tokens, not recorded, of a checkpoint whose heads are normed before they are rotated."""
     checkpoint = weights.inspect(folder)
     model = loading.load(checkpoint, "cpu", "float32", folder).model
-    lm_head = projections.of(model.lm_head)
+    lm_head = projections.of(model.lm_head).rows(0, WORDS)
     x, positions = torch.randn(3, model.lm_head.in_features), torch.arange(3).expand(3, -1)
     made = []
     for ops, kind in ((TorchOps(), PlainDecoder), (TritonOps(), FusedDecoder)):
@@ -98,6 +105,47 @@ def one_step(folder: Path) -> None:
     torch.testing.assert_close(made[0][1], made[1][1], atol=1e-4, rtol=1e-4)
 
 
+def quantised_products() -> None:
+    """Both widths of numbers, unpacked by the kernel, and multiplied as they are stored."""
+    for dtype in (torch.float32, torch.bfloat16):
+        assert unpacked_alike(quantised_triton.unpack, CPU, dtype), dtype
+    workspace = Workspace(CPU, torch.float32)
+    for bits, (width, rows) in product_of((8, 4), ((104, 24), (1024, 7), (4352, 12))):
+        matrix = quantise(torch.randn(rows, width), bits, CPU)
+        weight = torch.empty(rows, width)
+        quantised.unpack(matrix, weight)
+        x, norm, bias = torch.randn(1, width), Norm(torch.randn(width), 1e-6), torch.randn(rows)
+        for swiglu in (False, True) if rows % 2 == 0 else (False,):
+            plain, packed_ = Projection(weight, bias), QuantisedProjection(matrix, workspace, bias)
+            if swiglu:
+                plain, packed_ = replace(plain, bias=None), replace(packed_, bias=None)
+            wanted = product(x, plain, norm, swiglu=swiglu)
+            found = product(x, packed_, norm, swiglu=swiglu)
+            torch.testing.assert_close(found, wanted, atol=2e-3, rtol=1e-4)
+        totals = [torch.ones(1, rows), torch.ones(1, rows)]
+        add_product(x, Projection(weight), totals[0])
+        add_product(x, QuantisedProjection(matrix, workspace), totals[1])
+        torch.testing.assert_close(totals[1], totals[0], atol=2e-3, rtol=1e-4)
+
+
+def quantised_generation(folder: Path) -> None:
+    """The same of a quantised model: layers in 4 bits, the ends in 8. A step reads the packed numbers."""
+    checkpoint = weights.inspect(folder)
+    copy = folder / "copy.safetensors"
+    read = quantised_skeleton.read(checkpoint, 4, Workspace(CPU, torch.float32), copy)
+    assert read is not None
+    model, _ = read
+    text = checkpoint.family.text(model.model.language_model, TorchOps())
+    lm_head = projections.of(model.lm_head).rows(0, WORDS)
+    x, positions = torch.randn(9, len(text.final_norm.weight)), torch.arange(9).expand(3, -1)
+    made = []
+    for decoder in (PlainDecoder(text, lm_head), FusedDecoder(text, lm_head)):
+        kv_cache = decoder.new_cache(13)
+        hidden = text(x.clone(), text.plan((0,), (9,), positions), kv_cache)
+        made.append(decoder.generate(Prefilled(hidden, kv_cache, 9, 7), 3, frozenset()))
+    assert made[0] == made[1], made
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     torch.set_num_threads(1)
@@ -108,3 +156,5 @@ if __name__ == "__main__":
     with torch.no_grad():
         generation(Path(sys.argv[1]))
         one_step(Path(sys.argv[2]))
+        quantised_products()
+        quantised_generation(Path(sys.argv[1]))
