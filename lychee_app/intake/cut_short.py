@@ -5,6 +5,7 @@ nothing, as Pillow uses them.
 """
 
 import io
+import re
 import struct
 import zlib
 from contextlib import suppress
@@ -22,6 +23,10 @@ _END = b"\xff\xd9"
 _START_OF_DATA = b"\xff\x93"
 _PAD = bytes(64)
 _SCAN = 0xDA
+_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
+_COEFFICIENTS = 64
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""In the data of a scan: neither a stuffed byte nor a restart."""
 _ROWS_OF_A_BLOCK = 2
 """At an eighth, of the largest blocks, 16 pixels high: so many rows the end of the data may cut."""
 _STEP_BYTES = 1 << 20
@@ -29,15 +34,25 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
 @dataclass(frozen=True)
+class Passes:
+    """`whole` are there, of `least` or more that the file was made of."""
+
+    whole: int
+    least: int
+
+
+@dataclass(frozen=True)
 class Rest:
     """A whole file of what is there. `missing`: the share of the picture, 0 to 1, that is not.
 
-    `is_cut`: something is missing, if only the mark of the end.
+    `is_cut`: something is missing, if only the mark of the end. `passes`: of a progressive JPEG, which is
+    there as a whole from the first pass on and grows finer with each.
     """
 
     data: bytes
     missing: float
     is_cut: bool = True
+    passes: Passes | None = None
 
 
 def is_cut_short(kind: str, data: bytes) -> bool:
@@ -71,7 +86,7 @@ def rest_of(kind: str, data: bytes) -> Rest | None:
     try:
         if kind == "JPEG" and _lacks_end(data):
             whole = (data.rstrip(b"\0") if data.endswith(_PAD) else data) + _END
-            return Rest(whole, _missing_of_jpeg(whole))
+            return Rest(whole, _missing_of_jpeg(whole), passes=passes_of(whole))
         return _png(data) if kind == "PNG" else None
     except (OSError, SyntaxError, ValueError, struct.error, IndexError, zlib.error):
         return None
@@ -88,6 +103,59 @@ def _lacks_end(data: bytes) -> bool:
         else:
             at += 2 + struct.unpack_from(">H", data, at + 2)[0]
     return False
+
+
+def passes_of(data: bytes) -> Passes | None:
+    """None where a JPEG is not progressive. The one that breaks off is none of the whole ones.
+
+    How many there were nobody says; but each takes one bit of some coefficients, until the last bit of all is
+    there (ITU-T T.81, G.1.1.1: Ss and Se say which coefficients, Al which bit).
+    """
+    bits: dict[int, list[int | None]] = {}
+    whole, under_way = 0, None
+    at, is_progressive = 2, False
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker, at = data[at + 1], at + 2
+        if marker == 0xFF:
+            at -= 1
+            continue
+        if under_way is not None:
+            _take(bits, under_way)
+            whole, under_way = whole + 1, None
+        if data[at - 2 : at] == _END:
+            break
+        (length,) = struct.unpack_from(">H", data, at)
+        body = data[at + 2 : at + length]
+        at += length
+        if marker in _PROGRESSIVE:
+            is_progressive = True
+            bits = {body[place]: [None] * _COEFFICIENTS for place in range(6, 6 + 3 * body[5], 3)}
+        elif marker == _SCAN:
+            under_way = body
+            found = _MARKER.search(data, at)
+            at = found.start() if found else len(data)
+    if not is_progressive:
+        return None
+    return Passes(whole, whole + _still_to_come(bits))
+
+
+def _take(bits: dict[int, list[int | None]], scan: bytes) -> None:
+    """Notes which bit of which coefficients a pass brought."""
+    count = scan[0]
+    components, (first, last, bit) = scan[1 : 1 + 2 * count : 2], scan[1 + 2 * count : 4 + 2 * count]
+    for component in components:
+        for place in range(first, min(last, _COEFFICIENTS - 1) + 1):
+            bits[component][place] = bit & 15
+
+
+def _still_to_come(bits: dict[int, list[int | None]]) -> int:
+    """So many passes at the least: the first coefficients of all components may come in one, the others of
+    each come by themselves; those never seen need one, and those seen one for each bit."""
+    first = max((1 if held[0] is None else held[0] for held in bits.values()), default=0)
+    rest = (held[1:] for held in bits.values())
+    return first + sum(
+        (None in held) + max((bit for bit in held if bit is not None), default=0) for held in rest
+    )
 
 
 def _missing_of_jpeg(whole: bytes) -> float:

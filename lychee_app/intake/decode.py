@@ -18,7 +18,7 @@ from lychee_app.intake.sniff import HEAD_BYTES, RAW, sniff
 from lychee_app.reasons import Reason
 from lychee_app.records import UNTOLD, Capture, ImageBudget
 
-PIXELS_VERSION = 3
+PIXELS_VERSION = 4
 """Part of the cache key. Raise it whenever a file may come out as other pixels than before."""
 THUMBNAIL_PX = 320
 BAND_PX = 8_000_000
@@ -122,7 +122,11 @@ def _rest(task: "_Task", rest: cut_short.Rest) -> Decoded | None:
         return None
     if not rest.is_cut:
         return decoded
-    return replace(decoded, notes=(*decoded.notes, Reason.of("cut-short", percent=100 * rest.missing)))
+    share = Reason.of("cut-short", percent=100 * rest.missing)
+    if rest.passes is None:
+        return replace(decoded, notes=(*decoded.notes, share))
+    coarse = Reason.of("cut-short-passes", whole=rest.passes.whole, least=rest.passes.least)
+    return replace(decoded, notes=(*decoded.notes, coarse, *([share] if rest.missing else [])))
 
 
 @dataclass(frozen=True)
@@ -228,13 +232,18 @@ def _broken(kind: str, error: Exception, is_cut: bool) -> ImageError:
 def orientation(image: Image.Image, data: bytes) -> int:
     """EXIF orientation, 1 to 8; 1 where there is none, it is broken or it is done already.
 
-    Pillow turns a TIFF as it loads, libheif what its file says itself: only then EXIF is to be asked.
+    Pillow turns a TIFF as it loads, libheif what its file says itself: only then EXIF is to be asked. Of an
+    AVIF Pillow gives what its boxes say, and EXIF only where there is something in them.
     """
     if image.format == "TIFF":
         return 1
     try:
         if image.format == "HEIF":
-            turn = 1 if metadata.is_turned_by_heif(data) else image.info.get("original_orientation")
+            turn = 1 if metadata.is_turned_by_boxes(data) else image.info.get("original_orientation")
+        elif image.format == "AVIF" and not metadata.is_turned_by_boxes(data):
+            tags = Image.Exif()
+            tags.load(metadata.exif_in_boxes(data))
+            turn = tags.get(ExifTags.Base.Orientation, 1)
         else:
             turn = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:

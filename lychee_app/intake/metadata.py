@@ -1,7 +1,8 @@
 """The pieces that a file is cut into: the same picture without what is not pixels, for files whose metadata a
 decoder stumbles over, and where the metadata lie.
 
-Knows how PNG, JPEG, WebP and HEIF are cut into pieces. Never fails: what it cannot walk through gives None.
+Knows how PNG, JPEG, WebP, HEIF and AVIF are cut into pieces. Never fails: what it cannot walk through gives
+nothing.
 """
 
 import struct
@@ -36,10 +37,10 @@ def is_damaged(kind: str, data: bytes) -> bool:
     return any(len(piece) == _length(piece) and zlib.crc32(piece[4:-4]) != _last(piece) for piece in pieces)
 
 
-def is_turned_by_heif(data: bytes) -> bool:
-    """Whether a HEIF file says in its own boxes how a picture is turned: its EXIF then counts for nothing.
+def is_turned_by_boxes(data: bytes) -> bool:
+    """Whether a HEIF or AVIF file says in its own boxes how a picture is turned: its EXIF then counts not.
 
-    ISO/IEC 23008-12: irot and imir are properties of the picture, and libheif applies them. Files that were
+    ISO/IEC 23008-12: irot and imir are properties of the picture, and decoders apply them. Files that were
     turned without them, by EXIF alone, are shown upright by viewers all the same.
     """
     meta = _box(data, b"meta")
@@ -56,6 +57,58 @@ def canon_blocks(data: bytes) -> list[bytes]:
         return []
     inside = _box(_box(data, b"moov"), b"uuid")[16:]  # 16: which uuid
     return [block for name in (b"CMT1", b"CMT2") if (block := _box(inside, name))]
+
+
+def exif_in_boxes(data: bytes) -> bytes:
+    """The EXIF of a HEIF or AVIF file, from its TIFF header on; b"" where there is none that can be found.
+
+    ISO/IEC 14496-12: iinf says which item it is, iloc where that lies, by as many bytes as it says itself.
+    """
+    meta = _box(data, b"meta")[4:]
+    found, places = _exif_item(_box(meta, b"iinf")), _box(meta, b"iloc")
+    if found is None or len(places) < 8:
+        return b""
+    try:
+        offset, length = _extent(places, found)
+        (skipped,) = struct.unpack_from(">I", data, offset)
+        return data[offset + 4 + skipped : offset + length]
+    except (struct.error, LookupError):
+        return b""
+
+
+def _exif_item(items: bytes) -> int | None:
+    for name, body in _boxes(items[6 if items[:1] == b"\0" else 8 :]):
+        wide = body[:1] == b"\3"
+        if name == b"infe" and body[8 + 2 * wide : 12 + 2 * wide] == b"Exif":
+            return int.from_bytes(body[4 : 8 if wide else 6], "big")
+    return None
+
+
+def _extent(places: bytes, wanted: int) -> tuple[int, int]:
+    """(offset, length) in the file of an item's first piece. Raises LookupError, and struct.error where that
+    cannot be read."""
+    version, sizes = places[0], (places[4] >> 4, places[4] & 15, places[5] >> 4, places[5] & 15)
+    offset_bytes, length_bytes, base_bytes, index_bytes = sizes
+    at = 4 + 2
+
+    def number(count: int) -> int:
+        nonlocal at
+        at += count
+        if at > len(places):
+            raise struct.error("cut short")
+        return int.from_bytes(places[at - count : at], "big")
+
+    for _ in range(number(2 if version < 2 else 4)):
+        item = number(2 if version < 2 else 4)
+        in_file = version == 0 or number(2) & 15 == 0
+        in_file = number(2) == 0 and in_file
+        base, extents = number(base_bytes), []
+        for _ in range(number(2)):
+            number(index_bytes if version else 0)
+            extents.append((base + number(offset_bytes), number(length_bytes)))
+        if item == wanted and in_file and extents:
+            return extents[0]
+    raise LookupError(wanted)
 
 
 def _box(data: bytes, wanted: bytes) -> bytes:

@@ -743,6 +743,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "first-page": "Only its first page is scored.",
     "later-frame": "Its first frame is blank: frame {number} of {of} is scored.",
     "later-page": "Its first page is blank: page {number} of {of} is scored.",
+    "cut-short-passes": "The file lacks its end: of this progressive JPEG {whole} of at least {least} passes are whole, so fine detail is missing. Scored by what is there.",
     "cut-short": "The file lacks its end, {percent:.0f} % of the picture: scored by what is there.",
     "dark-ground": "A light drawing on a clear background: scored on a dark one, where it can be seen.",
     "tiles": "Far too long to be seen at once: the best of {count} tiles and the whole counts, for each text by itself.",

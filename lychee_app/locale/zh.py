@@ -647,6 +647,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "first-page": "只对第一页打分。",
     "later-frame": "第一帧是空白，改用第 {number} 帧打分（共 {of} 帧）。",
     "later-page": "第一页是空白，改用第 {number} 页打分（共 {of} 页）。",
+    "cut-short-passes": "文件结尾缺失：这张渐进式 JPEG 至少有 {least} 遍扫描，完整的只有 {whole} 遍，细节不足，按现有部分打分。",
     "cut-short": "文件结尾缺失，画面少了 {percent:.0f}%，按现有部分打分。",
     "dark-ground": "透明背景上的浅色图形，衬上深色背景后打分，以便看清。",
     "tiles": "图片太长，一眼看不清：分成 {count} 块并连同整图打分，每段文字各取最匹配的一块。",

@@ -1,6 +1,7 @@
 """Files that lack their end: what is there is scored, and how much is not is said."""
 
 import io
+import re
 import time
 
 import numpy as np
@@ -25,8 +26,12 @@ def file_of(kind: str, **options: object) -> bytes:
 )
 def test_a_jpeg_without_its_last_bytes_is_scored_with_a_note(gone: int, options: dict) -> None:
     result = decoded(file_of("JPEG", **options)[:-gone])
-    assert [note.code for note in result.notes] == ["cut-short"]
-    assert result.notes[0].values["percent"] < 2
+    (note,) = result.notes
+    if "progressive" in options:
+        assert (note.code, note.values) == ("cut-short-passes", {"whole": 9, "least": 10})
+    else:
+        assert note.code == "cut-short"
+        assert note.values["percent"] < 2
     assert difference(result, PHOTO) < 8
 
 
@@ -49,11 +54,29 @@ def test_a_file_of_which_more_than_a_quarter_is_missing_is_refused_with_the_shar
     assert "40 %" in str(error) or "39 %" in str(error) or "41 %" in str(error)
 
 
-def test_a_progressive_jpeg_is_there_as_a_whole_once_its_first_scan_is() -> None:
+@pytest.mark.parametrize(("mode", "passes"), [("RGB", 10), ("L", 6)])
+def test_of_a_progressive_jpeg_it_is_said_how_many_passes_are_there(mode: str, passes: int) -> None:
+    """It is there as a whole from the first pass on: nothing of the picture is missing, but detail."""
+    data = pictures.encoded(PHOTO.convert(mode), "JPEG", quality=90, progressive=True)
+    starts = [at.start() for at in re.finditer(b"\xff\xda", data)]
+    assert len(starts) == passes
+    told = []
+    for whole, start in enumerate(starts[1:], start=1):
+        (note,) = decoded(data[: start + 14]).notes
+        assert (note.code, note.values["whole"]) == ("cut-short-passes", whole)
+        told.append(note.values["least"])
+    assert all(whole < least <= passes for whole, least in enumerate(told, start=1))
+    assert told == sorted(told)
+    assert told[-1] == passes
+
+
+def test_a_progressive_jpeg_of_which_not_even_the_first_pass_is_there_tells_the_share() -> None:
     data = file_of("JPEG", progressive=True)
-    (note,) = decoded(data[: len(data) // 2]).notes
-    assert note.values["percent"] == 0
     assert refusal(data[:1500]).code == "truncated-share"
+    first, second = (at.start() for at in list(re.finditer(b"\xff\xda", data))[:2])
+    coarse, share = decoded(data[: first + (second - first) * 9 // 10]).notes
+    assert (coarse.code, coarse.values["whole"]) == ("cut-short-passes", 0)
+    assert 1 < share.values["percent"] < 11
 
 
 def test_grey_that_the_picture_shows_is_not_taken_for_missing() -> None:

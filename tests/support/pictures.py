@@ -73,15 +73,16 @@ def icon_of(*pictures: bytes, sizes: tuple[int, ...] = ()) -> bytes:
     return struct.pack("<HHH", 0, 1, len(pictures)) + entries + b"".join(pictures)
 
 
-def heif_turned_by_exif(orientation: int, image: Image.Image | None = None) -> bytes:
-    """A HEIC that no box of its own turns, with an orientation in its EXIF."""
+def turned_by_exif(kind: str, orientation: int, image: Image.Image | None = None) -> bytes:
+    """A HEIF or AVIF that no box of its own turns, with an orientation in its EXIF."""
+    unused, orientation_tag = 0x0113, 0x0112  # Pillow makes a box of an orientation
     exif = Image.Exif()
-    exif[0x0112] = 1
-    data = encoded(image or scene(), "HEIF", quality=95, exif=exif.tobytes())
-    before, found, after = data.partition(struct.pack(">HHIH", 0x0112, 3, 1, 1))
+    exif[unused] = 1
+    data = encoded(image or scene(), kind, quality=95, exif=exif.tobytes())
+    before, found, after = data.partition(struct.pack(">HHIH", unused, 3, 1, 1))
     assert found
     assert b"irot" not in data
-    return before + struct.pack(">HHIH", 0x0112, 3, 1, orientation) + after
+    return before + struct.pack(">HHIH", orientation_tag, 3, 1, orientation) + after
 
 
 def with_exif(kind: str, orientation: int, image: Image.Image | None = None) -> bytes:
