@@ -15,6 +15,7 @@ BENCHES = {
     "demo": "how well the embedded model ranks, on scenes it never saw",
     "unlike": "how often the demo tells photographs from its drawn world",
     "calibration": "what 16 picks and rejects are worth",
+    "prefilter": "how often a cheap first look keeps the best",
     "graph": "the published path and ours side by side",
     "throughput": "files to ranking, per stage",
     "memory": "used memory over many images",
@@ -23,6 +24,7 @@ BENCHES = {
     "intake": "hostile files: tried, survived, lost",
     "walk": "100,000 files found: time and memory",
     "ratings": "XMP sidecars written and taken back",
+    "reuse": "what keeping pixels or features would save a second query",
     "page": "how fast the page answers with 1,000 images",
 }
 

@@ -96,7 +96,7 @@ class Jobs:
         return False
 
     def resume(self, run_id: str, *, failed_too: bool = False) -> None:
-        """Scores what is missing; with `failed_too` also the rows without a score. A live run is left alone.
+        """Scores what is missing; with `failed_too` also the rows that failed. A live run is left alone.
 
         An image that is gone by then is a row with a reason. Raises StoreError when the run is not there, or
         when another process scores it.
@@ -131,7 +131,7 @@ class Jobs:
     def _go_on(self, run_id: str, failed_too: bool = False) -> None:
         """Puts a run that is marked as ours in line, for what it lacks."""
         run = self._store.load(run_id)
-        kept = {row.upload_index: row for row in run.images if not (failed_too and row.score is None)}
+        kept = {row.upload_index: row for row in run.images if not (failed_too and row.failed)}
         missing = [(index, source) for index, source in self._store.sources(run_id) if index not in kept]
         self._enqueue(_Job(replace(run, images=()), missing, rows=kept))
 

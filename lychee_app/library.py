@@ -25,6 +25,7 @@ def rank(
     elements: bool = False,
     precision: Precision = "auto",
     max_image_tokens: int | None = None,
+    prefilter: int | None = None,
     instruction: str = DEFAULT_INSTRUCTION,
     keep: bool = False,
     exclude: Sequence[str] = (),
@@ -35,7 +36,8 @@ def rank(
 
     `model` is a name (see `lychee download`), a folder, or a scorer from `open_scorer` to keep it loaded.
     `precision` is that of the weights; of a scorer it is its own. `max_image_tokens` is the most an image may
-    have, None what suits this machine; `instruction` is judge mode's.
+    have, None what suits this machine; `instruction` is judge mode's. With `prefilter` only so many are
+    judged in full, the best by a first look at a quarter of the tokens; the others are rows with a `reason`.
     `exclude` (globs) and `include_hidden` change what a walk leaves out; the run's `left_out` counts it.
     With `keep` the run stands in the page's history. The run's images are in upload order;
     `ranked(run.images)` puts them in order. Raises UsageError (QueryError), CheckpointError, ModelLost, and
@@ -50,8 +52,12 @@ def rank(
     if max_image_tokens is not None and not LEAST_TOKENS <= max_image_tokens <= MOST_TOKENS:
         value, low, high = str(max_image_tokens), LEAST_TOKENS, MOST_TOKENS
         raise UsageError("setting", name="max_image_tokens", value=value, low=low, high=high)
+    if prefilter is not None and prefilter < 1:
+        raise UsageError("prefilter-odd", value=prefilter)
     name = model if isinstance(model, str) else model.info.name
-    request = Request(question, mode, name, instruction, max_image_tokens, precision=precision)
+    request = Request(
+        question, mode, name, instruction, max_image_tokens, precision=precision, prefilter=prefilter
+    )
     engine = LocalEngine(settings, None if isinstance(model, str) else lambda name, precision: model)
     request = engine.prepared(request)
     rules = sources.Rules(tuple(exclude), include_hidden)

@@ -237,6 +237,17 @@ class Scored:
     capture: Capture = UNTOLD
 
     @property
+    def passed_over(self) -> bool:
+        """Whether it has no score because a first look found others better (engines/first_look.py): nothing
+        went wrong with it."""
+        return self.reason is not None and self.reason.code == "passed-over"
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has no score though it was to have one."""
+        return self.score is None and not self.passed_over
+
+    @property
     def beside(self) -> str:
         """The kinds of files that go with the image: "NEF, XMP"; "" where there are none."""
         return ", ".join(dict.fromkeys(Path(path).suffix[1:].upper() for path in self.companions))

@@ -17,6 +17,8 @@ class Request:
 
     `model` is a name or a folder; "auto" stands for the best one there is. `max_image_tokens` is the most an
     image may have: None takes the machine's own (Settings), and no checkpoint takes more than its limits.
+    `prefilter`: so many are judged in full, the best by a first look at a quarter of the tokens
+    (engines/first_look.py); None: all.
     """
 
     question: Question
@@ -26,3 +28,4 @@ class Request:
     max_image_tokens: int | None = None
     explain_max_tokens: int = 160
     precision: Precision = "auto"
+    prefilter: int | None = None

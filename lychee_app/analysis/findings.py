@@ -68,7 +68,7 @@ def findings(run: Run, cutoff: Cutoff | None = None) -> list[Finding]:
     """
     scored = [row for row in run.images if is_scored(row)]
     if tells_little(scored):
-        return [*_unscored(run), *_duplicates(run)]
+        return [*_passed_over(run), *_unscored(run), *_duplicates(run)]
     suggested = suggest_cut(scored)
     if cutoff is None and suggested is not None:
         cutoff = suggested.cutoff
@@ -78,6 +78,7 @@ def findings(run: Run, cutoff: Cutoff | None = None) -> list[Finding]:
         *_spread(scored, suggested),
         *_below(scored),
         *_elements(run, top),
+        *_passed_over(run),
         *_unscored(run),
         *_duplicates(run),
     ]
@@ -128,8 +129,13 @@ def _elements(run: Run, top: Sequence[Scored]) -> Iterator[Finding]:
         yield Finding("complete", len(table.complete), len(table.rows))
 
 
+def _passed_over(run: Run) -> Iterator[Finding]:
+    if count := sum(row.passed_over for row in run.images):
+        yield Finding("passed_over", count, len(run.images))
+
+
 def _unscored(run: Run) -> Iterator[Finding]:
-    missing = sum(not is_scored(row) for row in run.images)
+    missing = sum(not is_scored(row) and not row.passed_over for row in run.images)
     if missing:
         yield Finding("unscored", missing, len(run.images))
 

@@ -94,6 +94,8 @@ def _add_rank(commands) -> None:
     parser.add_argument("--include-hidden", action="store_true", help="rank hidden files too")
     parser.add_argument("--limit", type=_positive, metavar="N", help="list the best N images only")
     parser.add_argument("--image-tokens", type=_tokens, metavar="N", help="largest image (default 1280)")
+    prefilter_help = "look at all with a quarter of the tokens first, and judge only the best N in full"
+    parser.add_argument("--prefilter", type=_positive, metavar="N", help=prefilter_help)
     parser.add_argument("--precision", choices=get_args(Precision), default="auto", help="of the weights")
     parser.add_argument("--fresh", action="store_true", help="ask the model anew, and keep nothing")
     parser.add_argument("--json", metavar="FILE", help="write JSON there; - writes it to stdout, alone")

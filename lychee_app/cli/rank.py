@@ -55,6 +55,7 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
             model=arguments.model or settings.model,
             max_image_tokens=arguments.image_tokens,
             precision=arguments.precision,
+            prefilter=arguments.prefilter,
         )
         for question in _questions(arguments, t)
     ]
@@ -216,6 +217,8 @@ def _questions(arguments: argparse.Namespace, t: Words) -> list[Question]:
         raise UsageError("queries-and-query", path=first)
     if arguments.mode == "explain" or (arguments.csv, arguments.zip, arguments.sheet) != (None,) * 3:
         raise UsageError("queries-with")
+    if arguments.prefilter is not None:
+        raise UsageError("queries-prefilter")
     try:
         text = Path(arguments.queries).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -62,7 +62,7 @@ class Engine(Protocol):
         self, request: Request, sources: Sequence[tuple[int, Source]], *, cache: ReplyCache | None = None
     ) -> Generator[Event, None, None]:
         """Opened, then one Progress per (upload index, source): in their order, or as they are done where
-        several are at it.
+        several are at it; the best of a request with `prefilter` come last.
 
         An image that cannot be scored is a row with `error`. Closing the generator ends the work after the
         images in hand. Raises CheckpointError and OutOfMemory where the model cannot be opened, UsageError

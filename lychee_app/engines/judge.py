@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from lychee_app import intake, verdict
 from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
 from lychee_app.domain import UNLIKE, Domain, domain_of
+from lychee_app.engines.first_look import first_budget, first_request
 from lychee_app.errors import OutOfMemory, ScoringError
 from lychee_app.prompt import PROMPT_VERSION
 from lychee_app.reasons import Reason
@@ -49,6 +50,10 @@ class Judge:
     budget: ImageBudget
     domain: Domain | None
     cache: ReplyCache
+
+    def first_look(self) -> "Judge":
+        """The same at a quarter of the tokens, asked for the whole query alone."""
+        return replace(self, request=first_request(self.request), budget=first_budget(self.budget))
 
     def rows(self, items: Iterable[Candidate | Refused]) -> Generator[Scored, None, None]:
         """In the order of the items: one at a time, or several where the scorer takes them."""

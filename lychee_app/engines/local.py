@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from lychee_app import intake
 from lychee_app.cache import ReplyCache
 from lychee_app.engines import Event, Opened, Progress
-from lychee_app.engines.judge import judge_of, placed
+from lychee_app.engines.first_look import looks
+from lychee_app.engines.judge import Judge, judge_of, placed
 from lychee_app.engines.opening import OpenScorer, opener, prepared
 from lychee_app.errors import ModelLost
 from lychee_app.model import checkpoints
-from lychee_app.records import Reply, Scorer, Source
+from lychee_app.records import Reply, Scored, Scorer, Source
 from lychee_app.request import Precision, Request
 from lychee_app.settings import Settings
 
@@ -40,10 +41,10 @@ class LocalEngine:
         intake.get_ready(len(sources), self._settings)
         with self._scorer_for(request) as scorer:
             judge = judge_of(request, scorer, self._settings, cache)
-            budget = judge.budget
-            yield Opened(scorer.info, budget, judge.request)
+            yield Opened(scorer.info, judge.budget, judge.request)
             own = dict(sources)
-            started, rows = time.perf_counter(), judge.rows(intake.prepare(sources, budget, self._settings))
+            started = time.perf_counter()
+            rows = looks(request, sources, lambda first, some: self._look(judge, some, first))
             for done, row in enumerate(rows, start=1):
                 scorer.release()
                 seconds = time.perf_counter() - started
@@ -59,6 +60,10 @@ class LocalEngine:
                 return judge.explained(intake.reread(source, sha256, judge.budget, self._settings))
             finally:
                 scorer.release()
+
+    def _look(self, judge: Judge, sources: Sequence[tuple[int, Source]], first: bool) -> Iterator[Scored]:
+        judge = judge.first_look() if first else judge
+        return judge.rows(intake.prepare(sources, judge.budget, self._settings))
 
     @contextmanager
     def _scorer_for(self, request: Request) -> Iterator[Scorer]:

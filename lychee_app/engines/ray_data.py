@@ -29,6 +29,7 @@ import ray.exceptions
 from lychee_app import intake
 from lychee_app.cache import ReplyCache
 from lychee_app.engines import Event, Opened, Progress
+from lychee_app.engines.first_look import first_budget, looks
 from lychee_app.engines.judge import Judge, judge_of, placed
 from lychee_app.engines.local import LocalEngine
 from lychee_app.engines.opening import OpenScorer, opener, prepared
@@ -96,39 +97,47 @@ class RayEngine:
     def _events(
         self, request: Request, sources: Sequence[tuple[int, Source]], board: Any
     ) -> Generator[Event, None, None]:
-        own, waiting = dict(sources), {index for index, _ in sources}
-        began = 0.0
-        for row, memory in self._rows(request, sources, board):
+        own, began = dict(sources), 0.0
+        memory = MemoryReading("RAM", 0, 0)
+
+        def look(first: bool, some: Sequence[tuple[int, Source]]) -> Iterator[Scored]:
+            nonlocal memory
+            waiting = {index for index, _ in some}
+            for row, latest in self._rows(request, some, board, first):
+                memory = latest
+                if row.upload_index in waiting:  # what a process that died was at may come again
+                    waiting.discard(row.upload_index)
+                    yield row
+
+        for done, row in enumerate(looks(request, sources, look), start=1):
             if not began:
                 opened, ago_seconds = _answer(board.opened.remote())
                 began = time.perf_counter() - ago_seconds
                 yield opened
-            if row.upload_index in waiting:
-                waiting.discard(row.upload_index)
-                done, seconds = len(sources) - len(waiting), time.perf_counter() - began
-                yield Progress(placed(row, own[row.upload_index]), done, len(sources), seconds, memory)
+            seconds = time.perf_counter() - began
+            yield Progress(placed(row, own[row.upload_index]), done, len(sources), seconds, memory)
 
     def _rows(
-        self, request: Request, sources: Sequence[tuple[int, Source]], board: Any
+        self, request: Request, sources: Sequence[tuple[int, Source]], board: Any, first: bool
     ) -> Iterator[tuple[Scored, MemoryReading]]:
         sized = pools(_nodes(), small=self._is_small(request), options=self._options)
         count = sized.block_images(len(sources))
         blocks = [_packed(sources[first : first + count]) for first in range(0, len(sources), count)]
-        batches = self._streamed(request, blocks, sized, board).iter_batches(
+        batches = self._streamed(request, blocks, sized, board, first).iter_batches(
             batch_size=None, batch_format="pyarrow", prefetch_batches=0
         )
         for batch in batches:
             yield from _unpacked(batch)
 
     def _streamed(
-        self, request: Request, blocks: list[pa.Table], sized: Pools, board: Any
+        self, request: Request, blocks: list[pa.Table], sized: Pools, board: Any, first: bool
     ) -> ray.data.Dataset:
         request = replace(request, model=str(checkpoints.resolved(request.model, self._settings)))
         decoded = ray.data.from_blocks(blocks).map_batches(
             _decoded,  # type: ignore[arg-type]
             batch_size=None,
             batch_format="pyarrow",
-            fn_args=(board, self._settings),
+            fn_args=(board, self._settings, first),
             compute=ray.data.TaskPoolStrategy(size=sized.decoders),
             num_cpus=sized.decoder_cpus,
         )
@@ -136,7 +145,7 @@ class RayEngine:
             _Scorer,  # type: ignore[arg-type]
             batch_size=None,
             batch_format="pyarrow",
-            fn_constructor_args=(request, self._settings, self._open_scorer, board),
+            fn_constructor_args=(request, self._settings, self._open_scorer, board, first),
             compute=ray.data.ActorPoolStrategy(size=sized.scorers, max_tasks_in_flight_per_actor=2),
             num_cpus=sized.scorer_cpus,
             num_gpus=sized.scorer_cards,
@@ -216,14 +225,20 @@ class _Scorer:
     """An actor: holds the model, and makes rows of blocks of candidates."""
 
     def __init__(
-        self, request: Request, settings: Settings, open_scorer: OpenScorer | None, board: Any
+        self,
+        request: Request,
+        settings: Settings,
+        open_scorer: OpenScorer | None,
+        board: Any,
+        first: bool,
     ) -> None:
         self._board = board
         self._judge: Judge | None = None
         settings = _here(settings)
         try:
             scorer = opener(settings, open_scorer)(request.model, request.precision)
-            judge = self._judge = judge_of(request, scorer, settings, None)
+            judge = judge_of(request, scorer, settings, None)
+            self._judge = judge.first_look() if first else judge
             opened = Opened(scorer.info, judge.budget, judge.request)
             _answer(board.settle.remote(opened, platform.node()))
         except LycheeError as error:
@@ -242,11 +257,10 @@ class _Scorer:
             raise
 
 
-def _decoded(block: pa.Table, board: Any, settings: Settings) -> Iterator[pa.Table]:
+def _decoded(block: pa.Table, board: Any, settings: Settings, first: bool) -> Iterator[pa.Table]:
     opened, _ = _answer(board.opened.remote())
-    for item in intake.prepare(
-        _unpacked(block), opened.budget, replace(settings, decode_ahead=DECODERS_EACH)
-    ):
+    budget = first_budget(opened.budget) if first else opened.budget
+    for item in intake.prepare(_unpacked(block), budget, replace(settings, decode_ahead=DECODERS_EACH)):
         yield _packed([item])
 
 

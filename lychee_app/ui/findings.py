@@ -19,6 +19,7 @@ TONE = {
     "below_six": "calm",
     "skewed": "calm",
     "duplicates": "calm",
+    "passed_over": "calm",
 }
 
 

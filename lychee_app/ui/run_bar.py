@@ -137,15 +137,15 @@ def _stays(row: Scored) -> bool:
 
 def unfinished(run: Run) -> bool:
     """There is something left to resume or to retry."""
-    return run.status != "done" or len(run.images) < run.total or any(row.score is None for row in run.images)
+    return run.status != "done" or len(run.images) < run.total or any(row.failed for row in run.images)
 
 
 def over(context: PageContext, standing: Standing) -> None:
     """What became of the run, and the way on: resume what is missing, retry what failed."""
     run, t = standing.run, context.t
     missing = run.total - len(run.images)
-    failed = sum(row.score is None for row in run.images)
-    again = sum(row.score is None and not _stays(row) for row in run.images)
+    failed = sum(row.failed for row in run.images)
+    again = sum(row.failed and not _stays(row) for row in run.images)
     if not unfinished(run):
         return
     text = _fate(context, run, missing, failed)

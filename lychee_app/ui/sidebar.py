@@ -1,6 +1,6 @@
 """The sidebar: what is asked, of which images, by which model. Ends in the one button that starts a run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import streamlit as st
@@ -49,13 +49,14 @@ def draw(context: PageContext, standing: Standing | None, pile: Pile) -> None:
     with judged:
         model = model_picker.draw(context)
         mode = _mode(context)
-        instruction, tokens, precision = _advanced(context)
+        instruction, tokens, precision, prefilter = _advanced(context)
     as_typed = question or Question(st.session_state["query"], "", (), st.session_state["but_not"], "")
+    wanted = Request(as_typed, mode, model, instruction, tokens, precision=precision, prefilter=prefilter)
     with judged:
-        _keep(context, Request(as_typed, mode, model, instruction, tokens, precision=precision), run)
+        _keep(context, wanted, run)
     with sent:
         question = question and _sent(context, question, model, run)
-    request = question and Request(question, mode, model, instruction, tokens, precision=precision)
+    request = question and replace(wanted, question=question)
     with st.container(key="start"):
         _start(context, Asked(request, is_typed, pile), standing)
 
@@ -112,6 +113,7 @@ def _fill(context: PageContext, request: Request, origin: str) -> None:
     st.session_state["instruction"] = request.instruction
     st.session_state["tokens"] = _tokens(context, request)
     st.session_state["precision"] = request.precision
+    st.session_state["prefilter"] = request.prefilter
 
 
 def _keep(context: PageContext, typed: Request, run: Run | None) -> None:
@@ -246,8 +248,9 @@ def _steps_chosen() -> Steps:
     return Steps(**chosen)
 
 
-def _advanced(context: PageContext) -> tuple[str, int | None, Precision]:
-    """The instruction, the most image tokens where they are not the machine's default, and the precision."""
+def _advanced(context: PageContext) -> tuple[str, int | None, Precision, int | None]:
+    """The instruction, the most image tokens where they are not the machine's default, the precision, and how
+    many are judged in full."""
     t, usual = context.t, context.services.settings.max_image_tokens
     st.session_state.setdefault("instruction", DEFAULT_INSTRUCTION)
     st.session_state.setdefault("tokens", usual)
@@ -255,6 +258,15 @@ def _advanced(context: PageContext) -> tuple[str, int | None, Precision]:
         instruction = st.text_area(t("instruction"), key="instruction", height=80)
         bounds = LEAST_TOKENS, MOST_TOKENS
         tokens = st.number_input(t("tokens"), *bounds, step=64, key="tokens", help=t("tokens.help"))
+        st.session_state.setdefault("prefilter", None)
+        prefilter = st.number_input(
+            t("prefilter"),
+            1,
+            step=50,
+            key="prefilter",
+            help=t("prefilter.help"),
+            placeholder=t("prefilter.all"),
+        )
         st.session_state.setdefault("precision", "auto")
         precision = st.selectbox(
             t("precision"), get_args(Precision), key="precision", help=t("precision.help")
@@ -262,7 +274,7 @@ def _advanced(context: PageContext) -> tuple[str, int | None, Precision]:
         for name in vars(Steps()):
             st.toggle(t(f"step.{name}"), True, key=f"step:{name}")
     wanted = None if tokens == usual else int(tokens)
-    return instruction.strip() or DEFAULT_INSTRUCTION, wanted, precision or "auto"
+    return instruction.strip() or DEFAULT_INSTRUCTION, wanted, precision or "auto", prefilter
 
 
 def _start(context: PageContext, asked: Asked, standing: Standing | None) -> None:
@@ -319,6 +331,7 @@ def _same(context: PageContext, asked: Asked, run: Run) -> bool:
         _sent_texts(request.question) == _sent_texts(run.question)
         and (request.mode, request.instruction) == (run.request.mode, run.request.instruction)
         and request.precision in (run.request.precision, run.precision)
+        and request.prefilter == run.request.prefilter
         and _by_the_same_model(context, request, run)
     )
 
