@@ -21,6 +21,7 @@ BENCHES = {
     "memory": "used memory over many images",
     "precision": "what 8 and 4 bits cost and save",
     "load": "a full-size checkpoint through the loading path",
+    "cards": "several cards of one host beside one",
     "intake": "hostile files: tried, survived, lost",
     "walk": "100,000 files found: time and memory",
     "ratings": "XMP sidecars written and taken back",

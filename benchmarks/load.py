@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 def _one(arguments: argparse.Namespace, naming: random_weights.Naming) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="lychee-load-", dir=arguments.scratch) as scratch:
         folder = arguments.keep or Path(scratch) / "checkpoint"
-        _copy(arguments.files, folder, arguments.graph)
+        copy(arguments.files, folder, arguments.graph)
         started = time.perf_counter()
         weight_bytes = random_weights.write(folder, naming)
         written = time.perf_counter() - started
@@ -93,7 +93,7 @@ def _one(arguments: argparse.Namespace, naming: random_weights.Naming) -> dict[s
         return {"weight_bytes": weight_bytes, "write_seconds": written, **found}
 
 
-def _copy(files: Path, folder: Path, graph: str) -> None:
+def copy(files: Path, folder: Path, graph: str) -> None:
     folder.mkdir()
     for file in files.iterdir():
         if file.suffix in {".json", ".jinja", ".txt"} and "index" not in file.name:

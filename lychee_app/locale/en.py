@@ -919,6 +919,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "slow-processor": "A model of this size takes minutes per image on a processor. A CUDA card, or the demo, is faster.",
     "quantised-not-kept": "The quantised weights ({size_gb} GB) could not be kept in {folder}: {detail}. Every start makes them again.",
     "card-full": "The graphics card has no room for the model: it runs on the processor, slowly. Close other programs.",
+    "split-over-cards": "The model is larger than one card and lies on {cards} of them, which take turns at each image. It would be faster on one, with --precision int8 or int4.",
     "spilled-to-ram": "The model does not fit: {ram_gb} GB in RAM must be copied for every pass, roughly {seconds:.1f} s more each. Close other programs or choose a smaller model.",
     "spilled-to-disk": "The model does not fit: {disk_gb} GB in files must be copied for every pass, roughly {seconds:.1f} s more each. Close other programs or choose a smaller model.",
     "spilled-to-both": "The model does not fit: {ram_gb} GB in RAM and {disk_gb} GB in files must be copied for every pass, roughly {seconds:.1f} s more each. Close other programs or choose a smaller model.",

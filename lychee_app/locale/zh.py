@@ -814,6 +814,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "slow-processor": "这么大的模型在处理器上每张图要几分钟。用 CUDA 显卡或演示模型会快得多。",
     "quantised-not-kept": "量化后的权重（{size_gb} GB）无法保存在 {folder}：{detail}。每次启动都要重新制作。",
     "card-full": "显卡放不下这个模型，改在处理器上运行，很慢。请关闭其他程序。",
+    "split-over-cards": "一张显卡放不下这个模型，已分放在 {cards} 张卡上，每张图由它们轮流计算。用 --precision int8 或 int4 放进一张卡会更快。",
     "spilled-to-ram": "显存放不下整个模型：{ram_gb} GB 放在内存里，每次计算都要拷贝，大约多 {seconds:.1f} 秒。请关闭其他程序，或换一个小些的模型。",
     "spilled-to-disk": "内存放不下整个模型：{disk_gb} GB 在磁盘，每次计算都要拷贝，大约多 {seconds:.1f} 秒。请关闭其他程序，或换一个小些的模型。",
     "spilled-to-both": "显存和内存放不下整个模型：{ram_gb} GB 在内存、{disk_gb} GB 在磁盘，每次计算都要拷贝，大约多 {seconds:.1f} 秒。请关闭其他程序，或换一个小些的模型。",

@@ -127,12 +127,21 @@ def load(
     """
     dtype, name = _dtype(device, precision)
     size, ram = _size(checkpoint, dtype), psutil.virtual_memory().available
-    placement = placement or placement_for(size, device, _free_card_bytes(device), ram, scratch)
+    if placement is None:
+        others = {number: _free_card_bytes(f"cuda:{number}") for number in _other_cards(device)}
+        placement = placement_for(size, device, _free_card_bytes(device), ram, scratch, others=others)
     model = _read(checkpoint, dtype, placement)
     if placement.map is None and device != "cpu":
         model.to(device)
-    warnings = (_spill_warning(model),) if placement.spills else ()
+    warnings = (_spill_warning(model),) if placement.spills else _split_warning(model)
     return Loaded(model, input_device(model, device), name, warnings + _notes(checkpoint, device))
+
+
+def _other_cards(device: str) -> list[int]:
+    """The numbers of this machine's cards but for that one; [] where it is none."""
+    if not device.startswith("cuda"):
+        return []
+    return [number for number in range(torch.cuda.device_count()) if f"cuda:{number}" != device]
 
 
 def input_device(model: Any, device: str) -> str:
@@ -268,6 +277,11 @@ def _free_card_bytes(device: str) -> int:
 def allowed(free: int, total: int, share: float, held: int) -> int:
     """Bytes of a card that may still be taken: those free, within the share this process may hold."""
     return max(0, min(free, int(total * share) - held))
+
+
+def _split_warning(model: Any) -> tuple[Reason, ...]:
+    cards = {str(each) for each in getattr(model, "hf_device_map", {}).values()} - {"cpu", "disk"}
+    return (Reason.of("split-over-cards", cards=len(cards)),) if len(cards) > 1 else ()
 
 
 def _spill_warning(model: Any) -> Reason:

@@ -1,8 +1,9 @@
-"""Where a model's weights go: one card, a card and RAM, RAM, or RAM and disk.
+"""Where a model's weights go: one card, several, cards and RAM, RAM, or RAM and disk.
 
 Arithmetic only. It is told what is free, so that it can be tested for machines nobody has.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from lychee_app.sizes import disk_gb, memory_gb
 
 ROOM_BYTES = 2 << 30
 """Kept free beside the weights on a card: activations at 1280 image tokens and the workspaces of kernels."""
+
+_WHOLE_BYTES = 1 << 30
+"""A layer, or the embedding table, lies on one card: so much of each may stay empty."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,28 @@ class Placement:
 
 
 def placement_for(
-    weight_bytes: int, device: str, free_card_bytes: int, free_ram_bytes: int, scratch: Path
+    weight_bytes: int,
+    device: str,
+    free_card_bytes: int,
+    free_ram_bytes: int,
+    scratch: Path,
+    *,
+    others: Mapping[int, int] | None = None,
 ) -> Placement:
-    """`weight_bytes` in the precision they are run in. A card that holds them all gets them all."""
+    """`weight_bytes` in the precision they are run in. A card that holds them all gets them all; where one is
+    too small they are split over all of them, and what these do not hold goes into RAM.
+
+    others: the free bytes of further cards, by number.
+    """
     if device.startswith("cuda"):
         if weight_bytes + ROOM_BYTES <= free_card_bytes:
             return Placement({"": device})
         index = int(device.partition(":")[2] or 0)
-        card = max(0, free_card_bytes - ROOM_BYTES)
-        limits: dict[int | str, int] = {index: card, "cpu": int(free_ram_bytes * 0.9)}
+        cards = {index: free_card_bytes} | dict(others or {})
+        limits: dict[int | str, int] = {each: max(0, free - ROOM_BYTES) for each, free in cards.items()}
+        if others and weight_bytes + len(cards) * _WHOLE_BYTES <= sum(limits.values()):
+            return Placement("auto", limits)
+        limits["cpu"] = int(free_ram_bytes * 0.9)
         return Placement("auto", limits, scratch, spills=True)
     if device == "cpu" and weight_bytes > free_ram_bytes * 0.9:
         return Placement("auto", {"cpu": int(free_ram_bytes * 0.8)}, scratch, spills=True)

@@ -135,6 +135,23 @@ def test_a_card_too_small_spills_into_ram_and_files() -> None:
     }
 
 
+def test_a_model_larger_than_one_card_is_split_over_all_before_anything_goes_into_ram() -> None:
+    found = placement_for(16 * GB, "cuda:1", 12 * GB, 64 * GB, Path("scratch"), others={0: 12 * GB})
+    assert not found.spills
+    assert found.arguments() == {"device_map": "auto", "max_memory": {1: 10 * GB, 0: 10 * GB}}
+
+
+def test_what_all_cards_together_do_not_hold_goes_into_ram() -> None:
+    found = placement_for(19 * GB, "cuda:0", 12 * GB, 64 * GB, Path("scratch"), others={1: 12 * GB})
+    assert found.spills
+    assert found.max_memory == {0: 10 * GB, 1: 10 * GB, "cpu": int(57.6 * GB)}
+
+
+def test_a_model_that_one_card_holds_is_not_split() -> None:
+    found = placement_for(16 * GB, "cuda:0", 24 * GB, 64 * GB, Path("scratch"), others={1: 80 * GB})
+    assert found.map == {"": "cuda:0"}
+
+
 def test_a_card_without_any_room_is_not_asked_for_less_than_nothing() -> None:
     limits = placement_for(16 * GB, "cuda:0", 1 * GB, 64 * GB, Path("scratch")).max_memory
     assert limits is not None
