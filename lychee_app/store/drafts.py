@@ -8,9 +8,9 @@ next time that the program starts.
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lychee_app.reasons import Reason, counted
 from lychee_app.records import Source
@@ -25,12 +25,14 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 @dataclass(frozen=True)
 class Draft:
     """`removed` are upload indices of `run_id`, which are not to be ranked again. `request` is None before
-    anything was typed. `left_out`: what lay among the images that were added. `version` grows with every
-    change, from 1 on; 0 where the store has none."""
+    anything was typed; `fields` are what else the page has fields for, by their keys. `left_out`: what lay
+    among the images that were added. `version` grows with every change, from 1 on; 0 where the store has
+    none."""
 
     id: str
     run_id: str | None = None
     request: Request | None = None
+    fields: Mapping[str, str | bool] = field(default_factory=dict)
     removed: frozenset[int] = frozenset()
     left_out: tuple[Reason, ...] = ()
     version: int = 0
@@ -44,15 +46,15 @@ class Drafts:
         self._uploads = uploads
 
     def get(self, draft_id: str) -> Draft | None:
-        query = "SELECT run_id, record, removed, left_out, version FROM drafts WHERE id = ?"
+        query = "SELECT run_id, record, fields, removed, left_out, version FROM drafts WHERE id = ?"
         with self._database.reading() as db:
             found = db.execute(query, (draft_id,)).fetchone()
         if found is None:
             return None
-        run_id, record, removed, left_out, version = found
+        run_id, record, fields, removed, left_out, version = found
         request = rows.read_request(record) if record else None
-        reasons = rows.read_reasons(left_out)
-        return Draft(draft_id, run_id, request, frozenset(json.loads(removed)), reasons, version)
+        gone, reasons = frozenset(json.loads(removed)), rows.read_reasons(left_out)
+        return Draft(draft_id, run_id, request, json.loads(fields), gone, reasons, version)
 
     def images(self, draft_id: str) -> list[tuple[int, Source]]:
         """(position, source) of every image that was added, in that order; uploads are files by now."""
@@ -73,12 +75,19 @@ class Drafts:
         upload, text = found
         return self._uploads.source(text, upload)
 
-    def write(self, draft_id: str, request: Request | None, run_id: str | None) -> None:
+    def write(
+        self,
+        draft_id: str,
+        request: Request | None,
+        run_id: str | None,
+        fields: Mapping[str, str | bool] | None = None,
+    ) -> None:
         """What is typed now, and the run that it lies beside."""
         with self._database.writing() as db:
             _beside(db, draft_id, run_id)
             record = request and rows.write_request(request)
-            db.execute("UPDATE drafts SET record = ? WHERE id = ?", (record, draft_id))
+            change = "UPDATE drafts SET record = ?, fields = ? WHERE id = ?"
+            db.execute(change, (record, json.dumps(dict(fields or {})), draft_id))
 
     def add(self, draft_id: str, sources: Sequence[Source], left_out: Sequence[Reason] = ()) -> None:
         """Adds images at the end; bytes in hand are kept as uploads. No position is ever another image's.

@@ -92,6 +92,7 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
             upload TEXT, record TEXT NOT NULL, PRIMARY KEY (draft_id, position))""",
         "CREATE INDEX draft_images_upload ON draft_images (upload)",
     ),
+    ("ALTER TABLE drafts ADD COLUMN fields TEXT NOT NULL DEFAULT '{}'",),
 )
 VERSION = len(MIGRATIONS)
 

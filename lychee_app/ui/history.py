@@ -13,7 +13,7 @@ from lychee_app.locale import Words
 from lychee_app.ranking import Ranked, one_decimal
 from lychee_app.records import Run
 from lychee_app.store import RunSummary
-from lychee_app.ui import state
+from lychee_app.ui import state, widgets
 from lychee_app.ui.markup import escaped, faint, notice, signed, strip, thumbnail_tag
 from lychee_app.ui.state import PageContext
 
@@ -35,6 +35,7 @@ def draw(context: PageContext) -> None:
     for summary in found[:PAGE]:
         _line(context, summary)
     _pages(context, page, more=len(found) > PAGE)
+    widgets.component("rename")(key="rename", data={})
     return None
 
 

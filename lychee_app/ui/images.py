@@ -110,6 +110,11 @@ def _rules() -> Rules:
     return Rules(tuple(re.split("[,，、]", exclude)), bool(st.session_state.get("include_hidden")))
 
 
+def rules_fields() -> dict[str, str | bool]:
+    """What stands in the fields of the rules, by their keys, but for what a page begins with."""
+    return {key: st.session_state[key] for key in ("exclude", "include_hidden") if st.session_state.get(key)}
+
+
 def _list(context: PageContext, pile: Pile, live: bool) -> None:
     """Drawn only where it is open."""
     found = st.expander(context.t("pile.list"), key="pile-list", on_change="rerun")

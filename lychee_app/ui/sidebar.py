@@ -96,6 +96,7 @@ def _follow(context: PageContext, run: Run | None) -> None:
     st.session_state.pop("untouched", None)
     if draft.request and (draft.run_id == place[1] or (run is None and (before or ("",))[0] != draft.id)):
         _fill(context, draft.request, draft.id)
+        st.session_state.update(draft.fields)
     elif run is not None:
         _fill(context, run.request, run.id)
     elif before:
@@ -121,14 +122,21 @@ def _keep(context: PageContext, typed: Request, run: Run | None) -> None:
     that cannot be, it is said, and tried again with the next drawing; what is typed is in this tab till then.
     """
     draft, beside = context.draft, run.id if run else context.draft.run_id
-    untouched = st.session_state.setdefault("untouched", typed)
-    if not draft.version and typed == untouched:
+    fields = _fields()
+    untouched = st.session_state.setdefault("untouched", (typed, fields))
+    if not draft.version and (typed, fields) == untouched:
         return
-    if (draft.request, draft.run_id) != (typed, beside):
+    if (draft.request, draft.run_id, draft.fields) != (typed, beside, fields):
         try:
-            context.services.store.drafts.write(draft.id, typed, beside)
+            context.services.store.drafts.write(draft.id, typed, beside, fields)
         except StoreError as error:
             notice(context.t.error(error))
+
+
+def _fields() -> dict[str, str | bool]:
+    """What is chosen beside the request, where it is not what a page begins with."""
+    steps = {f"step:{name}": False for name, on in vars(_steps_chosen()).items() if not on}
+    return {**images.rules_fields(), **steps}
 
 
 def _tokens(context: PageContext, request: Request) -> int:
@@ -272,7 +280,8 @@ def _advanced(context: PageContext) -> tuple[str, int | None, Precision, int | N
             t("precision"), get_args(Precision), key="precision", help=t("precision.help")
         )
         for name in vars(Steps()):
-            st.toggle(t(f"step.{name}"), True, key=f"step:{name}")
+            st.session_state.setdefault(f"step:{name}", True)
+            st.toggle(t(f"step.{name}"), key=f"step:{name}")
     wanted = None if tokens == usual else int(tokens)
     return instruction.strip() or DEFAULT_INSTRUCTION, wanted, precision or "auto", prefilter
 

@@ -114,6 +114,28 @@ def test_undo_takes_back_what_was_decided_in_this_tab(
     expect_decisions(server, run, {})
 
 
+def test_after_a_refresh_undo_still_takes_back_what_this_tab_decided(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
+    one = open_tab(server)
+    run = ranked(one, pictures[:6])
+    order = shown_first(one)
+    one.locator(".tile .open").nth(0).focus()
+    one.keyboard.press("p")
+    one.keyboard.press("p")
+    expect_decisions(server, run, {order[0]: "pick", order[1]: "pick"})
+    with Store.open(server.home) as store:  # as another tab would
+        store.decide(run, order[4], "reject")
+    one.reload()
+    expect(one.locator(".tile.picked")).to_have_count(2)
+    for left in ({order[0]: "pick", order[4]: "reject"}, {order[4]: "reject"}):
+        one.keyboard.press("u")
+        expect_decisions(server, run, left)
+    one.keyboard.press("u")  # there is nothing left to take back here
+    one.wait_for_timeout(300)
+    assert decisions(server, run) == {order[4]: "reject"}
+
+
 def test_many_decided_at_once_are_one_step_and_a_refresh_can_still_take_it_back(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:

@@ -20,7 +20,8 @@ def test_enter_saves_the_new_name_of_a_run_and_closes_the_popover(
     line = tab.locator('[class*="st-key-run-"]', has_text="red sofa to be renamed").first
     line.get_by_role("button", name="Rename").click()
     field = tab.get_by_label("Title", exact=True).locator("visible=true")
-    field.fill("The **red** ones")
-    field.press("Enter")
+    expect(field).to_be_focused()
+    tab.keyboard.type("The **red** ones")  # in place of the old name
+    tab.keyboard.press("Enter")
     expect(tab.locator(".ly-hist .ly-query", has_text="The **red** ones")).to_be_visible()
     expect(field).to_be_hidden()

@@ -41,6 +41,43 @@ def test_a_refresh_finds_what_was_typed_and_added_and_what_was_taken_off_is_gone
     wait_until_over(tab, 3)
 
 
+def test_a_refresh_in_the_middle_of_typing_loses_nothing(server: Server, open_tab: Open) -> None:
+    tab = open_tab(server)
+    tab.locator(".st-key-query textarea").press_sequentially("red so")
+    expect(tab).to_have_url(re.compile("draft="))
+    tab.locator(".st-key-query textarea").press_sequentially("fa")
+    tab.reload()
+    expect(tab.locator(".st-key-query textarea")).to_have_value("red sofa")
+    at_rest(tab)
+    bare = open_tab(server)
+    bare.locator(".st-key-but_not input").press_sequentially("blue")
+    bare.reload()
+    expect(bare.locator(".st-key-but_not input")).to_have_value("blue")
+    expect(bare).to_have_url(re.compile("draft="))
+    bare.goto(server.address)
+    expect(bare.locator(".st-key-but_not input")).to_have_value("")
+
+
+def test_a_refresh_keeps_the_steps_that_are_off_and_what_is_left_out_of_folders(
+    server: Server, open_tab: Open
+) -> None:
+    tab = open_tab(server)
+    tab.locator(".st-key-way button").nth(1).click()
+    tab.locator(".st-key-rules summary").click()
+    tab.locator(".st-key-exclude input").fill("draft*, *.gif")
+    tab.locator(".st-key-exclude input").press("Enter")
+    tab.locator(".st-key-include_hidden label").click()
+    tab.get_by_text("Advanced").click()
+    tab.locator(".st-key-step-lower_case label").click()
+    at_rest(tab)
+    expect(tab).to_have_url(re.compile("draft="))
+    tab.reload()
+    expect(tab.locator(".st-key-exclude input")).to_have_value("draft*, *.gif")
+    expect(tab.locator(".st-key-include_hidden input")).to_be_checked()
+    expect(tab.locator(".st-key-step-lower_case input")).not_to_be_checked()
+    expect(tab.locator(".st-key-step-fold_space input")).to_be_checked()
+
+
 def test_an_image_of_the_open_run_is_taken_off_and_the_next_run_keeps_the_picks_of_the_others(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:

@@ -32,10 +32,11 @@ def test_a_draft_comes_back_whole(home: Path, tmp_path: Path) -> None:
     with Store.open(home) as store:
         assert store.drafts.get("d") is None
         store.drafts.add("d", [Source("a.png", data=b"a"), Source("own.png", path=own)])
-        store.drafts.write("d", RED, None)
+        store.drafts.write("d", RED, None, {"exclude": "draft*", "include_hidden": True})
     with Store.open(home) as store:
         draft = store.drafts.get("d")
         assert draft is not None
+        assert draft.fields == {"exclude": "draft*", "include_hidden": True}
         assert (draft.request, draft.run_id, draft.removed) == (RED, None, frozenset())
         (_, a), (_, mine) = store.drafts.images("d")
         assert (a.read(), a.private) == (b"a", True)

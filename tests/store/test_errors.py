@@ -37,6 +37,7 @@ RELEASED = (
     "2eea2353411997ddf7dd071d2ea10bacad1652556dd08bfa500002527665a7bc",
     "4afbf24aeb81ee56d6ec0079b006cfae1046f33b831360ea33419094f774631c",
     "a9d142a9c3107e4de1c4269c550605cec5da68c06c94be09a81393022aad6b16",
+    "83771cbc3918032475019e5549a8b44e2c681d9c59cd533a88e6ed57b6179422",
 )
 """SHA-256 of each step, a function by its source. A new step adds a line; an old line never changes."""
 

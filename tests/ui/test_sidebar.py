@@ -126,7 +126,7 @@ def test_a_query_changed_beside_a_run_is_in_the_address_at_once_and_found_by_a_r
 
 
 def test_a_file_that_is_no_image_is_not_retried(page: AppTest, store: Store) -> None:
-    text = ("notes.txt", b"no picture", "text/plain")
+    text = ("notes.png", b"no picture", "image/png")
     at, run = rank(page, store, "red", images=[*files("red"), text])
     assert [row.score is None for row in run.images] == [False, True]
     assert not [button for button in at.button if button.key == "retry"]

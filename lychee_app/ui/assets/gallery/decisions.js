@@ -3,16 +3,23 @@ class Decisions {
   constructor({ run, base, last_step, bulk_step }) {
     this.run = run; // steps go to the run they were made in, whichever is shown when they are sent
     this.base = base;
-    this.opened = last_step; // what was decided before this page was opened
+    const kept = tab.get(`undo-${run}`, {});
+    this.opened = kept.opened ?? last_step; // what was decided before this tab opened the run
     this.bulk = bulk_step;
     this.made = new Map(); // index -> "pick" | "reject"
     this.queue = [];
-    this.undone = []; // what U takes back, newest last: {index, undo: what was made, before} or {undo: step}
+    // What U takes back, newest last: {index, undo: what was made, before} or {undo: step}. A refresh keeps it:
+    // what another tab has decided since is not this one's to take back.
+    this.undone = kept.undone ?? [];
     this.busy = false;
+    this.keep();
   }
   get isShown() { return this.app.decisions === this; }
   follow({ rows, bulk_step }) { // what the server says holds where nothing is on its way to it
-    if (bulk_step && bulk_step !== this.bulk) this.undone.push({ undo: bulk_step }); // many at once, by a button of the page
+    if (bulk_step && bulk_step !== this.bulk) { // many at once, by a button of the page
+      this.undone.push({ undo: bulk_step });
+      this.keep();
+    }
     this.bulk = bulk_step;
     if (this.queue.length || this.busy) return;
     this.made = new Map(rows.filter((row) => row.decision).map((row) => [row.index, row.decision]));
@@ -47,7 +54,11 @@ class Decisions {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.flush(), FLUSH_MS);
   }
+  keep() {
+    tab.set(`undo-${this.run}`, { opened: this.opened, undone: this.undone.slice(-MOST_KEPT) });
+  }
   async flush() {
+    this.keep();
     if (this.busy || !this.queue.length) return;
     const steps = this.queue.splice(0), last = steps.at(-1);
     this.busy = true;
