@@ -35,7 +35,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One line of the history. `done` counts rows, `scored` those with a score."""
+    """One line of the history. `done` counts rows, `scored` those with a score. `shown`: of the best images
+    the upload index and what its thumbnail is known by, best first."""
 
     id: str
     created: str
@@ -49,7 +50,7 @@ class RunSummary:
     best_score: float | None
     picks: int = 0
     rejects: int = 0
-    thumbnails: tuple[bytes, ...] = ()
+    shown: tuple[tuple[int, str], ...] = ()
 
     @property
     def question(self) -> Question:

@@ -20,7 +20,7 @@ from lychee_app.store.owner import Owner, is_alive
 from lychee_app.store.rows import RunSummary, View
 from lychee_app.store.uploads import Uploads
 
-SHOWN_THUMBNAILS = 4
+SHOWN = 5
 
 
 class Runs:
@@ -304,10 +304,9 @@ def _summary(db: sqlite3.Connection, run: Run) -> RunSummary:
     decided = "SELECT decision, count(*) FROM decisions WHERE run_id = ? GROUP BY decision"
     decisions = dict(db.execute(decided, (run.id,)).fetchall())
     shown = (
-        "SELECT data FROM images JOIN thumbnails ON sha256 = thumbnail "
-        "WHERE run_id = ? AND score IS NOT NULL ORDER BY margin DESC, score DESC, upload_index LIMIT ?"
+        "SELECT upload_index, thumbnail FROM images WHERE run_id = ? AND score IS NOT NULL "
+        "AND thumbnail IS NOT NULL ORDER BY margin DESC, score DESC, upload_index LIMIT ?"
     )
-    thumbnails = db.execute(shown, (run.id, SHOWN_THUMBNAILS)).fetchall()
     return RunSummary(
         id=run.id,
         created=run.created,
@@ -321,7 +320,7 @@ def _summary(db: sqlite3.Connection, run: Run) -> RunSummary:
         best_score=best,
         picks=decisions.get("pick", 0),
         rejects=decisions.get("reject", 0),
-        thumbnails=tuple(data for (data,) in thumbnails),
+        shown=tuple(db.execute(shown, (run.id, SHOWN)).fetchall()),
     )
 
 

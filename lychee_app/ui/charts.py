@@ -14,8 +14,8 @@ from lychee_app.analysis import Bin, Calibration
 from lychee_app.ranking import one_decimal
 from lychee_app.reasons import Reason
 from lychee_app.records import Axis, Cutoff, Scored, logit
-from lychee_app.ui import state, widgets
-from lychee_app.ui.markup import escaped, faint, media_url
+from lychee_app.ui import routes, state, widgets
+from lychee_app.ui.markup import escaped, faint
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.suggestion import Suggestion, calibration, suggestion
 from lychee_app.ui.widgets import one_of
@@ -254,8 +254,8 @@ def _cell(context: PageContext, standing: Standing, row: Scored, with_thumbnail:
         "text": one_decimal(row.score),
         "note": context.t("rank.of", rank=place.rank) if place.rank else context.t.reason(row.reason),
     }
-    if with_thumbnail and (url := media_url(row.thumbnail)):
-        cell["thumb"] = url
+    if with_thumbnail and row.thumbnail:
+        cell["thumb"] = routes.thumbnail(standing.run.id, row.upload_index, row.sha256)
     return cell
 
 

@@ -1,5 +1,6 @@
 """Before anything is ranked: one place to put images, or, once there are some, the images themselves."""
 
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
@@ -7,7 +8,7 @@ import streamlit as st
 from lychee_app import demo
 from lychee_app.ui import images, model_picker
 from lychee_app.ui.images import Pile
-from lychee_app.ui.markup import escaped, faint, media_url
+from lychee_app.ui.markup import data_url, escaped, faint, image_tag
 from lychee_app.ui.state import PageContext
 
 SCENES = 8
@@ -43,11 +44,11 @@ def _empty(context: PageContext) -> None:
     model_picker.advice(context)
 
 
+@cache
 def _scenes() -> str:
     """Pictures of the demo gallery, small."""
-    urls = (media_url(path.read_bytes()) for path in _gallery())
-    tags = "".join(f'<img src="{escaped(url)}" alt="">' for url in urls if url)
-    return f'<div class="ly-scenes">{tags}</div>'
+    urls = (data_url(path.read_bytes(), "image/webp") for path in _gallery())
+    return f'<div class="ly-scenes">{"".join(map(image_tag, urls))}</div>'
 
 
 def _gallery() -> list[Path]:

@@ -11,14 +11,13 @@ from lychee_app.analysis import Pair
 from lychee_app.errors import LycheeError
 from lychee_app.locale import Words
 from lychee_app.ranking import Ranked, one_decimal
-from lychee_app.records import Run
+from lychee_app.records import Run, Scored
 from lychee_app.store import RunSummary
-from lychee_app.ui import state, widgets
-from lychee_app.ui.markup import escaped, faint, notice, signed, strip, thumbnail_tag
+from lychee_app.ui import routes, state, widgets
+from lychee_app.ui.markup import escaped, faint, notice, signed, strip
 from lychee_app.ui.state import PageContext
 
 PAGE = 12
-THUMBNAILS = 5
 MOST_ROWS = 60
 """Of a comparison."""
 
@@ -124,9 +123,10 @@ def _markup(context: PageContext, summary: RunSummary) -> str:
         "" if summary.best_score is None else t("history.best", score=one_decimal(summary.best_score)),
     ]
     line = " · ".join(escaped(fact) for fact in about if fact)
+    best = strip(routes.thumbnail(summary.id, index, version) for index, version in summary.shown)
     return (
         f'<div class="ly-hist"><div><div class="ly-query">{heading(t, summary)}</div>'
-        f'<div class="ly-faint">{line}</div></div>{strip(summary.thumbnails[:THUMBNAILS])}</div>'
+        f'<div class="ly-faint">{line}</div></div>{best}</div>'
     )
 
 
@@ -244,7 +244,7 @@ def _comparison(context: PageContext, first_id: str, second_id: str) -> None:
         return notice(context.t("compare.none"), "calm")
     faint(context.t("compare.count", n=len(pairs)))
     _change_chart(context, pairs)
-    _change_table(context, pairs)
+    _change_table(context, first.id, pairs)
     return None
 
 
@@ -274,11 +274,14 @@ def _change_chart(context: PageContext, pairs: list[Pair]) -> None:
     st.altair_chart(diagonal + points, height=340, width=560, key="compare-chart")
 
 
-def _change_table(context: PageContext, pairs: list[Pair]) -> None:
+def _change_table(context: PageContext, first_id: str, pairs: list[Pair]) -> None:
     t = context.t
+
+    def picture(row: Scored) -> str:
+        return strip([routes.thumbnail(first_id, row.upload_index, row.sha256)] if row.thumbnail else [])
+
     lines = "".join(
-        '<tr><td style="width:72px"><div class="ly-strip">'
-        f"<div>{thumbnail_tag(pair.before.scored)}</div></div></td>"
+        f'<tr><td style="width:72px">{picture(pair.before.scored)}</td>'
         f"<td>{escaped(pair.before.scored.name)}</td>{_score_cell(pair.before)}{_score_cell(pair.after)}"
         f'<td class="n">{signed(pair.change)}</td></tr>'
         for pair in pairs[:MOST_ROWS]

@@ -12,11 +12,9 @@ from functools import cache
 from pathlib import Path
 
 import streamlit as st
-from streamlit.runtime import exists, get_instance
 
 from lychee_app.locale import Words
 from lychee_app.query import Question
-from lychee_app.records import Scored
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 ASSETS = Path(__file__).with_name("assets")
@@ -56,35 +54,18 @@ def faint(text: str) -> None:
     st.html(f'<div class="ly-faint ly-plain">{prose(text)}</div>')
 
 
-def media_url(data: bytes, mime: str = "image/webp") -> str:
-    """An address on this server for as long as the page shows it; "" where no server runs.
-
-    This is the media store behind `st.image`; 1,000 thumbnails take about 15 ms.
-    """
-    if not data or not exists():
-        return ""
-    known: dict[bytes, str] = st.session_state.setdefault("media_urls", {})
-    if data not in known:
-        known[data] = get_instance().media_file_mgr.add(data, mime, f"lychee-{hash(data)}")
-    return known[data]
+def image_tag(url: str, name: str = "") -> str:
+    return f'<img src="{escaped(url)}" alt="{escaped(name)}" loading="lazy">'
 
 
-def forget_media() -> None:
-    """At the start of each whole run of the page, when Streamlit drops what is not named again."""
-    st.session_state.pop("media_urls", None)
-
-
-def thumbnail_tag(row: Scored) -> str:
-    """An <img> of the row's thumbnail, or nothing."""
-    if url := media_url(row.thumbnail):
-        return f'<img src="{escaped(url)}" alt="{escaped(row.name)}" loading="lazy">'
-    return ""
-
-
-def strip(thumbnails: Iterable[bytes]) -> str:
+def strip(urls: Iterable[str]) -> str:
     """A line of small pictures."""
-    tags = "".join(f'<div><img src="{escaped(media_url(one))}" alt=""></div>' for one in thumbnails if one)
+    tags = "".join(f"<div>{image_tag(url)}</div>" for url in urls)
     return f'<div class="ly-strip">{tags}</div>'
+
+
+def data_url(data: bytes, mime: str) -> str:
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
 
 
 def signed(change: float) -> str:
@@ -114,5 +95,4 @@ def asset(name: str) -> str:
 @cache
 def logo() -> str:
     """An <img>: inline SVG does not survive the cleaning of `st.html`."""
-    data = base64.b64encode(asset("logo.svg").encode()).decode()
-    return f'<img src="data:image/svg+xml;base64,{data}" alt="">'
+    return f'<img src="{data_url(asset("logo.svg").encode(), "image/svg+xml")}" alt="">'

@@ -21,7 +21,7 @@ from lychee_app.ui import (
     widgets,
 )
 from lychee_app.ui.images import Pile
-from lychee_app.ui.markup import faint, forget_media, notice
+from lychee_app.ui.markup import faint, notice
 from lychee_app.ui.state import PageContext, Section, Standing
 from lychee_app.ui.widgets import one_of
 
@@ -48,7 +48,6 @@ def refused(error: LycheeError) -> None:
 def render(services: Services) -> None:
     """The whole page for one visitor."""
     t = state.words()
-    forget_media()
     markup.page_style(t("brand"))
     try:
         context = state.page_context(services)

@@ -36,6 +36,7 @@ from lychee_app.ui import output, pictures, upload
 Taking = Callable[[Store, Request, AsyncIterator[bytes]], Awaitable[dict[str, Any]]]
 NO_LIST = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError)
 MOST_STEPS = 5000
+VERSION_LETTERS = 12
 MOST_BODY_BYTES = 1 << 20
 BROWSERS_SHOW = {
     b"\xff\xd8\xff": "image/jpeg",
@@ -48,6 +49,12 @@ def base() -> str:
     """What these addresses begin with, as a browser asks for them."""
     prefix = st.get_option("server.baseUrlPath").strip("/")
     return f"/{prefix}/lychee" if prefix else "/lychee"
+
+
+def thumbnail(run_id: str, index: int, version: str) -> str:
+    """The address of an image's thumbnail. It holds for as long as the run is kept, whatever the page shows
+    meanwhile: a browser may come to it late. version: part of a hash of what is shown."""
+    return f"{base()}/thumb/{run_id}/{index}?v={version[:VERSION_LETTERS]}"
 
 
 def routes(services: Callable[[], Services]) -> list[Route]:

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lychee_app.locale import Words
+from lychee_app.ranking import ranked
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.store.store import FILE_NAME
@@ -142,3 +143,13 @@ def test_ranking_again_keeps_the_picks_and_the_history_counts_them(page: AppTest
     _, second = finished(at, store)
     assert second.id != first.id
     assert store.decisions(second.id) == {0: "pick", 2: "pick", 3: "reject"}
+
+
+def test_pictures_of_the_history_have_addresses_that_outlast_the_view(page: AppTest, store: Store) -> None:
+    """A browser that comes to one late, when another view is drawn already, still finds it."""
+    at, run = rank(page, store, "red", images=files("red", "blue"))
+    visit(at, "history")
+    shown = re.findall(r'src="(/lychee/thumb/[^"]+)"', html(at))
+    assert len(shown) == 2
+    for address, place in zip(shown, ranked(run.images), strict=True):
+        assert address.startswith(f"/lychee/thumb/{run.id}/{place.scored.upload_index}?v=")
