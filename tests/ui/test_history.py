@@ -148,7 +148,7 @@ def test_ranking_again_keeps_the_picks_and_the_history_counts_them(page: AppTest
 def test_pictures_of_the_history_have_addresses_that_outlast_the_view(page: AppTest, store: Store) -> None:
     """A browser that comes to one late, when another view is drawn already, still finds it."""
     at, run = rank(page, store, "red", images=files("red", "blue"))
-    visit(at, "history")
+    at.segmented_control(key="place").set_value("history").run()
     shown = re.findall(r'src="(/lychee/thumb/[^"]+)"', html(at))
     assert len(shown) == 2
     for address, place in zip(shown, ranked(run.images), strict=True):
