@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from glob import has_magic
@@ -159,9 +158,8 @@ def _rate(run: Run, sources: Sequence[Source], wish: "ratings.Wish", settings: S
 
     planned = ratings.plan(run, enumerate(sources), wish)
     written = ratings.write(planned, moves_folder(settings.data_folder))
-    counts = Counter(change.rating.stars or 0 for change in written.changes)
     if written.changes:
-        stars = t.listed(f"{'★' * each or '–'} {counts[each]}" for each in sorted(counts, reverse=True))
+        stars = t.stars_counted(change.rating.stars or 0 for change in written.changes)
         say(t("terminal.rated", n=len(written.changes), stars=stars))
     if planned.same:
         say(t("terminal.rated.same", n=planned.same))

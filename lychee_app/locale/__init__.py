@@ -13,6 +13,7 @@ This package imports nothing of the others: an error must be able to say what it
 
 import pkgutil
 import string
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,6 +101,15 @@ class Words:
     def listed(self, parts: Iterable[str]) -> str:
         """ "torch 2.11, pillow 12": things of one kind, one after the other."""
         return self("comma").join(parts)
+
+    def stars(self, stars: int) -> str:
+        """ "★★★"; a dash for none, a word for rejected (-1)."""
+        return self("gallery.marked_reject") if stars < 0 else "★" * stars or "–"
+
+    def stars_counted(self, stars: Iterable[int]) -> str:
+        """ "★★★★★ 3, ★★ 1, – 12": how many have each rating, the best first."""
+        counts = Counter(stars)
+        return self.listed(f"{self.stars(each)} {counts[each]}" for each in sorted(counts, reverse=True))
 
     @property
     def tag(self) -> str:

@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -25,7 +25,7 @@ from lychee_app.ui.widgets import one_of
 
 LEFT_OUT_FILE = "left-out.txt"
 """In the ZIP, where picks are missing from it: which, and why."""
-MOST_NAMES, MOST_ROWS = 8, 12
+MOST_NAMES, MOST_ROWS, MOST_UNDOABLE = 8, 12, 3
 
 
 @st.fragment(key="actions")
@@ -251,35 +251,54 @@ def _carry_out(context: PageContext, planned: Plan) -> None:
 
 
 def _undoable(context: PageContext, standing: Standing) -> None:
-    """Every copy and move of this run that can still be taken back, newest first."""
-    done = [
-        one for one in decide.journals(context.services.store.moves_folder) if one.run_id == standing.run.id
-    ]
-    for number, one in enumerate(done[:3]):
+    """Every copy and move of this run that can still be taken back."""
+    t, journals = context.t, decide.journals(context.services.store.moves_folder)
+    done = [one for one in journals if one.run_id == standing.run.id]
+    was = [t(f"files.was.{one.action}", n=len(one.steps), folder=path_safe(one.folder)) for one in done]
+    undoable(t, "take-back", was, lambda number: _take_back(context, done[number]))
+
+
+def undoable(t: Words, key: str, was: Sequence[str], take_back: Callable[[int], None]) -> None:
+    """The newest of what was done, in words, newest first, each with a button that takes it back by its
+    number."""
+    for number, words in enumerate(was[:MOST_UNDOABLE]):
         with st.container(horizontal=True, vertical_alignment="center"):
-            faint(context.t(f"files.was.{one.action}", n=len(one.steps), folder=path_safe(one.folder)))
+            faint(words)
             st.button(
-                context.t("files.undo"),
-                key=f"take-back-{number}",
+                t("files.undo"),
+                key=f"{key}-{number}",
                 icon=":material/undo:",
-                on_click=_take_back,
-                args=(context, one),
+                on_click=take_back,
+                args=(number,),
             )
 
 
 def _take_back(context: PageContext, done: Done) -> None:
     t, store = context.t, context.services.store
-    try:
-        undone = decide.undo(done.journal)
-        if done.action == "move":
-            store.relocate(undone.moved)
-    except LycheeError as error:
-        decide.recover(store)
-        state.tell(error, place="files")
-    else:
-        kept = told(t, undone.left_out)
+
+    def undo() -> tuple[list[str], Sequence[LeftOut]]:
+        try:
+            undone = decide.undo(done.journal)
+            if done.action == "move":
+                store.relocate(undone.moved)
+        except LycheeError:
+            decide.recover(store)
+            raise
         lines = [t("files.undone", n=len(undone.steps))] if undone.steps or not undone.there else []
         lines += [t("files.undone.there", n=len(undone.there))] if undone.there else []
-        state.tell("\n".join([*lines, *kept]), "warn" if kept else "good", "files")
+        return lines, undone.left_out
+
+    taken_back(t, "files", undo)
+
+
+def taken_back(t: Words, place: state.Place, undo: Callable[[], tuple[list[str], Sequence[LeftOut]]]) -> None:
+    """In a callback: does it, says there what it says, and what could not be taken back."""
+    try:
+        lines, left_out = undo()
+    except LycheeError as error:
+        state.tell(error, place=place)
+    else:
+        kept = told(t, left_out)
+        state.tell("\n".join([*lines, *kept]), "warn" if kept else "good", place)
     state.forget_orders()
     st.rerun()

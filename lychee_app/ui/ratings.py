@@ -2,16 +2,17 @@
 written and taken back.
 """
 
-from collections import Counter
+from collections.abc import Sequence
 
 import streamlit as st
 
 from lychee_app import ratings
 from lychee_app.errors import LycheeError
+from lychee_app.export import LeftOut
 from lychee_app.locale import Words
 from lychee_app.ratings import Change, Journal, Plan, Rating, Wish
 from lychee_app.ui import state, widgets
-from lychee_app.ui.export import MOST_ROWS, put_off, told, within
+from lychee_app.ui.export import MOST_ROWS, put_off, taken_back, told, undoable, within
 from lychee_app.ui.images import on_loopback
 from lychee_app.ui.markup import escaped, faint, notice
 from lychee_app.ui.state import PageContext, Standing
@@ -115,8 +116,7 @@ def _summary(t: Words, planned: Plan) -> str:
     )
     more = len(planned.changes) - MOST_ROWS
     rest = f'<div class="ly-faint">{escaped(t("files.more", n=more))}</div>' if more > 0 else ""
-    spread = Counter(change.rating.stars or 0 for change in planned.changes)
-    lines = [counts, " · ".join(f"{stars_text(t, each)} {spread[each]}" for each in sorted(spread)[::-1])]
+    lines = [counts, t.stars_counted(change.rating.stars or 0 for change in planned.changes)]
     head = "<br>".join(map(escaped, lines))
     return f'<p class="ly-plain">{head}</p><table class="ly-table"><tbody>{rows}</tbody></table>{rest}'
 
@@ -124,13 +124,8 @@ def _summary(t: Words, planned: Plan) -> str:
 def _rated(t: Words, change: Change) -> str:
     """With the label and the keywords that go along."""
     rating = change.rating
-    parts = [stars_text(t, rating.stars or 0), t("stars.label") if rating.label else "", *rating.keywords]
+    parts = [t.stars(rating.stars or 0), t("stars.label") if rating.label else "", *rating.keywords]
     return escaped(" · ".join(part for part in parts if part))
-
-
-def stars_text(t: Words, stars: int) -> str:
-    """★★★; a dash for none, a word for rejected."""
-    return t("gallery.marked_reject") if stars < 0 else "★" * stars or "–"
 
 
 def _write(context: PageContext, planned: Plan) -> None:
@@ -147,29 +142,16 @@ def _write(context: PageContext, planned: Plan) -> None:
 
 
 def _undoable(context: PageContext, standing: Standing) -> None:
-    """What was written for this run and can still be taken back, newest first."""
-    kept = ratings.journals(context.services.store.moves_folder)
-    for number, one in enumerate([each for each in kept if each.run_id == standing.run.id][:3]):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            faint(context.t("stars.was", n=one.sidecars))
-            st.button(
-                context.t("files.undo"),
-                key=f"stars-back-{number}",
-                icon=":material/undo:",
-                on_click=_take_back,
-                args=(context, one),
-            )
+    """What was written for this run and can still be taken back."""
+    t, journals = context.t, ratings.journals(context.services.store.moves_folder)
+    done = [one for one in journals if one.run_id == standing.run.id]
+    was = [t("stars.was", n=one.sidecars) for one in done]
+    undoable(t, "stars-back", was, lambda number: _take_back(t, done[number]))
 
 
-def _take_back(context: PageContext, journal: Journal) -> None:
-    t = context.t
-    try:
+def _take_back(t: Words, journal: Journal) -> None:
+    def undo() -> tuple[list[str], Sequence[LeftOut]]:
         undone = ratings.undo(journal.path)
-    except LycheeError as error:
-        state.tell(error, place="stars")
-    else:
-        kept = told(t, undone.left_out)
-        text = t("stars.undone", n=len(undone.sidecars))
-        state.tell("\n".join([text, *kept]), "warn" if kept else "good", "stars")
-    st.session_state.pop("ratings", None)
-    st.rerun()
+        return [t("stars.undone", n=len(undone.sidecars))], undone.left_out
+
+    taken_back(t, "stars", undo)
