@@ -9,6 +9,7 @@ against one card's scores.
 """
 
 import argparse
+import gc
 import importlib.util
 import multiprocessing
 import os
@@ -193,6 +194,7 @@ def _laid_over_cards(model: str, limit_gb: float, tokens: int, told: Any) -> Non
     try:
         images = [load.noise_image(tokens, number) for number in range(SPLIT_IMAGES)]
         whole = _margins(open_scorer(model, precision="bfloat16", self_test=False), images)
+        gc.collect()
         torch.cuda.empty_cache()
         for card in range(torch.cuda.device_count()):
             total = torch.cuda.get_device_properties(card).total_memory

@@ -143,7 +143,7 @@ class RayEngine:
         )
         return decoded.map_batches(
             _Scorer,  # type: ignore[arg-type]
-            batch_size=None,
+            batch_size=1 if sized.scorer_cards else None,  # Ray wants a number where there are cards
             batch_format="pyarrow",
             fn_constructor_args=(request, self._settings, self._open_scorer, board, first),
             compute=ray.data.ActorPoolStrategy(size=sized.scorers, max_tasks_in_flight_per_actor=2),
@@ -173,7 +173,7 @@ def connect(address: str | None) -> None:
 def _start(address: str | None) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if address is None:
-        ray.init(include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
+        ray.init("local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
         return
     try:
         host, _, port = address.rpartition(":")
