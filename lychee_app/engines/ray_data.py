@@ -25,6 +25,7 @@ import pyarrow as pa
 import ray
 import ray.data
 import ray.exceptions
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from lychee_app import intake
 from lychee_app.cache import ReplyCache
@@ -79,7 +80,8 @@ class RayEngine:
         if not sources:
             return
         connect(self._options.address)
-        board: Any = _Board.remote()
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        board: Any = _Board.options(scheduling_strategy=here).remote()  # it goes when this process goes
         try:
             yield from self._events(request, sources, board)
         except (ray.exceptions.RayError, ConnectionError) as error:
@@ -184,9 +186,12 @@ def _start(address: str | None) -> None:
         raise LycheeError("ray-no-cluster", address=address, detail=_line(error)) from error
 
 
-@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
+@ray.remote(num_cpus=0)
 class _Board:
-    """What the processes of one run tell each other: the judge that is open, or why there is none."""
+    """What the processes of one run tell each other: the judge that is open, or why there is none.
+
+    Where it is gone the run ends: another one would not know what is open.
+    """
 
     def __init__(self) -> None:
         self._known = asyncio.Event()

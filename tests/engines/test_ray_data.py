@@ -1,0 +1,314 @@
+"""The engine on a Ray cluster: a real one, of two nodes on this machine, whose processes are killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lychee_app import demo, query, recorder, sources
+from lychee_app.engines import Event, Opened, Progress
+from lychee_app.engines.choice import engine_of
+from lychee_app.engines.local import LocalEngine
+from lychee_app.engines.pools import RayOptions
+from lychee_app.errors import CheckpointError, LycheeError, ModelLost
+from lychee_app.parquet import InParts
+from lychee_app.recorder import Unkept
+from lychee_app.records import Reply, Run, Scored, Source
+from lychee_app.request import Request
+from lychee_app.settings import Settings, without_reports
+from lychee_app.store import Store
+from lychee_app.store.parts import open_parts
+from tests.support.fakes import FakeScorer, picture
+from tests.support.fakes import engine_of as fake_engine
+from tests.support.noting_scorer import RED, NotingScorer
+from tests.support.rows import told
+
+without_reports()  # before Ray is imported
+pytest.importorskip("ray", reason="pip install 'lychee-rank[ray]'")
+
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(240)]  # Ray's own warnings
+
+ROOT = Path(__file__).parents[2]
+NODE = {"num_cpus": 2, "object_store_memory": 120_000_000}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[object]:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))  # for its workers
+        started = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+        started.add_node(**NODE)
+        try:
+            yield started
+        finally:
+            ray.shutdown()
+            started.shutdown()
+
+
+@pytest.fixture
+def address(cluster) -> str:
+    return cluster.address
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Source]:
+    """Forty files; the fourth is no image."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(40):
+        colour = ("red", "green", "blue")[number % 3]
+        data = b"<html>" if number == 3 else picture(colour, (60, 44), seed=number)
+        (folder / f"{number:02}.png").write_bytes(data)
+    return list(sources.find([folder]).sources)
+
+
+def rank(
+    photos: Sequence[Source],
+    settings: Settings,
+    address: str,
+    scorer: NotingScorer | None = None,
+    *,
+    on_event: Callable[[Event], None] = lambda event: None,
+    request: Request = RED,
+    scorers: int = 1,
+) -> Run:
+    engine = engine_of("ray", settings, RayOptions(address, 1, scorers), scorer)
+    return recorder.rank(request, photos, engine, Unkept(), on_event)
+
+
+def untimed(row: Scored) -> Scored:
+    """The row but for the seconds it took."""
+
+    def without(reply: Reply | None) -> Reply | None:
+        return reply and replace(reply, seconds=0.0)
+
+    elements = tuple(replace(reply, seconds=0.0) for reply in row.element_replies)
+    return replace(
+        row,
+        seconds=0.0,
+        reply=without(row.reply),
+        not_reply=without(row.not_reply),
+        element_replies=elements,
+    )
+
+
+def is_whole(run: Run, photos: Sequence[Source]) -> bool:
+    """A row for each image, and a score on each but the one that is no image."""
+    indices = [row.upload_index for row in run.images]
+    unscored = [row.name for row in run.images if row.score is None]
+    return indices == list(range(len(photos))) and unscored == ["03.png"] and run.status == "done"
+
+
+def test_scores_are_those_of_the_local_engine_to_the_last_digit(
+    settings: Settings, address: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "gallery"
+    demo.write_gallery(folder)
+    for file in sorted(folder.glob("*.webp"))[8:]:
+        file.unlink()
+    (folder / "twin.webp").write_bytes((folder / "scene-01.webp").read_bytes())
+    (folder / "page.jpg").write_bytes(b"<!doctype html>")
+    found = sources.find([folder]).sources
+    local = LocalEngine(settings)
+    request = local.prepared(Request(query.ask("green sofa + brass lamp", "dog"), model="demo"))
+    watched: list[tuple[int, str]] = []
+    with Store.open(settings.data_folder) as store, Store.open(settings.data_folder) as watching:
+
+        def watch(event: Event) -> None:
+            if isinstance(event, Progress) and (view := watching.view(store.runs()[0].id)):
+                watched.append((view.done, view.phase))
+
+        log = InParts(store, {request: tmp_path / "parts"})
+        engine = engine_of("ray", settings, RayOptions(address, 1, 1))
+        run = recorder.rank(request, found, engine, log, watch)
+        (kept,) = store.runs()
+        assert (kept.status, kept.done, kept.total) == ("done", 10, 10)
+        assert store.load(run.id).images == run.images
+    assert watched == [(done, "scoring") for done in range(1, 11)]
+    expected = recorder.rank(request, found, local, Unkept())
+    assert tuple(map(untimed, run.images)) == tuple(map(untimed, expected.images))
+    assert (run.checkpoint_hash, run.precision, run.token_budget, run.question) == (
+        expected.checkpoint_hash,
+        expected.precision,
+        expected.token_budget,
+        expected.question,
+    )
+    written = sorted(open_parts(tmp_path / "parts").rows(), key=lambda row: row.upload_index)
+    assert tuple(written) == run.images
+
+
+def test_two_queries_are_judged_at_one_look_by_scorers_of_both_nodes(
+    photos: list[Source], settings: Settings, address: str, tmp_path: Path
+) -> None:
+    blue = replace(RED, question=query.ask("blue"))
+    scorer = NotingScorer(tmp_path / "notes", seconds=0.1)
+    engine = engine_of("ray", settings, RayOptions(address), scorer)
+    runs = recorder.rank_each([RED, blue], photos, engine, Unkept())
+    assert all(is_whole(run, photos) for run in runs)
+    shown = scorer.shown()
+    assert sorted(note.name for note in shown) == sorted({photo.name for photo in photos} - {"03.png"})
+    assert len({note.node for note in shown}) == 2
+    for run, request in zip(runs, (RED, blue), strict=True):
+        local = recorder.rank(request, photos, fake_engine(FakeScorer(), settings), Unkept())
+        assert [row.margin for row in run.images] == [row.margin for row in local.images]
+
+
+def test_a_killed_scorer_and_a_killed_decoder_cost_no_image_and_make_no_row_twice(
+    photos: list[Source], settings: Settings, address: str, tmp_path: Path
+) -> None:
+    scorer = NotingScorer(tmp_path / "notes", seconds=0.1, opening_seconds=2.0)
+    rows: list[int] = []
+    killed: list[int] = []
+
+    def kill_a_scorer(event: Event) -> None:
+        if isinstance(event, Progress):
+            rows.append(event.scored.upload_index)
+            if event.done == 3:
+                os.kill(scorer.shown()[-1].process, signal.SIGKILL)
+
+    def kill_a_decoder() -> None:
+        """One that waits for a model that is still being opened."""
+        until = time.monotonic() + 60
+        while not killed and time.monotonic() < until:
+            for process in ray_workers("_decoded"):
+                process.kill()
+                killed.append(process.pid)
+
+    killing = threading.Thread(target=kill_a_decoder)
+    killing.start()
+    run = rank(photos, settings, address, scorer, on_event=kill_a_scorer, scorers=2)
+    killing.join()
+    assert killed
+    assert is_whole(run, photos)
+    assert sorted(rows) == list(range(40))
+    again = len(scorer.shown()) - 39
+    assert 0 <= again <= 2 * 5, "only what lay in the killed one is scored again"
+
+
+def ray_workers(doing: str) -> list[psutil.Process]:
+    """Workers of Ray below this process that are at the function of that name."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error, IndexError):  # it may just have ended
+            if process.cmdline()[0].startswith("ray::") and doing in process.cmdline()[0]:
+                found.append(process)
+    return found
+
+
+def test_a_killed_driver_goes_on_from_its_parts_and_scores_nothing_twice_that_stands(
+    photos: list[Source], address: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "tests.support.noting_scorer", address, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    parts = tmp_path / "parts"
+    try:
+        until = time.monotonic() + 120
+        while len(list(parts.glob("*.parquet"))) < 2:
+            assert time.monotonic() < until, "no part was ever written"
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+    standing = {file: file.read_bytes() for file in parts.glob("*.parquet")}
+    with Store.open(tmp_path / "home") as store:
+        (cut_off,) = store.runs()
+        assert cut_off.status == "interrupted"
+        stand = {row.name for row in store.load(cut_off.id).images}
+    before = len(NotingScorer(tmp_path / "notes").shown())
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
+    shown_after = {note.name for note in NotingScorer(tmp_path / "notes").shown()[before:]}
+    assert not shown_after & stand
+    assert {file: file.read_bytes() for file in standing} == standing
+    rows = list(open_parts(parts).rows())
+    assert sorted(row.upload_index for row in rows) == list(range(40))
+    with Store.open(tmp_path / "home") as store:
+        (kept,) = store.runs()
+        assert (kept.status, kept.done, kept.scored) == ("done", 40, 39)
+
+
+def test_a_worker_without_the_weights_is_told_in_a_sentence(
+    photos: list[Source], settings: Settings, address: str, tmp_path: Path
+) -> None:
+    absent = CheckpointError("not-downloaded", repository="a/b", name="fake")
+    with pytest.raises(CheckpointError) as caught:
+        rank(photos, settings, address, NotingScorer(tmp_path / "notes", absent=absent))
+    assert caught.value.code == "worker-without-model"
+    assert "lychee download fake" in str(caught.value)
+
+
+def test_a_lost_model_ends_the_run_and_rows_before_it_stand(
+    photos: list[Source], settings: Settings, address: str, tmp_path: Path
+) -> None:
+    scorer = NotingScorer(tmp_path / "notes", lost_at="39.png", lost_with=ModelLost(told("gone")))
+    engine = engine_of("ray", settings, RayOptions(address, scorers=1), scorer)
+    with Store.open(settings.data_folder) as store:
+        with pytest.raises(ModelLost, match="gone"):
+            recorder.rank(RED, photos, engine, store)
+        (kept,) = store.runs()
+        assert kept.status == "failed"
+        assert kept.done > 10
+
+
+def test_a_run_that_is_closed_ends_its_processes(
+    photos: list[Source], settings: Settings, address: str, tmp_path: Path
+) -> None:
+    scorer = NotingScorer(tmp_path / "notes", seconds=0.2)
+    engine = engine_of("ray", settings, RayOptions(address, 1, 1), scorer)
+    with closing(engine.run(RED, list(enumerate(photos)))) as events:
+        assert isinstance(next(events), Opened)
+        next(events)
+        at_it = {note.process for note in scorer.shown()}
+    until = time.monotonic() + 60
+    while any(psutil.pid_exists(process) for process in at_it):
+        assert time.monotonic() < until, "the scorers are still there"
+        time.sleep(0.1)
+    assert len(scorer.shown()) < 40
+
+
+def test_no_images_need_no_cluster(settings: Settings) -> None:
+    engine = engine_of("ray", settings, RayOptions("127.0.0.1:1"))
+    assert list(engine.run(RED, [])) == []
+
+
+def test_no_cluster_at_the_address_is_told_at_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lychee_app", "rank", "red ball", str(ROOT / "docs"), "--model", "demo"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for language, told_so in (("C.UTF-8", "There is no Ray cluster at"), ("zh_CN.UTF-8", "没有 Ray 集群")):
+        ended = subprocess.run(
+            [*command, "--engine", "ray", "--ray-address", "127.0.0.1:1"],
+            env=environment | {"LC_ALL": language},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ended.returncode == 1, ended.stderr
+        assert told_so in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+def test_without_ray_the_engine_says_what_to_install(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name == "ray" or name.startswith("ray.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "lychee_app.engines.ray_data", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(LycheeError) as caught:
+        engine_of("ray", settings)
+    assert caught.value.code == "ray-extra"
+    assert "pip install" in str(caught.value)
