@@ -25,6 +25,13 @@ from lychee_app.ui.widgets import one_of
 
 LEFT_OUT_FILE = "left-out.txt"
 """In the ZIP, where picks are missing from it: which, and why."""
+MIMES = {
+    "csv": "text/csv",
+    "json": "application/json",
+    "html": "text/html",
+    "zip": "application/zip",
+    "pdf": "application/pdf",
+}
 MOST_NAMES, MOST_ROWS, MOST_UNDOABLE = 8, 12, 3
 
 
@@ -46,57 +53,58 @@ def _downloads(context: PageContext, standing: Standing) -> None:
     t, run, decisions = context.t, standing.run, standing.decisions
     picks, fixed_dates = standing.decided("pick"), bool(st.session_state.get("zip-fixed"))
     stem = export.clean_name(run.title or run.question.sent, fallback="lychee", max_bytes=60)
-    columns = st.columns(6)
-    makers = (
-        ("csv", "text/csv", lambda: export.to_csv(run, decisions).encode()),
-        ("json", "application/json", lambda: export.to_json(run, decisions).encode()),
-        ("html", "text/html", lambda: _report(context, standing).encode()),
-    )
-    for column, (kind, mime, make) in zip(columns, makers, strict=False):
-        column.download_button(
-            t(f"export.{kind}"),
-            data=make,
-            file_name=f"{stem}.{kind}",
-            mime=mime,
-            key=f"export-{kind}",
-            on_click="ignore",
-            width="stretch",
-            icon=":material/download:",
+    rows = [standing.order.by_index[index].scored for index in picks]
+    with st.container(horizontal=True, key="downloads"):
+        _download(t("export.csv"), f"{stem}.csv", lambda: export.to_csv(run, decisions).encode())
+        _download(t("export.json"), f"{stem}.json", lambda: export.to_json(run, decisions).encode())
+        _download(t("export.html"), f"{stem}.html", lambda: _report(context, standing).encode())
+        _download(
+            t("export.zip", n=len(picks)),
+            f"{stem}.zip",
+            lambda: zipped(context, standing, fixed_dates=fixed_dates),
+            icon=":material/folder_zip:",
+            disabled=not picks,
         )
-    columns[3].download_button(
-        t("export.zip", n=len(picks)),
-        data=lambda: zipped(context, standing, fixed_dates=fixed_dates),
-        file_name=f"{stem}.zip",
-        key="export-zip",
-        mime="application/zip",
-        on_click="ignore",
-        width="stretch",
-        disabled=not picks,
-        icon=":material/folder_zip:",
-    )
-    columns[4].download_button(
-        t("export.sheet", n=len(picks)),
-        data=lambda: export.to_pdf(run, picks, language=t.language).data,
-        file_name=f"{stem}.pdf",
-        key="export-sheet",
-        mime="application/pdf",
-        on_click="ignore",
-        width="stretch",
-        disabled=not picks,
-        icon=":material/grid_on:",
-    )
-    with columns[5]:
-        rows = [standing.order.by_index[index].scored for index in picks]
-        data = {
+        _download(
+            t("export.sheet", n=len(picks)),
+            f"{stem}.pdf",
+            lambda: export.to_pdf(run, picks, language=t.language).data,
+            key="export-sheet",
+            icon=":material/grid_on:",
+            disabled=not picks,
+        )
+        names = {
             "label": t("export.names", n=len(picks)),
             "done": t("copied"),
             "text": export.names_text(rows),
         }
-        widgets.component("copy")(key="export-names", data=data)
+        widgets.component("copy")(key="export-names", data=names, width="content")
     st.checkbox(t("export.fixed"), key="zip-fixed", help=t("export.fixed.help"), disabled=not picks)
     if not picks:
         faint(t("export.no_picks"))
     _tell_gone(context, [row.name for row in rows if _is_gone(standing.order.sources.get(row.upload_index))])
+
+
+def _download(
+    label: str,
+    file_name: str,
+    make: Callable[[], bytes],
+    *,
+    key: str = "",
+    icon: str = ":material/download:",
+    disabled: bool = False,
+) -> None:
+    suffix = file_name.rpartition(".")[2]
+    st.download_button(
+        label,
+        data=make,
+        file_name=file_name,
+        mime=MIMES[suffix],
+        key=key or f"export-{suffix}",
+        on_click="ignore",
+        disabled=disabled,
+        icon=icon,
+    )
 
 
 def _tell_gone(context: PageContext, names: Sequence[str]) -> None:

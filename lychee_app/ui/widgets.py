@@ -108,7 +108,7 @@ def own_words(t: Words) -> None:
 def hide(*keys: str) -> None:
     """Leaves the elements of these keys out of sight; what was put into them stays there."""
     classes = ", ".join(f".st-key-{re.sub('[^a-zA-Z0-9_-]', '-', key)}" for key in keys)
-    st.html(f"<style>{classes} {{ display: none; }}</style>")
+    st.html(f"<style>{classes}, div:has(> :is({classes})) {{ display: none; }}</style>")  # with their gaps
 
 
 FILE_ADDRESS = re.compile("file:(?://(?:localhost)?)?(/(?!/).*)", re.IGNORECASE)
