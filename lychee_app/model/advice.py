@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lychee_app.model.precision import Sizes, choose, needed_bytes
 from lychee_app.reasons import Reason, Value
-from lychee_app.records import Precision
+from lychee_app.records import ImageBudget, Precision
 from lychee_app.sizes import disk_gb, memory_gb
 
 PROMPT_TOKENS = 110
@@ -69,12 +69,21 @@ class Advice:
         values: dict[str, Value] = {
             "name": self.judge.name.rpartition("/")[2],
             "precision": self.precision,
-            "seconds": _rounded(self.seconds_per_image),
-            "tokens": self.image_tokens,
+            **self._time,
         }
         if not self.judge.download_bytes:
             return Reason("advised-here", values)
         return Reason("advised-download", {**values, "download_gb": disk_gb(self.judge.download_bytes)})
+
+    @property
+    def _time(self) -> dict[str, Value]:
+        """Of one that is shown as a whole, and of one that is cut into as many tiles as there may be."""
+        longest = (1 + ImageBudget.most_tiles) * self.seconds_per_image
+        return {
+            "seconds": _rounded(self.seconds_per_image),
+            "longest": _rounded(longest),
+            "tokens": self.image_tokens,
+        }
 
     @property
     def looks_from_afar(self) -> Reason | None:
@@ -88,8 +97,7 @@ class Advice:
         """One line: precision, seconds an image and at how many tokens, and what is missing."""
         values: dict[str, Value] = {
             "precision": self.precision,
-            "seconds": _rounded(self.seconds_per_image),
-            "tokens": self.image_tokens,
+            **self._time,
             "needs_gb": memory_gb(self.needs_bytes),
         }
         if not self.fits:

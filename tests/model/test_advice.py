@@ -9,7 +9,7 @@ from lychee_app.model import advice, families
 from lychee_app.model.advice import KnownJudge, Rates
 from lychee_app.model.precision import Sizes
 from lychee_app.reasons import Reason
-from lychee_app.records import Precision
+from lychee_app.records import ImageBudget, Precision
 
 GB = 1 << 30
 RELEASES = {release.name: release for family in families.families() for release in family.releases}
@@ -98,3 +98,11 @@ def test_what_is_here_is_not_to_be_downloaded() -> None:
     assert found is not None
     assert found.advised.code == "advised-here"
     assert found.looks_from_afar is None
+
+
+def test_the_time_is_told_of_an_image_in_tiles_too() -> None:
+    found = advice.for_machine(SMALL, processor(30, gigaflops=5))
+    parts = 1 + ImageBudget.most_tiles
+    for reason in (found.advised, found.reason):
+        assert float(reason.values["longest"]) == pytest.approx(parts * found.seconds_per_image, rel=0.01)
+        assert f"up to {reason.values['longest']} s" in str(reason)
