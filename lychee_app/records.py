@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from PIL import Image
 
+from lychee_app import addresses
 from lychee_app.errors import ModelLost
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.query import Question
@@ -44,6 +45,8 @@ class Source:
         """All bytes. Raises OSError if the file cannot be read."""
         if self.data is not None:
             return self.data
+        if self.address is not None:
+            return addresses.read(self.address)
         if self.path is None:
             raise FileNotFoundError(f"{self.name}: neither bytes nor a path")
         return self.path.read_bytes()

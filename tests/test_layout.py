@@ -42,6 +42,7 @@ ORDER = [
     "demo",
     "settings",
     "records",
+    "addresses",
     "request",
     "negation",
     "query",

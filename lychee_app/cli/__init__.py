@@ -25,6 +25,8 @@ from lychee_app.settings import locale_of_terminal
 
 _OF_THIS_MACHINE = {
     "path-missing",
+    "address-library",
+    "address-unreadable",
     "path-unreadable",
     "path-empty",
     "folder-without-images",

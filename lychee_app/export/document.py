@@ -90,7 +90,7 @@ def _image(place: Ranked, decisions: Mapping[int, Decision], timing: bool) -> di
         "notes": [str(note) for note in row.notes],
         "width_px": row.width_px,
         "height_px": row.height_px,
-        "path": row.path,
+        "path": row.path or row.address,
         "decision": decisions.get(row.upload_index),
         "error_code": row.reason and row.reason.code,
         "note_codes": [note.code for note in row.notes],

@@ -77,7 +77,7 @@ def _cells(place: Ranked, elements: int, decision: Decision | None) -> list[Cell
         row.width_px or None,
         row.height_px or None,
         row.sha256,
-        row.path,
+        row.path or row.address,
         "; ".join(map(str, row.notes)),
         capture.time or None,
         capture.camera or None,

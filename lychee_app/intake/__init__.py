@@ -16,6 +16,7 @@ from itertools import islice
 
 from PIL import Image
 
+from lychee_app import addresses
 from lychee_app.errors import ImageError
 from lychee_app.intake import workers
 from lychee_app.intake.decode import PIXELS_VERSION
@@ -102,7 +103,7 @@ def job(
     index: int, source: Source, budget: ImageBudget, settings: Settings
 ) -> workers.Job[Candidate | Refused]:
     head = {
-        "path": str(source.path or "") if source.data is None else None,
+        "path": str(source.path or "") if source.data is None and source.address is None else None,
         "budget": asdict(budget),
         "max_px": settings.max_image_px,
         "max_bytes": MAX_FILE_BYTES,
@@ -118,7 +119,18 @@ def job(
         memory_bytes=settings.decode_memory_bytes,
         answer_bytes=pixels_bytes + (1 << 20),
         take=partial(_outcome, index, same_name_safe(source.name)),
+        fetch=None if source.address is None else partial(_fetched, source.address),
     )
+
+
+def _fetched(address: str) -> bytes | Reason:
+    """The file there, or why it cannot be had."""
+    try:
+        return addresses.read(address, MAX_FILE_BYTES)
+    except addresses.FileTooLarge as error:
+        return Reason.of("file-size", megabytes=error.size_bytes / 1e6, limit=MAX_FILE_BYTES / 1e6)
+    except OSError as error:
+        return Reason.of("unreadable", detail=error.strerror or str(error))
 
 
 def _outcome(index: int, name: str, answer: workers.Answer) -> Candidate | Refused:

@@ -51,9 +51,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Job(Generic[T]):
-    """One file, as bytes or as a path: `head` says what is wanted of it (see child.py).
+    """One file, as bytes, as a path, or as what fetches it: `head` says what is wanted of it (see child.py).
 
-    `take` makes of the answer what the future holds; it runs in the thread that feeds the decoder.
+    `fetch` gives its bytes, or why there are none. `take` makes of the answer what the future holds. Both run
+    in the thread that feeds the decoder.
     """
 
     head: Head
@@ -62,6 +63,7 @@ class Job(Generic[T]):
     memory_bytes: int
     answer_bytes: int
     take: Callable[[Answer], T]
+    fetch: Callable[[], bytes | Reason] | None = None
 
 
 class Pool:
@@ -119,6 +121,11 @@ class Pool:
 
         All attempts together have the time of one; waiting for other large images is not counted.
         """
+        if job.fetch is not None:
+            data = job.fetch()
+            if isinstance(data, Reason):
+                return job.take(Answer("", refusal(data), memoryview(b"")))
+            job = replace(job, data=data, fetch=None)
         light = replace(job, head=job.head | {"light_bytes": job.memory_bytes // LIGHT_SHARE})
         answer, left = _timed(decoder, light)
         for code in ("heavy", "crash"):

@@ -660,6 +660,8 @@ REASONS: dict[str, str | dict[str, str]] = {
     "setting": "{name} is {value!r}; it must be a whole number from {low} to {high}.",
     "no-images": "There are no images to rank. Add some first.",
     "path-empty": "A path is empty. Give an image, a folder or a glob.",
+    "address-library": "{address} needs a library that is not installed ({detail}). Install it, for s3:// with: pip install s3fs",
+    "address-unreadable": "{address} cannot be read: {detail}. Check the address, and the credentials of its library.",
     "path-missing": "{path} does not exist. Check the spelling; a path is an image, a folder or a glob.",
     "path-unreadable": "{path} cannot be read: {detail}. Leave it out, or allow it to be read.",
     "folder-without-images": "The folder {path} and those below it hold no image. Looked for: {formats}.",

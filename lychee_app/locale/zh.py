@@ -585,6 +585,8 @@ REASONS: dict[str, str | dict[str, str]] = {
     "setting": "{name} 的值是“{value}”，应为 {low} 到 {high} 之间的整数。",
     "no-images": "没有可排序的图片，请先添加。",
     "path-empty": "路径是空的。请给出图片、文件夹或通配符。",
+    "address-library": "读取 {address} 需要安装相应的库（{detail}）。例如 s3://：pip install s3fs",
+    "address-unreadable": "无法读取 {address}：{detail}。请检查地址，以及对应库的访问凭据。",
     "path-missing": "找不到 {path}。请检查拼写；路径可以是图片、文件夹或通配符。",
     "path-unreadable": "无法读取 {path}：{detail}。请去掉它，或开放读取权限。",
     "folder-without-images": "文件夹 {path} 及其子文件夹里没有图片。支持的格式：{formats}。",

@@ -7,16 +7,19 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from lychee_app.addresses import is_address
 from lychee_app.errors import UsageError
 from lychee_app.intake.sniff import RAW_SUFFIXES, SPOKEN
 from lychee_app.records import Found, Source
 from lychee_app.sources import companions
 from lychee_app.sources.left_out import PICTURES, Rules, Tally
+from lychee_app.sources.remote import remote
 from lychee_app.sources.walk import Hit, companions_in, count_left_out, suffix_of, walk
 
 
 def find(paths: Sequence[str | Path], rules: Rules | None = None) -> Found:
-    """The images meant by files, folders (with all below them) and globs, and what was left out.
+    """The images meant by files, folders (with all below them), globs and addresses (s3://bucket/prefix), and
+    what was left out.
 
     In the order given; within a folder or a glob sorted as people count (img2 before img10). A file given
     by its own path is taken whatever it is. Names are relative to the folder given. Each file is one source,
@@ -65,6 +68,8 @@ def _explained(refused: list[UsageError], tally: Tally) -> UsageError:
 
 def _meant(given: str | Path, rules: Rules, tally: Tally) -> list[Hit]:
     path = Path(given)
+    if is_address(str(given)) and not os.path.lexists(given):
+        return remote(str(given), rules, tally)
     try:
         path = path if path.exists() or path.is_symlink() else path.expanduser()
         if not str(given):
@@ -201,6 +206,8 @@ def _absolute(hit: Hit, companion: str = "") -> str:
 
 
 def _source(hit: Hit) -> Source:
+    if hit.version is not None:
+        return Source(hit.name, address=hit.path, version=hit.version)
     head, tail = os.path.split(hit.path)
     folder = _folder(head)
     beside = tuple(folder / name for name in hit.beside)

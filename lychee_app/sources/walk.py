@@ -25,7 +25,7 @@ class Hit:
     """A file that is meant. `key`: its inode, as its folder tells it; equal ones may be one file.
 
     path: as it can be opened; name: below what was given. is_named: given by its own path. beside: names of
-    its companions in its folder.
+    its companions in its folder. version: of a file at an address, which `path` is then; None of one here.
     """
 
     path: str
@@ -34,6 +34,7 @@ class Hit:
     is_link: bool = False
     is_named: bool = False
     beside: tuple[str, ...] = ()
+    version: str | None = None
 
 
 @dataclass(slots=True)
