@@ -14,9 +14,25 @@ from lychee_app.demo.knowledge import Understood
 from lychee_app.errors import UsageError
 from lychee_app.query import Question
 from lychee_app.reasons import Reason
+from lychee_app.records import sigmoid
 
 UNLIKE = Reason.of("unlike-demo")
 """The note on an image that is unlike what its judge was taught from."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Of a likeness (likeness.py) the probability that the image shows something of the example."""
+
+    centre: float
+    slope: float
+
+    def __call__(self, likeness: float) -> float:
+        return sigmoid(self.slope * (likeness - self.centre))
+
+
+LIKENESS = Curve(0.349, 25.4)
+"""The demo's, on drawn scenes: `python -m benchmarks example --fit --examples 30 --scenes 24 --seed 4`."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +42,7 @@ class Domain:
     `understood`: which words of a text it was taught. `as_taught`: the text with those words in the form it
     was taught. `as_explained`: the text as it is asked to explain it. `nearest`: the word of its own that a
     misspelt one is likely to be, or None. `is_unlike`: whether an image, at the size the model sees, is
-    unlike what it was taught from.
+    unlike what it was taught from. `likeness`: what it makes of how like an image is to an example.
     """
 
     understood: Callable[[str], Understood]
@@ -34,6 +50,7 @@ class Domain:
     as_explained: Callable[[str], str]
     nearest: Callable[[str], str | None]
     is_unlike: Callable[[Image.Image], bool]
+    likeness: Curve
 
     def unknown_words(self, question: Question) -> tuple[str, ...]:
         """Of the query, its elements and what is not wanted, each once."""
@@ -85,5 +102,10 @@ def not_understood(domain: Domain | None, question: Question) -> list[Reason]:
 
 
 _DEMO = Domain(
-    knowledge.understood, knowledge.as_taught, knowledge.as_explained, knowledge.nearest, unlike.is_unlike
+    knowledge.understood,
+    knowledge.as_taught,
+    knowledge.as_explained,
+    knowledge.nearest,
+    unlike.is_unlike,
+    LIKENESS,
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from lychee_app import query, recorder, sources
+from lychee_app.engines.example import example_at
 from lychee_app.engines.local import LocalEngine
 from lychee_app.errors import UsageError
 from lychee_app.prompt import DEFAULT_INSTRUCTION
@@ -22,6 +23,8 @@ def rank(
     model: str | Scorer = "auto",
     mode: Mode = "judge",
     not_text: str = "",
+    like: str | Path | None = None,
+    unlike: str | Path | None = None,
     elements: bool = False,
     precision: Precision = "auto",
     max_image_tokens: int | None = None,
@@ -32,8 +35,10 @@ def rank(
     include_hidden: bool = False,
     settings: Settings | None = None,
 ) -> Run:
-    """Ranks images, folders and globs by a sentence.
+    """Ranks images, folders and globs by a sentence, by an example image, or by both.
 
+    `like` and `unlike` are files; with one of them `text` may be "". Its score is the probability that an
+    image shows something of the example, and is multiplied with that of the words.
     `model` is a name (see `lychee download`), a folder, or a scorer from `open_scorer` to keep it loaded.
     `precision` is that of the weights; of a scorer it is its own. `max_image_tokens` is the most an image may
     have, None what suits this machine; `instruction` is judge mode's. With `prefilter` only so many are
@@ -44,7 +49,10 @@ def rank(
     with `keep` StoreError; an image that cannot be scored is a row with a `reason`.
     """
     settings = settings or Settings.from_environment()
-    question = query.ask(text, not_text, parts=None if elements else ())
+    if text.strip() or (like is None and unlike is None):
+        question = query.ask(text, not_text, parts=None if elements else ())
+    else:
+        question = query.beside_examples(not_text)
     if mode not in get_args(Mode):
         raise UsageError("mode", mode=str(mode), modes=", ".join(get_args(Mode)))
     if precision not in get_args(Precision):
@@ -56,7 +64,15 @@ def rank(
         raise UsageError("prefilter-odd", value=prefilter)
     name = model if isinstance(model, str) else model.info.name
     request = Request(
-        question, mode, name, instruction, max_image_tokens, precision=precision, prefilter=prefilter
+        question,
+        mode,
+        name,
+        instruction,
+        max_image_tokens,
+        precision=precision,
+        like=None if like is None else example_at(like),
+        unlike=None if unlike is None else example_at(unlike),
+        prefilter=prefilter,
     )
     engine = LocalEngine(settings, None if isinstance(model, str) else lambda name, precision: model)
     request = engine.prepared(request)

@@ -179,6 +179,12 @@ def ask(
     return Question(typed, sent, found, typed_not if sent_not else "", sent_not)
 
 
+def beside_examples(typed_not: str = "", *, steps: Steps | None = None) -> Question:
+    """A Question without words for what is wanted: an example image says it. Raises QueryError."""
+    sent_not = clean(typed_not, steps) if typed_not.strip() else ""
+    return Question("", "", (), typed_not if sent_not else "", sent_not)
+
+
 def _shows(char: str) -> bool:
     """Whether a character is one that an image could show something of."""
     return bool(_UNKNOWN.match(char)) or (unicodedata.category(char)[0] in "LNS" and char not in _SIGNS)

@@ -378,4 +378,5 @@ class _Share(_Sitting):
         own = [replies[place] for place in self._places]
         if bool(own[0].tile) != bool(row.reply.tile):  # of another size
             row = replace(row, seen_width_px=0, seen_height_px=0)
-        return verdict.answered(row, self._run.question, "judge", own)
+        likeness = verdict.Likeness(row.like_reply, row.unlike_reply)
+        return verdict.answered(row, self._run.question, "judge", own, likeness)

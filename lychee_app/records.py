@@ -11,6 +11,7 @@ from PIL import Image
 
 from lychee_app import addresses
 from lychee_app.errors import ModelLost
+from lychee_app.likeness import Tokens
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.query import Question
 from lychee_app.reasons import Reason
@@ -21,6 +22,8 @@ Status = Literal["running", "done", "stopped", "interrupted", "failed"]
 Phase = Literal["waiting", "loading", "scoring", "over"]
 Decision = Literal["pick", "reject"]
 Axis = Literal["score", "margin"]
+LEAST_LIKENESS = 1e-6
+"""Margins of a likeness end here and, above, as far from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,8 @@ class Reply:
     seconds: float
     tile: int = 0
     """Which tile of the image it is about, from 1; 0 for the whole."""
+    likeness: float | None = None
+    """To an example image, 0 to 1: then nothing was asked, `text` is "" and there are no logits."""
 
     def __post_init__(self) -> None:
         logits = self.logit_yes, self.logit_no
@@ -192,7 +197,9 @@ class Reply:
 
     @property
     def margin(self) -> float | None:
-        """logit yes - logit no, in nats."""
+        """logit yes - logit no, in nats. Of a likeness: what gives it as p_yes."""
+        if self.likeness is not None:
+            return logit(min(max(self.likeness, LEAST_LIKENESS), 1 - LEAST_LIKENESS))
         if self.logit_yes is None or self.logit_no is None:
             return None
         return self.logit_yes - self.logit_no
@@ -208,10 +215,11 @@ class Scored:
     """One row of a run: an image with its score, or with the `reason` there is none.
 
     `score` and `elements` are 0 to 10, unrounded. In judge mode `score` is 10 * p_yes; with a "not" text,
-    p_yes is that of "the query and not that". Of an image in tiles each text has the reply of the tile, or
-    the whole, that matches it best. In explain mode `score` is the number read at `span` of `reply.text`,
-    and margin and p_yes are None. The model was given what `reply` is about at `seen_width_px` x
-    `seen_height_px`; both are 0 where that was not kept. `path` and `companions` are its
+    p_yes is that of "the query and not that", and with example images that of "and like this, and not like
+    that"; `reply` is None where there are only examples. Of an image in tiles each text has the reply of the
+    tile, or the whole, that matches it best. In explain mode `score` is the number read at `span` of
+    `reply.text`, and margin and p_yes are None. The model was given what `reply` is about at
+    `seen_width_px` x `seen_height_px`; both are 0 where that was not kept. `path` and `companions` are its
     Source's, where that is a file of this machine; `address` where it lies elsewhere.
     """
 
@@ -225,6 +233,8 @@ class Scored:
     reply: Reply | None = None
     element_replies: tuple[Reply, ...] = ()
     not_reply: Reply | None = None
+    like_reply: Reply | None = None
+    unlike_reply: Reply | None = None
     span: tuple[int, int] | None = None
     reason: Reason | None = None
     notes: tuple[Reason, ...] = ()
@@ -287,6 +297,11 @@ class Run:
     @property
     def question(self) -> Question:
         return self.request.question
+
+    @property
+    def name(self) -> str:
+        """What it is called where it is listed."""
+        return self.title or self.request.named
 
 
 @dataclass(frozen=True)
@@ -361,6 +376,10 @@ class Scorer(Protocol):
 
     def explain(self, candidate: Candidate, query: str, max_tokens: int = 160) -> Reply:
         """A sentence that ends in `Score: x / 10`. Raises ScoringError, ModelLost."""
+        ...
+
+    def look(self, candidate: Candidate) -> Tokens:
+        """What the vision tower makes of the image. Raises ScoringError, ModelLost."""
         ...
 
     def memory(self) -> MemoryReading: ...

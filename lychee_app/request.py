@@ -12,9 +12,19 @@ Precision = Literal["auto", "float32", "bfloat16", "int8", "int4"]
 
 
 @dataclass(frozen=True)
+class Example:
+    """An image that others are to be like, or unlike. Its bytes lie at `path`, and are those of `sha256`."""
+
+    name: str
+    sha256: str
+    path: str
+
+
+@dataclass(frozen=True)
 class Request:
     """Travels from where it is asked to the engine, and is stored in the Run as it is.
 
+    `like` and `unlike` count beside the question, which may be empty where one of them is given (verdict.py).
     `model` is a name or a folder; "auto" stands for the best one there is. `max_image_tokens` is the most an
     image may have: None takes the machine's own (Settings), and no checkpoint takes more than its limits.
     `prefilter`: so many are judged in full, the best by a first look at a quarter of the tokens
@@ -29,3 +39,15 @@ class Request:
     explain_max_tokens: int = 160
     precision: Precision = "auto"
     prefilter: int | None = None
+    like: Example | None = None
+    unlike: Example | None = None
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        return tuple(example for example in (self.like, self.unlike) if example)
+
+    @property
+    def named(self) -> str:
+        """What stands for the query where it has no words: the names of its examples."""
+        signs = ("≈", self.like), ("≉", self.unlike)
+        return self.question.typed or " ".join(f"{sign} {one.name}" for sign, one in signs if one)

@@ -87,7 +87,7 @@ def summary(run: Run, listed: int, t: Words) -> Text:
     count = t("terminal.passed_over", count=count, n=of - passed_over - unscored) if passed_over else count
     count = t("terminal.unscored", count=count, unscored=unscored) if unscored else count
     count = t("terminal.best", listed=listed, count=count) if listed < of else count
-    asked = [run.question.typed.strip()]
+    asked = [run.request.named.strip()]
     if run.question.typed_not:
         asked.append(t("gallery.but_not", text=run.question.typed_not.strip()))
     judged = t(f"terminal.{run.request.mode}", model=run.model)

@@ -47,11 +47,25 @@ def explained(reply: Reply, not_reply: Reply | None = None) -> Verdict:
     return Verdict(parsed.score * kept, span=parsed.span)
 
 
-def answered(row: Scored, question: Question, mode: Mode, replies: Sequence[Reply]) -> Scored:
-    """The row with what follows from the replies: to the query, then to each of the question's parts."""
-    reply, parts = replies[0], list(replies[1:])
+@dataclass(frozen=True)
+class Likeness:
+    """To the example images, where there are some."""
+
+    like: Reply | None = None
+    unlike: Reply | None = None
+
+
+ALONE = Likeness()
+
+
+def answered(
+    row: Scored, question: Question, mode: Mode, replies: Sequence[Reply], likeness: Likeness = ALONE
+) -> Scored:
+    """The row with what follows from the replies: to the query, if it has words, then to each of the
+    question's parts; and from likeness."""
+    reply, *parts = replies if question.sent else (None, *replies)
     not_reply = parts.pop() if question.sent_not else None
-    given = (explained if mode == "explain" else judged)(reply, not_reply)
+    given = _together(reply, not_reply, mode, likeness)
     return replace(
         row,
         score=given.score,
@@ -61,15 +75,47 @@ def answered(row: Scored, question: Question, mode: Mode, replies: Sequence[Repl
         reply=reply,
         element_replies=tuple(parts),
         not_reply=not_reply,
+        like_reply=likeness.like,
+        unlike_reply=likeness.unlike,
         span=given.span,
         reason=given.reason,
     )
 
 
+def _together(reply: Reply | None, not_reply: Reply | None, mode: Mode, likeness: Likeness) -> Verdict:
+    """The words, and like the one example, and not like the other: as independent as with "but not"."""
+    like, unlike = likeness.like, likeness.unlike
+    kept = [like.margin] if like else []
+    kept += [
+        -one.margin
+        for one in (unlike, not_reply if reply is None else None)
+        if one and one.margin is not None
+    ]
+    sure = [margin for margin in kept if margin is not None]
+    if reply is not None and mode == "explain":
+        given = explained(reply, not_reply)
+        share = math.prod(map(sigmoid, sure))
+        return given if given.score is None else replace(given, score=given.score * share)
+    if reply is not None:
+        given = judged(reply, not_reply)
+        if given.margin is None or not sure:
+            return given
+        sure.append(given.margin)
+    margin = every(sure)
+    return Verdict(10 * sigmoid(margin), margin, sigmoid(margin))
+
+
+def every(margins: Sequence[float]) -> float:
+    """log(p / (1 - p)) of p = the product of sigmoid(margin), without leaving log space."""
+    if len(margins) == 1:
+        return margins[0]
+    log_p = sum(map(_log_sigmoid, margins))
+    return log_p - _log_one_minus_exp(log_p)
+
+
 def and_not(margin: float, not_margin: float) -> float:
     """log(p / (1 - p)) of p = sigmoid(margin) * sigmoid(-not_margin), without leaving log space."""
-    log_p = _log_sigmoid(margin) + _log_sigmoid(-not_margin)
-    return log_p - _log_one_minus_exp(log_p)
+    return every((margin, -not_margin))
 
 
 def _log_sigmoid(x: float) -> float:

@@ -94,6 +94,36 @@ class Examiner:
         """Per query: scenes that show some of it, and its three wordings."""
         return [self._wording(per_query) for _ in range(count)]
 
+    def likenesses(self, subjects: int, count: int = 32) -> tuple[Candidate, list[tuple[Candidate, float]]]:
+        """An example that shows so many things and no others; and scenes with the share of those that each
+        shows, drawn otherwise, at other places and among other things. Two thirds show none."""
+        random, drawable = self._random, np.flatnonzero(self._look.present.any(axis=0))
+        wanted, tints = random.choice(drawable, subjects, replace=False), random.integers(-1, 6, subjects)
+        example = self._with(self._of_size(subjects, wanted), wanted, tints)
+        scenes = []
+        for number in range(count):
+            shown = int(random.integers(1, subjects + 1)) if number < count // 3 else 0
+            some = random.permutation(subjects)[:shown]
+            scene = self._with(self._roomy(wanted), wanted[some], tints[some])
+            scenes.append((self._candidate(scene, 0), shown / subjects))
+        return self._candidate(example, 0), scenes
+
+    def _of_size(self, count: int, unwanted: NDArray[np.int64]) -> Scenes:
+        """A scene of so many objects, none of them unwanted."""
+        while True:
+            scenes = self._scenes(1)
+            if (scenes.objects >= 0).sum() == count and not np.isin(scenes.objects, unwanted).any():
+                return scenes
+
+    def _with(self, scenes: Scenes, wanted: NDArray[np.int64], tints: NDArray[np.int64]) -> Scenes:
+        """Its first objects replaced by these, each in a style at random."""
+        objects, worn, styles = scenes.objects.copy(), scenes.tints.copy(), scenes.styles.copy()
+        for slot, number, tint in zip(np.flatnonzero(objects[0] >= 0), wanted, tints, strict=False):
+            objects[0, slot], worn[0, slot] = number, tint
+            styles[0, slot] = self._random.choice(np.flatnonzero(self._look.present[:, number]))
+        shades = self._look.shades[styles, np.maximum(objects, 0)]
+        return replace(scenes, objects=objects, tints=worn, styles=styles, shades=shades)
+
     def _wording(self, scenes: int) -> list[Wording]:
         wanted, tints = self._wish()
         pairs = [(int(number), int(tint)) for number, tint in zip(wanted, tints, strict=True)]

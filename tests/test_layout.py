@@ -43,6 +43,7 @@ ORDER = [
     "settings",
     "records",
     "addresses",
+    "likeness",
     "request",
     "negation",
     "query",

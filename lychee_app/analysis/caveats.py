@@ -1,11 +1,12 @@
 """What to know before a run's scores are believed: what its judge does not know of query and images."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from lychee_app.domain import UNLIKE, domain_of, not_understood
+from lychee_app.domain import UNLIKE, Domain, domain_of, not_understood
 from lychee_app.ranking import is_scored
 from lychee_app.reasons import Reason
 from lychee_app.records import Run, Scored
+from lychee_app.request import Example
 
 MOST_UNLIKE = 0.25
 """With a larger share of such images nothing is concluded from the scores. One drawn scene in a hundred gets
@@ -15,8 +16,14 @@ quarter gets it."""
 
 def caveats(run: Run) -> list[Reason]:
     """Of words that the judge does not know, and of images unlike what it was taught from."""
-    found = not_understood(domain_of(run.model, run.checkpoint_hash), run.question)
-    return [*found, *of_images(run.images)]
+    domain = domain_of(run.model, run.checkpoint_hash)
+    found = not_understood(domain, run.question)
+    return [*found, *of_examples(run.request.examples, domain), *of_images(run.images)]
+
+
+def of_examples(examples: Collection[Example], domain: Domain | None) -> list[Reason]:
+    """Of a likeness whose score was fitted to nothing."""
+    return [Reason.of("likeness-rough")] if examples and domain is None else []
 
 
 def of_images(images: Iterable[Scored]) -> list[Reason]:

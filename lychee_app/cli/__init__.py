@@ -39,6 +39,8 @@ _OF_THIS_MACHINE = {
     "queries-none",
     "parts-there",
     "parts-other",
+    "example-gone",
+    "example-unreadable",
 }
 """Codes of valid arguments with a missing target, or for another model: not wrong usage."""
 

@@ -1,6 +1,9 @@
 """The words of a command line -> arguments, and the command that runs with them."""
 
 import argparse
+import os
+from collections.abc import Sequence
+from glob import has_magic
 from pathlib import Path
 from typing import get_args
 
@@ -32,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 class _Command(argparse.ArgumentParser):
     """Takes options and names in any order. Only -h and what begins with -- is an option: a query or a file
-    may be called -dog. With --queries the query is empty.
+    may be called -dog. With --queries the query is empty, and with an example image it may be left out.
     """
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[override]
@@ -54,7 +57,8 @@ class _Command(argparse.ArgumentParser):
             else:
                 options.append(word)
                 lacks_value = True
-        if any(option.partition("=")[0] == "--queries" for option in options):
+        given = {option.partition("=")[0] for option in options}
+        if "--queries" in given or (given & {"--like", "--unlike"} and _are_paths(names)):
             names.insert(0, "")
         between = ["--"] if any(name.startswith("-") for name in names) or lacks_value else []
         return super().parse_known_args([*options, *between, *names], namespace)
@@ -64,6 +68,13 @@ class _Command(argparse.ArgumentParser):
         exact = self._option_string_actions.get(word)
         found = [action for name, action in self._option_string_actions.items() if name.startswith(word)]
         return any(action.nargs != 0 for action in ([exact] if exact else found))
+
+
+def _are_paths(names: Sequence[str]) -> bool:
+    """Whether there is no query before them: an example image needs none."""
+    return len(names) == 1 or bool(
+        names and (os.path.lexists(os.path.expanduser(names[0])) or has_magic(names[0]))
+    )
 
 
 def _is_option(word: str) -> bool:
@@ -84,6 +95,9 @@ def _add_rank(commands) -> None:
     parser.add_argument(
         "--not", dest="typed_not", metavar="TEXT", type=str.strip, default="", help="lower what matches TEXT"
     )
+    like_help = "an example image that the others should be like; with it QUERY may be left out"
+    parser.add_argument("--like", metavar="FILE", help=like_help)
+    parser.add_argument("--unlike", metavar="FILE", help="an example image that they should not be like")
     parser.add_argument(
         "--queries", metavar="FILE", help="instead of QUERY: one a line; each image is looked at once for all"
     )

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 def rank(arguments: argparse.Namespace, t: Words) -> int:
     from lychee_app import analysis, export, recorder, sources, terminal
+    from lychee_app.engines.example import example_at
 
     if "-" in (arguments.zip, arguments.sheet):
         raise UsageError("files-stdout")
@@ -47,6 +48,8 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
         raise UsageError("without-zip")
     settings = Settings.from_environment()
     wish = _wish(arguments)
+    asked = arguments.like, arguments.unlike
+    like, unlike = (None if path is None else example_at(path) for path in asked)
     requests = [
         Request(
             question,
@@ -55,6 +58,8 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
             max_image_tokens=arguments.image_tokens,
             precision=arguments.precision,
             prefilter=arguments.prefilter,
+            like=like,
+            unlike=unlike,
         )
         for question in _questions(arguments, t)
     ]
@@ -208,6 +213,12 @@ def _questions(arguments: argparse.Namespace, t: Words) -> list[Question]:
     from lychee_app import query
 
     parts = None if arguments.elements else ()
+    if (
+        arguments.queries is None
+        and not arguments.query
+        and (arguments.like, arguments.unlike) != (None, None)
+    ):
+        return [query.beside_examples(arguments.typed_not)]
     if arguments.queries is None:
         return [query.ask(arguments.query, arguments.typed_not, parts=parts)]
     first, *more = arguments.paths

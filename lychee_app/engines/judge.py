@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from lychee_app import intake, verdict
 from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
 from lychee_app.domain import UNLIKE, Domain, domain_of
+from lychee_app.engines.example import Models, models_of
 from lychee_app.engines.first_look import first_budget, first_request
 from lychee_app.errors import OutOfMemory, ScoringError
 from lychee_app.prompt import PROMPT_VERSION
@@ -19,6 +20,7 @@ from lychee_app.reasons import Reason
 from lychee_app.records import Candidate, ImageBudget, Mode, Refused, Reply, Scored, Scorer, Source
 from lychee_app.request import Request
 from lychee_app.settings import Settings
+from lychee_app.verdict import ALONE, Likeness
 
 OOM_SHARES = (2, 4)
 """After memory ran out the image is tried with 1/2 of its tokens, then with 1/4."""
@@ -28,10 +30,13 @@ QUERIES_AT_ONCE = 16
 
 
 def judge_of(request: Request, scorer: Scorer, settings: Settings, cache: ReplyCache | None) -> "Judge":
-    """Raises UsageError where the scorer's model knows no word of the query."""
+    """Raises UsageError where the scorer's model knows no word of the query, and where an example is gone, is
+    another image by now or cannot be read."""
     domain = domain_of(scorer.info.name, scorer.info.checkpoint_hash)
     request, budget = as_taught(request, domain), _budget(request, scorer, settings)
-    return Judge(request, scorer, budget, domain, RecentReplies() if cache is None else cache)
+    curve = domain.likeness if domain else None
+    models = models_of(request, scorer, budget, curve, settings) if request.examples else None
+    return Judge(request, scorer, budget, domain, RecentReplies() if cache is None else cache, models)
 
 
 def _budget(request: Request, scorer: Scorer, settings: Settings) -> ImageBudget:
@@ -50,6 +55,8 @@ class Judge:
     budget: ImageBudget
     domain: Domain | None
     cache: ReplyCache
+    models: Models | None = None
+    """The example images, where there are some."""
 
     def first_look(self) -> "Judge":
         """The same at a quarter of the tokens, asked for the whole query alone."""
@@ -86,12 +93,12 @@ class Judge:
         started = time.perf_counter()
         candidate = self._noted(candidate)
         try:
-            candidate, replies = self._with_less(candidate)
+            candidate, (replies, likeness) = self._with_less(candidate)
         except ScoringError as error:
             seconds = time.perf_counter() - started
             return replace(_bare(candidate), reason=error.reason, seconds=seconds)
-        bare = _bare(candidate, replies[0].tile)
-        row = verdict.answered(bare, self.request.question, self.request.mode, replies)
+        bare = _bare(candidate, replies[0].tile if self.request.question.sent else 0)
+        row = verdict.answered(bare, self.request.question, self.request.mode, replies, likeness)
         return replace(row, seconds=time.perf_counter() - started)
 
     def _noted(self, candidate: Candidate) -> Candidate:
@@ -100,7 +107,7 @@ class Judge:
             return candidate
         return replace(candidate, notes=(*candidate.notes, UNLIKE))
 
-    def _with_less(self, candidate: Candidate) -> tuple[Candidate, list[Reply]]:
+    def _with_less(self, candidate: Candidate) -> tuple[Candidate, tuple[list[Reply], Likeness]]:
         """The replies; where memory runs out, those to a smaller image. Raises ScoringError.
 
         Those are not kept: an image resized twice has other pixels than one brought to that size at once.
@@ -108,16 +115,36 @@ class Judge:
         attempt, judge = candidate, self
         for share in OOM_SHARES:
             try:
-                return attempt, judge._replies(attempt)
+                return attempt, (judge._replies(attempt), judge._likeness(attempt))
             except OutOfMemory:
                 self.scorer.release()
                 attempt = _smaller(candidate, share, self.budget)
                 judge = replace(self, cache=RecentReplies())
-        return attempt, judge._replies(attempt)
+        return attempt, (judge._replies(attempt), judge._likeness(attempt))
+
+    def _likeness(self, candidate: Candidate) -> Likeness:
+        """To each example, from the cache where it is known; the image is looked at once for both."""
+        if self.models is None:
+            return ALONE
+        known: dict[str, Reply] = {}
+        for example in self.request.examples:
+            key = self._key(candidate, "judge", self.models.key(example))
+            if (reply := self.cache.cached(key)) is not None:
+                known[example.sha256] = reply
+        if missing := [one for one in self.request.examples if one.sha256 not in known]:
+            told = self.models.replies(candidate, missing, self.scorer)
+            self.cache.remember(
+                {self._key(candidate, "judge", self.models.key(one)): told[one] for one in missing}
+            )
+            known |= {example.sha256: reply for example, reply in told.items()}
+        like, unlike = self.request.like, self.request.unlike
+        return Likeness(like and known[like.sha256], unlike and known[unlike.sha256])
 
     def _replies(self, candidate: Candidate) -> list[Reply]:
         """Replies to the query and its parts, from the cache where they are known."""
         question = self.request.question
+        if not question.sent:
+            return self._judged(candidate, question.parts)
         if self.request.mode == "explain":
             return [self.explained(candidate), *self._judged(candidate, question.parts)]
         return self._judged(candidate, (question.sent, *question.parts))
@@ -225,4 +252,8 @@ def _refused(item: Refused) -> Scored:
 
 def as_taught(request: Request, domain: Domain | None) -> Request:
     """In the words of the judge that is asked. Raises UsageError where it knows none of them."""
-    return replace(request, question=domain.asked(request.question)) if domain else request
+    return (
+        replace(request, question=domain.asked(request.question))
+        if domain and request.question.sent
+        else request
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from lychee_app.domain import domain_of
+from lychee_app.engines.example import require
 from lychee_app.engines.judge import as_taught
 from lychee_app.errors import CheckpointError
 from lychee_app.model import checkpoints
@@ -18,6 +19,7 @@ _SHORT_OF_MEMORY = ("allocate memory", "not enough memory", "out of memory", "st
 
 def prepared(request: Request, settings: Settings, open_scorer: OpenScorer | None) -> Request:
     """See Engine. open_scorer: what will open the model; None stands for this machine's checkpoints."""
+    require(request)
     if open_scorer is not None:
         return as_taught(request, domain_of(request.model))
     name = str(checkpoints.resolved(request.model, settings))

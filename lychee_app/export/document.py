@@ -9,7 +9,8 @@ from lychee_app.analysis import caveats
 from lychee_app.domain import domain_of, unknown_words
 from lychee_app.ranking import Ranked, ranked
 from lychee_app.reasons import Reason
-from lychee_app.records import Decision, Run, Scored
+from lychee_app.records import Decision, Reply, Run, Scored
+from lychee_app.request import Example
 
 TIMING = ("created", "seconds", "peak_memory_bytes")
 
@@ -36,6 +37,8 @@ def document(
         "total": run.total,
         "not": run.question.typed_not,
         "sent_not": run.question.sent_not,
+        "like": _example(run.request.like),
+        "unlike": _example(run.request.unlike),
         "instruction": run.request.instruction,
         "checkpoint_hash": run.checkpoint_hash,
         "precision": run.precision,
@@ -82,6 +85,8 @@ def _image(place: Ranked, decisions: Mapping[int, Decision], timing: bool) -> di
         "p_yes": _number(row.p_yes),
         "elements": [_number(score) for score in row.elements],
         "raw": row.reply.text if row.reply else None,
+        "like": _likeness(row.like_reply),
+        "unlike": _likeness(row.unlike_reply),
         "error": _sentence(row.reason),
         "seconds": _number(row.seconds),
         "logit_yes": _number(row.reply.logit_yes) if row.reply else None,
@@ -104,6 +109,15 @@ def _image(place: Ranked, decisions: Mapping[int, Decision], timing: bool) -> di
         "iso": row.capture.iso,
     }
     return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}
+
+
+def _example(example: Example | None) -> dict[str, str] | None:
+    return None if example is None else vars(example)
+
+
+def _likeness(reply: Reply | None) -> float | None:
+    """0 to 10, as scores are."""
+    return None if reply is None or reply.p_yes is None else 10 * reply.p_yes
 
 
 def _counted(reason: Reason) -> dict[str, Any]:

@@ -37,6 +37,9 @@ def to_html(
         pairs = list(zip(run.question.elements, row.elements, strict=False))
         if row.not_reply is not None and row.not_reply.p_yes is not None:
             pairs.append((f"{words('report.but_not')}: {row.not_reply.query}", 10 * row.not_reply.p_yes))
+        for key, reply in (("report.like", row.like_reply), ("report.unlike", row.unlike_reply)):
+            if reply is not None and reply.p_yes is not None:
+                pairs.append((f"{words(key)}: {reply.query}", 10 * reply.p_yes))
         return pairs
 
     text = (
@@ -46,7 +49,7 @@ def to_html(
             words=words,
             style=Markup(style),
             style_sha256=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            title=run.title or run.question.typed or run.question.sent,
+            title=run.name,
             facts=_facts(run, sum(place.rank is not None for place in places), words),
             caveats=[words.reason(reason) for reason in caveats(run)],
             notes=notes,
@@ -80,6 +83,8 @@ def _facts(run: Run, scored: int, words: Words) -> list[tuple[str, str]]:
         (words("report.query"), run.question.typed if run.title else ""),
         (words("report.sent"), run.question.sent),
         (words("report.but_not"), run.question.typed_not),
+        (words("report.like"), run.request.like.name if run.request.like else ""),
+        (words("report.unlike"), run.request.unlike.name if run.request.unlike else ""),
         (
             words("report.model"),
             f"{run.model} · {run.request.mode}" + (f" · {run.precision}" if run.checkpoint_hash else ""),

@@ -61,7 +61,7 @@ def to_pdf(
     """
     words, places = Words(language), ranking.chosen(run.images, chosen)
     names = [_printable(place.scored.name) for place in places]
-    title = _printable(run.title or run.question.typed)
+    title = _printable(run.name)
     facts = _printable(" · ".join(_facts(run, len(places), words)))
     own = words("sheet.unshown", n=2)
     pages = _Pages({*string.printable[:95], *"–·…", *title, *facts, *own, *"".join(names)}, folders)

@@ -624,6 +624,8 @@ TEXT: dict[str, str | dict[str, str]] = {
     "report.query": "Query",
     "report.sent": "Sent as",
     "report.but_not": "But not",
+    "report.like": "Like",
+    "report.unlike": "Not like",
     "report.model": "Model",
     "report.created": "Created",
     "report.images": "Images",
@@ -646,6 +648,9 @@ REASONS: dict[str, str | dict[str, str]] = {
     "query-unknown": "The demo model knows no word of “{query}”: it was taught drawn objects and six colours (`lychee demo --words` lists them). Ask for some of these, or choose another model; `lychee download` fetches one.",
     "query-misspelt": "The demo model knows no word of “{query}”. Did you mean: {meant}?",
     "words-unknown": "The demo model does not know: {words}. What a score says about that means nothing.",
+    "likeness-rough": "This judge's scores for likeness are not fitted to anything: they order the images, and 10 is the same picture.",
+    "example-gone": "The example image {name} is not at {path} any more. Put it back, or choose another.",
+    "example-unreadable": "The example image {name} cannot be used: {detail}",
     "images-unlike": {
         "one": "{n} of {total} images is unlike the drawings that the demo model was taught, as photographs are. Its score means little.",
         "other": "{n} of {total} images are unlike the drawings that the demo model was taught, as photographs are. Their scores mean little.",

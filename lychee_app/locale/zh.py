@@ -551,6 +551,8 @@ TEXT: dict[str, str | dict[str, str]] = {
     "report.query": "查询词",
     "report.sent": "实际发送",
     "report.but_not": "但不要",
+    "report.like": "像",
+    "report.unlike": "不像",
     "report.model": "模型",
     "report.created": "时间",
     "report.images": "图片",
@@ -573,6 +575,9 @@ REASONS: dict[str, str | dict[str, str]] = {
     "query-unknown": "“{query}”里没有演示模型认识的词：它只学过手绘物件和六种颜色（`lychee demo --words` 列出全部）。请换用这些词，或换一个模型；`lychee download` 可以下载。",
     "query-misspelt": "“{query}”里没有演示模型认识的词。是不是想写：{meant}？",
     "words-unknown": "演示模型不认识：{words}。对这些词，分数没有参考价值。",
+    "likeness-rough": "这个模型的相似度分数没有校准过：它只用来排序，10 分是同一张图。",
+    "example-gone": "示例图片 {name} 已不在 {path}。请放回原处，或另选一张。",
+    "example-unreadable": "示例图片 {name} 无法使用：{detail}",
     "images-unlike": {
         "other": "{total} 张中有 {n} 张不像演示模型学过的手绘画（照片通常如此）。它们的分数没有多大意义。"
     },

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lychee_app import query as queries_
 from lychee_app.errors import CheckpointError, OutOfMemory
+from lychee_app.likeness import Tokens
 from lychee_app.model import checkpoints, memory, selftest, weights
 from lychee_app.model.fast import FastForward, checked_forward
 from lychee_app.model.faults import translated
@@ -114,6 +115,12 @@ class LocalScorer:
             image_tokens=tokens,
             seconds=time.perf_counter() - started,
         )
+
+    def look(self, candidate: Candidate) -> Tokens:
+        """What the vision tower makes of the image. Raises ScoringError, ModelLost."""
+        with self._a_pass(candidate, candidate.tokens(self._parts.layout.token_px)):
+            image, _ = self._embedded(candidate)
+            return image[0].to(torch.float32).cpu().numpy()
 
     def memory(self) -> MemoryReading:
         return memory.reading(self._parts.device)

@@ -84,7 +84,7 @@ def create(engine: Engine, store: Store, model: str, allowed: Allowed, t: Words)
             {
                 "run": each.id,
                 "created": each.created,
-                "query": each.request.question.typed,
+                "query": each.request.named,
                 "status": each.status,
                 "images": each.total,
                 "best_score": each.best_score,

@@ -135,10 +135,16 @@ def _is_alike(record: str, run: Run) -> bool:
     except Damaged:
         return False
     pairs = [
-        (one.question.sent, one.question.sent_not, one.request.mode, one.request.instruction)
+        (one.question.sent, one.question.sent_not, one.request.mode, one.request.instruction, *_examples(one))
         for one in (other, run)
     ]
     return pairs[0] == pairs[1] and other.checkpoint_hash == run.checkpoint_hash != ""
+
+
+def _examples(run: Run) -> tuple[str | None, str | None]:
+    """By content."""
+    like, unlike = run.request.like, run.request.unlike
+    return like and like.sha256, unlike and unlike.sha256
 
 
 def _total(db: sqlite3.Connection, run_id: str) -> int:

@@ -27,7 +27,7 @@ from lychee_app.records import (
     Source,
     Status,
 )
-from lychee_app.request import Request
+from lychee_app.request import Example, Request
 from lychee_app.store.database import Damaged
 
 T = TypeVar("T")
@@ -94,7 +94,8 @@ def read_scored(row: dict[str, Any], thumbnail: bytes | None, shared: dict[str, 
     """From its fields by name, as JSON tells them. Raises Damaged."""
     with _damage_told():
         row["reply"] = row["reply"] and _reply(row["reply"], shared)
-        row["not_reply"] = row["not_reply"] and _reply(row["not_reply"], shared)
+        for name in ("not_reply", "like_reply", "unlike_reply"):  # of the last two older rows know nothing
+            row[name] = row.get(name) and _reply(row[name], shared)
         row["element_replies"] = tuple(_reply(reply, shared) for reply in row["element_replies"])
         row["elements"] = tuple(row["elements"])
         row["notes"] = tuple(map(Reason.read, row["notes"]))
@@ -198,7 +199,8 @@ def _reason(stored: str | Mapping[str, Any] | None) -> Reason | None:
 def _request(row: dict[str, Any]) -> Request:
     question = row["question"]
     whole = _build(Question, question | {"elements": tuple(question["elements"])})
-    return _build(Request, row | {"question": whole})
+    examples = {name: row.get(name) and _build(Example, row[name]) for name in ("like", "unlike")}
+    return _build(Request, row | {"question": whole, **examples})
 
 
 def _reply(row: dict[str, Any], shared: dict[str, str]) -> Reply:

@@ -52,7 +52,7 @@ def _downloads(context: PageContext, standing: Standing) -> None:
     """Nothing is made before it is asked for."""
     t, run, decisions = context.t, standing.run, standing.decisions
     picks, fixed_dates = standing.decided("pick"), bool(st.session_state.get("zip-fixed"))
-    stem = export.clean_name(run.title or run.question.sent, fallback="lychee", max_bytes=60)
+    stem = export.clean_name(run.title or run.question.sent or run.name, fallback="lychee", max_bytes=60)
     rows = [standing.order.by_index[index].scored for index in picks]
     with st.container(horizontal=True, key="downloads"):
         _download(t("export.csv"), f"{stem}.csv", lambda: export.to_csv(run, decisions).encode())

@@ -134,7 +134,7 @@ def _rename(context: PageContext, summary: RunSummary) -> None:
     """A form: Enter saves as the button does."""
     key = f"title-{summary.id}"
     with st.form(f"name-{summary.id}", border=False):
-        title = summary.title or summary.question.typed
+        title = summary.title or summary.request.named
         st.text_input(context.t("history.title"), title, key=key, max_chars=200)
         st.form_submit_button(
             context.t("history.save"),
@@ -214,8 +214,8 @@ def _pages(context: PageContext, page: int, more: bool) -> None:
 def heading(t: Words, run: Run | RunSummary) -> str:
     """HTML of one line: the title, the query where it is another text, and what was not wanted."""
     typed, typed_not = run.question.typed, run.question.typed_not
-    title = run.title or typed
-    query = f" <code>{escaped(typed)}</code>" if title != typed else ""
+    title = run.title or run.request.named
+    query = f" <code>{escaped(typed)}</code>" if typed and title != typed else ""
     minus = f" {escaped(t('sent.not'))} <code>{escaped(typed_not)}</code>" if typed_not else ""
     return f"{escaped(title)}{query}{minus}"
 

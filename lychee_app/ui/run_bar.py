@@ -28,10 +28,10 @@ def title(context: PageContext, standing: Standing) -> None:
     ]
     about = " · ".join(escaped(fact) for fact in facts if fact)
     question, sent_not = run.question, run.question.sent_not
-    head = escaped(run.title or question.typed)
+    head = escaped(run.name)
     minus = f" {escaped(t('sent.not'))} <code>{escaped(sent_not)}</code>" if sent_not else ""
     drawing = context.services.clock.spent(run.id)
-    differs = question.sent != (run.title or question.typed)
+    differs = question.sent not in ("", run.name)
     sent = f"{escaped(t('sent'))} <code>{escaped(question.sent)}</code>" if differs else ""
     sent = f'<div class="ly-sent">{sent}{minus}</div>' if sent or minus else ""
     cost = f'data-seconds="{run.seconds:.3f}" data-drawing="{drawing:.3f}"'
@@ -75,7 +75,7 @@ def _look_closer(context: PageContext, run: Run, chosen: list[int], tokens: int)
     try:
         asked = replace(run.request, max_image_tokens=tokens)
         begun = context.services.jobs.start_after(run.id, asked, chosen)
-        title = context.t("closer.title", title=run.title or run.question.typed)
+        title = context.t("closer.title", title=run.name)
         context.services.store.rename(begun, title)
     except LycheeError as error:
         return state.tell(error)

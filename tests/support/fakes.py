@@ -10,6 +10,7 @@ from PIL import Image
 
 from lychee_app.engines.local import LocalEngine
 from lychee_app.errors import LycheeError
+from lychee_app.likeness import Tokens
 from lychee_app.records import Candidate, ImageBudget, MemoryReading, Reply, Scorer, ScorerInfo, Source
 from lychee_app.settings import Settings
 
@@ -45,6 +46,13 @@ class FakeScorer:
         return Reply(
             query, "explain", text, None, None, 1, 0, (5, 6), "prompt", 9, self._tokens(candidate), 0.001
         )
+
+    def look(self, candidate: Candidate) -> Tokens:
+        """Two tokens of three numbers: what the upper and the lower half are coloured like."""
+        self.before(candidate)
+        pixels = np.asarray(candidate.image, dtype=np.float32) / 255
+        halves = np.array_split(pixels, 2)
+        return np.stack([half.mean(axis=(0, 1)) for half in halves]).astype(np.float32)
 
     def memory(self) -> MemoryReading:
         return MemoryReading("RAM", 1_000_000_000, 24_000_000_000, 1_500_000_000)
