@@ -221,11 +221,16 @@ class Runs:
         )
         with self._database.writing() as db:
             self._refuse_if_elsewhere(db, run_id)
-            uploads = _uploads(db, run_id)
+            uploads = [*_uploads(db, run_id), *self._examples(db, run_id)]
             thumbnails = _distinct(db, "SELECT DISTINCT thumbnail FROM images WHERE run_id = ?", run_id)
             db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
             db.executemany(orphans, [(name,) for name in thumbnails])
             self._uploads.drop_unused(db, uploads)
+
+    def _examples(self, db: sqlite3.Connection, run_id: str) -> list[str]:
+        with suppress(StoreError):  # a damaged record names none
+            return [one.sha256 for one in self._run(db, run_id).request.examples]
+        return []
 
     def _add_sources(
         self,

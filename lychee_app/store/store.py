@@ -257,6 +257,10 @@ class Store:
         """Keeps uploaded bytes as a private file; returns their SHA-256. StoreError over the cap."""
         return self._uploads.keep([data])[0]
 
+    def upload(self, sha256: str) -> Path:
+        """Where uploaded bytes lie."""
+        return self._uploads.path(sha256)
+
 
 def holds(row: Scored, source: Source, begun: str) -> bool:
     """Whether what was scored is what is there now, by content.

@@ -178,10 +178,13 @@ class Uploads:
                 raise StoreError("store-upload-gone")
 
     def drop_unused(self, db: sqlite3.Connection, names: Iterable[str]) -> None:
-        """Inside a writing transaction: removes those uploads that no run and no draft refers to."""
+        """Inside a writing transaction: removes those uploads that no run and no draft refers to, be it as an
+        example."""
         used = (
             "SELECT 1 FROM sources WHERE upload = :sha256 "
-            "UNION ALL SELECT 1 FROM draft_images WHERE upload = :sha256"
+            "UNION ALL SELECT 1 FROM draft_images WHERE upload = :sha256 "
+            "UNION ALL SELECT 1 FROM runs WHERE instr(record, :sha256) "  # as an example image
+            "UNION ALL SELECT 1 FROM drafts WHERE instr(record, :sha256)"
         )
         for sha256 in names:
             if db.execute(used, {"sha256": sha256}).fetchone() is None:

@@ -15,7 +15,7 @@ from streamlit.components import v2 as components
 from lychee_app import analysis
 from lychee_app.ranking import Ranked
 from lychee_app.records import Scored
-from lychee_app.ui import charts, ratings, routes, state
+from lychee_app.ui import charts, examples, ratings, routes, state
 from lychee_app.ui.markup import asset
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.suggestion import suggestion
@@ -35,6 +35,7 @@ def draw(context: PageContext, mode: Arrangement = "grid") -> None:
             data=data(context, standing, mode),
             on_decided_change=_decided,
             on_unbin_change=lambda: charts.choose_bin(-1),
+            on_like_change=lambda: examples.chosen(context, standing, st.session_state[f"images-{mode}"]),
         )
 
 
@@ -66,7 +67,10 @@ def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[st
         "elements": list(run.question.elements),
         "not_text": run.question.sent_not,
         "mode_explain": run.request.mode == "explain",
-        "explain": run.request.mode == "judge",
+        "explain": run.request.mode == "judge" and bool(run.question.sent),
+        "examples": [
+            {"text": f"{sign} {one.name}", "kind": kind} for sign, one, kind in examples.beside(run.request)
+        ],
         "rows": [_row(context, standing, place) for place in order.ranked],
         "cut": _cut(context, standing),
         "bin": _bin(standing),
@@ -89,6 +93,12 @@ def _row(context: PageContext, standing: Standing, place: Ranked) -> dict[str, A
         "score": row.score,
         "elements": list(row.elements),
         "not": None if unwanted is None else 10 * unwanted,
+        "examples": [
+            None
+            if (reply := row.like_reply if sign == "≈" else row.unlike_reply) is None
+            else 10 * (reply.p_yes or 0)
+            for sign, _, _ in examples.beside(standing.run.request)
+        ],
         "width": row.width_px,
         "height": row.height_px,
         "seen_width": row.seen_width_px,

@@ -20,7 +20,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   on("lychee-chosen", chosen, () => true);
   chosen();
   let depth = 0;
-  const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  const goesElsewhere = (event) => // to the field for an example image
+    event.composedPath().some((node) => node.classList?.contains("st-key-example-file"));
+  const carries = (event) =>
+    [...(event.dataTransfer?.types ?? [])].includes("Files") && !goesElsewhere(event);
   const close = () => { depth = 0; veil.hidden = true; };
   on("dragenter", () => { depth += 1; veil.textContent = root.data.words.here; veil.hidden = false; }, carries);
   on("dragleave", () => { depth -= 1; if (depth <= 0) close(); }, carries);

@@ -82,9 +82,10 @@ class Gallery {
   url(kind, row) {
     return `${this.data.base}/${kind}/${this.data.run}/${row.index}?v=${row.hash}`;
   }
+  hasChips(row) { return this.data.elements.length > 0 || this.data.examples.length > 0 || row.not !== null; }
   captionPx() {
     if (this.shown.height < 130) return 0;
-    const lines = 1 + (this.data.elements.length || this.data.not_text ? 1 : 0) + (this.data.mode_explain ? 2 : 0);
+    const lines = 1 + (this.data.elements.length || this.data.not_text || this.data.examples.length ? 1 : 0) + (this.data.mode_explain ? 2 : 0);
     return 6 + 22 * lines;
   }
   send(name, value) { this.root.send(name, value); }

@@ -138,6 +138,10 @@ class Tile {
       button.onclick = () => app.decisions.toggle(index, decision);
       return button;
     });
+    this.like = this.tools.appendChild(make("button", "like", "≈"));
+    this.like.type = "button";
+    this.like.tabIndex = -1;
+    this.like.onclick = () => app.send("like", [index, "like", Date.now()]);
     this.under = this.node.appendChild(make("div", "under"));
   }
   paint(row) {
@@ -176,18 +180,21 @@ class Tile {
       button.setAttribute("aria-label", filled(words[`name_${kind}`], { name: row.name }));
       button.title = button.getAttribute("aria-label");
     });
+    this.like.title = filled(words.name_like, { name: row.name });
+    this.like.setAttribute("aria-label", this.like.title);
     this.under.replaceChildren();
     if (!app.captionPx()) return;
     const fact = FACTS[app.shown.sort]?.of(row); // what they are sorted by is seen
     const name = this.under.appendChild(make("div", "name", fact ? `${fact} · ${wholeShot(row)}` : wholeShot(row)));
     name.title = [wholeShot(row), ...taken(row)].join("\n");
     if (row.why) this.under.appendChild(make("div", "why", row.why)).title = row.why;
-    else if (app.data.elements.length || row.not !== null) this.under.append(chips(app.data, row, this.isNarrow(row)));
+    else if (app.hasChips(row)) this.under.append(chips(app.data, row, this.isNarrow(row)));
     if (row.says) this.under.appendChild(make("div", "says", row.says)).title = row.says;
     if (row.notes.length) name.append(this._note(row.notes.join("\n")));
   }
   isNarrow(row) {
-    return this.width < CHIP_PX * (this.app.data.elements.length + (row.not !== null));
+    const { elements, examples } = this.app.data;
+    return this.width < CHIP_PX * (elements.length + examples.length + (row.not !== null));
   }
   _note(text) {
     const mark = make("span", "note", " ⚠");
@@ -202,6 +209,7 @@ function chips(data, row, isNarrow) {
   const line = make("div", isNarrow ? "chips dots" : "chips");
   data.elements.forEach((text, k) => line.append(chip(text, row.elements[k])));
   if (row.not !== null) line.append(chip(filled(data.words.but_not, { text: data.not_text }), row.not, "not"));
+  data.examples.forEach(({ text, kind }, k) => line.append(chip(text, row.examples[k], kind)));
   return line;
 }
 

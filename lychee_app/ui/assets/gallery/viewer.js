@@ -157,6 +157,9 @@ class Viewer {
     this.zoomed = button("zoom", "1:1", () => this.stage.toggle(), words.key_zoom);
     this.pin = button("beside", "◫", () => this.hold(), words.key_beside);
     this.seen = button("seen", words.seen, () => { this.asSeen = !this.asSeen; this.show(); }, words.key_seen);
+    for (const kind of ["like", "unlike"]) {
+      button(kind, kind === "like" ? "≈" : "≉", () => app.send("like", [app.at, kind, Date.now()]), words[`this_${kind}`]);
+    }
     if (!this.inline) button("close", "✕", () => this.close(), words.close);
   }
   open(index) {
@@ -219,10 +222,11 @@ class Viewer {
     side.push(head);
     if (row.why) side.push(make("div", "why", row.why));
     for (const note of row.notes) side.push(make("div", "notetext", note));
-    if (data.elements.length || row.not !== null) {
+    if (this.app.hasChips(row)) {
       const table = make("div", "bars");
       data.elements.forEach((text, k) => table.append(this.bartag(text, row.elements[k])));
       if (row.not !== null) table.append(this.bartag(filled(words.but_not, { text: data.not_text }), row.not));
+      data.examples.forEach(({ text }, k) => table.append(this.bartag(text, row.examples[k])));
       side.push(table);
     }
     if (row.says) side.push(make("p", "says", row.says));
