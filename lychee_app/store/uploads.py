@@ -10,6 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from lychee_app.store import rows
 from lychee_app.store.database import Database, explained
 
 ORPHAN_SECONDS = 24 * 3600.0
+DISK_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,9 @@ class Arriving:
         self._hash.update(data)
 
     def end(self) -> None:
-        """The file is whole, and on disk when this returns."""
+        """The file is whole."""
         ((path, file),) = self._open
         with explained(path):
-            file.flush()
-            os.fsync(file.fileno())
             size_bytes = file.tell()
             file.close()
         self._open.clear()
@@ -79,6 +79,18 @@ class Arriving:
             path.unlink(missing_ok=True)
         for one in self.files:
             one.path.unlink(missing_ok=True)
+
+
+def _put_on_disk(paths: Sequence[Path]) -> None:
+    """Many at a time: 300 files one behind the other wait five times as long for a disk."""
+
+    def put(path: Path) -> None:
+        with explained(path), path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+    with ThreadPoolExecutor(DISK_THREADS) as threads:
+        for _ in threads.map(put, paths):
+            pass
 
 
 def _private(path: str, flags: int) -> int:
@@ -121,6 +133,7 @@ class Uploads:
 
     def take(self, files: Sequence[Arrived]) -> list[str]:
         """Keeps all of them, or none, and returns their SHA-256. StoreError."""
+        _put_on_disk([file.path for file in files])
         with self._database.writing() as db:
             fresh: dict[str, Arrived] = {}
             for file in files:

@@ -5,6 +5,7 @@ page again for each; here a thousand images scroll, sort and filter in the brows
 What the component asks for goes over the page's own addresses (routes.py); `data` tells it of a run.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from streamlit.components import v2 as components
 
 from lychee_app import analysis
 from lychee_app.ranking import Ranked
+from lychee_app.ratings import Rating
 from lychee_app.records import Scored
 from lychee_app.ui import charts, examples, ratings, routes, state
 from lychee_app.ui.markup import asset
@@ -55,7 +57,7 @@ def _component():
 
 def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[str, Any]:
     """All that the component shows. Pictures and raw output are fetched by it, one by one."""
-    run, order = standing.run, standing.order
+    run, order, rated = standing.run, standing.order, ratings.found(standing)
     return {
         "mode": mode,
         "run": run.id,
@@ -71,7 +73,7 @@ def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[st
         "examples": [
             {"text": f"{sign} {one.name}", "kind": kind} for sign, one, kind in examples.beside(run.request)
         ],
-        "rows": [_row(context, standing, place) for place in order.ranked],
+        "rows": [_row(context, standing, place, rated) for place in order.ranked],
         "cut": _cut(context, standing),
         "bin": _bin(standing),
         "open": st.session_state.get("zoomed"),
@@ -81,7 +83,9 @@ def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[st
     }
 
 
-def _row(context: PageContext, standing: Standing, place: Ranked) -> dict[str, Any]:
+def _row(
+    context: PageContext, standing: Standing, place: Ranked, rated: Mapping[int, Rating]
+) -> dict[str, Any]:
     row, t = place.scored, context.t
     unwanted = row.not_reply.p_yes if row.not_reply else None
     return {
@@ -108,7 +112,7 @@ def _row(context: PageContext, standing: Standing, place: Ranked) -> dict[str, A
         "why": t.reason(row.reason),
         "notes": [t.reason(note) for note in row.notes],
         "says": _says(row),
-        "stars": rated.stars if (rated := ratings.found(standing).get(row.upload_index)) else None,
+        "stars": rated[row.upload_index].stars if row.upload_index in rated else None,
         **_taken(standing, row),
     }
 
