@@ -4,6 +4,7 @@
 be done; stderr says why. 2: wrong usage: what is wrong can be told from the command line alone.
 
     parser        the words of a command line -> what is asked
+    arguments     argparse in the user's language, with options and names in any order
     rank          lychee rank, lychee undo
     evaluate      lychee eval
     serve         lychee app, lychee serve
@@ -49,9 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
     streams.open_closed()
     streams.write_any_character()
-    arguments = build_parser().parse_args(argv)
     t = Words(language_of(locale_of_terminal()))
     try:
+        arguments = build_parser(t).parse_args(argv)
         with streams.a_second_interrupt_ends_at_once():
             status = arguments.run(arguments, t)
             sys.stdout.flush()

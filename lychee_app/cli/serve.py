@@ -29,6 +29,8 @@ def serve(arguments: argparse.Namespace, t: Words) -> int:
 
     if arguments.token == "":
         raise UsageError("serve-token-empty")
+    if arguments.token and arguments.no_token:
+        raise UsageError("token-or-none")
     settings = Settings.from_environment()
     model = str(checkpoints.resolved(arguments.model or settings.model, settings))
     checkpoints.hash_of(model, settings)  # it is here and whole, or this is where it is said

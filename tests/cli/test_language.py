@@ -1,9 +1,11 @@
 """The terminal speaks the language of its locale; what programs read stays as it is."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from lychee_app.settings import locale_of_terminal
 from tests.cli.conftest import Lychee
@@ -37,6 +39,9 @@ def test_the_table_its_headings_and_reasons_are_in_chinese(
         (["rank", "red", "/nowhere/at-all"], 1, "lychee: 找不到 /nowhere/at-all。"),
         (["rank", "...", "/nowhere"], 2, "lychee: 查询词是空的。"),
         (["demo"], 2, "lychee: 请写明图库放在哪里：lychee demo FOLDER。"),
+        (["dance"], 2, "lychee: 没有“dance”这个命令，可用的有：rank、eval、"),
+        (["rank", "red"], 2, "lychee: 缺少：PATH。帮助：lychee rank --help"),
+        (["rank", "red", "x", "--limit", "0"], 2, "lychee: --limit 需要大于 0 的整数，不能是“0”。"),
     ],
 )
 def test_an_error_is_told_in_chinese_and_ends_as_ever(
@@ -54,6 +59,42 @@ def test_an_error_in_a_file_of_queries_is_chinese_throughout(
     status, _, err = lychee("rank", "--queries", tmp_path / "queries.txt", scenes)
     assert status == 1
     assert err.startswith(f"lychee: {tmp_path / 'queries.txt'} 第 2 行：查询词是空的。")
+
+
+COMMANDS = ("rank", "eval", "demo", "app", "serve", "undo", "download", "doctor")
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_option_and_name_is_explained_in_every_language(
+    lychee: Lychee, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "72")
+    told: dict[str, str] = {}
+    for language in ("en_GB.UTF-8", "zh_CN.UTF-8"):
+        monkeypatch.setenv("LC_ALL", language)
+        status, told[language], err = lychee(*command.split(), "--help")
+        assert (status, err) == (0, "")
+    assert max(map(cell_len, told["zh_CN.UTF-8"].splitlines())) <= 72
+    explained = {language: _explained(text) for language, text in told.items()}
+    assert explained["en_GB.UTF-8"].keys() == explained["zh_CN.UTF-8"].keys() >= {"-h, --help"}
+    for language, each in explained.items():
+        for name, words in each.items():
+            assert re.search("[\u3400-\u9fff]" if language.startswith("zh") else "[a-z]{2}", words), name
+    assert not re.search("[\u3400-\u9fff]", told["en_GB.UTF-8"])
+    assert set(COMMANDS) <= _explained(lychee("--help")[1]).keys()
+
+
+def _explained(told: str) -> dict[str, str]:
+    """What is listed -> what is said of it, beside it or in the lines below."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in told.splitlines():
+        if listed := re.match(r" {2,4}(\S.*?)(?: {2,}(.*))?$", line):
+            name, words = listed[1], listed[2] or ""
+            found[name] = words
+        elif line.startswith(" " * 8) and name:
+            found[name] += line
+    return {name: words for name, words in found.items() if not name.startswith("[")}
 
 
 def test_json_is_the_same_whatever_the_terminal_speaks(lychee: Lychee, scenes: Path, tmp_path: Path) -> None:

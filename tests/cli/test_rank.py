@@ -9,6 +9,7 @@ import pytest
 import skimage
 
 from lychee_app.cli.parser import build_parser
+from lychee_app.locale import Words
 from lychee_app.model.checkpoints import DEMO_FOLDER
 from tests.cli.conftest import Lychee, document
 from tests.support.fakes import picture
@@ -182,12 +183,12 @@ def test_a_device_may_be_the_goal(lychee: Lychee, scenes: Path) -> None:
         (["rank", "", "{scenes}"], 2, "The query is empty"),
         (["rank", "\x00 \u202e", "{scenes}"], 2, "The query is empty"),
         (["rank", "x" * 10_000, "{scenes}"], 2, "at most 2,000"),
-        (["rank", "red"], 2, "PATH"),
+        (["rank", "red"], 2, "Missing: PATH"),
         (["rank", "red", "{scenes}", "--limit", "0"], 2, "above 0"),
-        (["rank", "red", "{scenes}", "--mode", "guess"], 2, "invalid choice"),
+        (["rank", "red", "{scenes}", "--mode", "guess"], 2, "--mode is one of judge, explain, not 'guess'"),
         (["rank", "red", "{scenes}", "--json", "-", "--csv", "-"], 2, "both have stdout"),
         (["rank", "red", "{scenes}", "--json", ""], 2, "is empty"),
-        (["rank", "red", "{scenes}", "--json", "{nowhere}", "--csv", "{nowhere}"], 2, "the same file"),
+        (["rank", "red", "{scenes}", "--json", "{nowhere}", "--csv", "{nowhere}"], 2, "the same one"),
         (["rank", "red", "{scenes}", "--csv", "{empty}"], 1, "is a folder"),
         (["rank", "red", "{scenes}", "--json", "{scenes}/scene-01.webp"], 1, "one of the images to rank"),
         (["rank", "red", "{scenes}", "--json", "x" * 300], 1, "could not be written"),
@@ -196,11 +197,11 @@ def test_a_device_may_be_the_goal(lychee: Lychee, scenes: Path) -> None:
         (["demo", "{other}"], 1, "scene-05.webp is there already"),
         (["demo"], 2, "lychee demo FOLDER"),
         (["demo", "{text}"], 1, "cannot be written"),
-        (["app", "--port", "70000"], 2, "not a port"),
+        (["app", "--port", "70000"], 2, "from 1 to 65535"),
         (["doctor", "--model", "{empty}"], 1, "has no config.json"),
         (["download", "not a name"], 1, "No checkpoint is called"),
-        (["dance"], 2, "invalid choice"),
-        ([], 2, "COMMAND"),
+        (["dance"], 2, "There is no command 'dance'. The commands are: rank"),
+        ([], 2, "Name a command: rank"),
     ],
 )
 def test_every_way_to_fail_has_its_status_and_says_what_to_do(
@@ -296,18 +297,27 @@ def test_a_minus_before_what_is_not_wanted_is_no_option(lychee: Lychee, scenes: 
 def test_options_and_names_stand_in_any_order_and_names_may_begin_with_a_minus(
     words: list[str], query: str, paths: list[str]
 ) -> None:
-    arguments = build_parser().parse_args(["rank", *words])
+    arguments = build_parser(Words()).parse_args(["rank", *words])
     assert (arguments.query, arguments.paths) == (query, paths)
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["rank", "sofa"], "required: PATH"),
-        (["rank", "sofa", "bq", "--not", "--elements"], "--not: expected one argument"),
-        (["rank", "sofa", "bq", "--limit"], "--limit: expected one argument"),
-        (["rank", "sofa", "bq", "--elemnts"], "unrecognized arguments: --elemnts"),
-        (["undo", "it"], "unrecognized arguments: it"),
+        (["rank", "sofa"], "Missing: PATH. Try: lychee rank --help"),
+        (["rank", "sofa", "bq", "--not", "--elements"], "--not wants a value behind it."),
+        (["rank", "sofa", "bq", "--limit"], "--limit wants a value behind it."),
+        (["rank", "sofa", "bq", "--elemnts"], "There is no option --elemnts."),
+        (["undo", "it"], "More names than it takes: it."),
+        (["rank"], "Missing: QUERY, PATH"),
+        (["rank", "sofa", "bq", "--elements=yes"], "--elements takes no value."),
+        (["rank", "sofa", "bq", "--xm"], "--xm could be any of --xmp, --xmp-keyword."),
+        (["rank", "sofa", "bq", "--stars", "a,b"], "this was: a,b."),
+        (["--elements", "rank", "sofa", "bq"], "There is no option --elements. Try: lychee --help"),
+        (["eval", "t.csv", "--relevant-from", "-1"], "--relevant-from takes a number above 0, not '-1'."),
+        (["eval", "t.csv", "--suite", "own"], "--suite is one of built-in, not 'own'."),
+        (["serve", "--token", "x", "--no-token"], "not both"),
+        (["doctor", "--model", " "], "--model is empty."),
     ],
 )
 def test_words_that_do_not_fit_are_named(lychee: Lychee, words: list[str], said: str) -> None:
