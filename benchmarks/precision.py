@@ -1,9 +1,11 @@
-"""What fewer bits cost and save: time, memory, and how far scores move, one precision after the other.
+"""What each precision costs and saves: time, memory, and how far scores move, one after the other.
 
 Each precision is opened as a user opens it, in a process of its own, with one data folder for all: quantised
 ones are opened twice, made and from the copy on disk. On demo, scores are compared over its gallery and fresh
 scenes; of any other checkpoint noise is judged, for time and memory. With `--limit-gb`, the card pretends to
 be that small, loading included.
+
+FP16 is measured here and offered nowhere: see `largest_number`, beside the most that FP16 holds.
 """
 
 import argparse
@@ -17,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -28,19 +30,27 @@ from benchmarks.memory import limit_card
 from lychee_app.demo.gallery import GALLERY_QUERY, write_gallery
 from lychee_app.errors import LycheeError
 from lychee_app.intake import prepare
-from lychee_app.model.scorer import LocalScorer, open_scorer
+from lychee_app.model import checkpoints, loading, weights
+from lychee_app.model.fast import checked_forward
+from lychee_app.model.forward import Forward
+from lychee_app.model.layout import budget
+from lychee_app.model.plain import PlainForward
+from lychee_app.model.scorer import LocalScorer, Parts, open_scorer
+from lychee_app.model.tokens import Codec
+from lychee_app.model.weights import Checkpoint
 from lychee_app.parse import parse
-from lychee_app.records import Candidate, Precision, Source
+from lychee_app.records import Candidate, Precision, ScorerInfo, Source
 from lychee_app.settings import Settings
 from recipe.exam import Examiner
 from recipe.phrases import Phrases
 from recipe.specimens import load_glyph_specimens, load_specimens
 
-PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "int8", "int4")
+Measured = Precision | Literal["float16"]
+PRECISIONS: tuple[Measured, ...] = ("float32", "bfloat16", "float16", "int8", "int4")
 Asked = list[tuple[Candidate, tuple[str, ...]]]
 _REPEATS = 5
 _PASSED_ON = ("model", "device", "images", "scenes", "explain", "explained")
-_QUERIES = (GALLERY_QUERY, "green sofa", "red sofa", "brass lamp")
+_QUERIES: tuple[str, ...] = (GALLERY_QUERY, "green sofa", "red sofa", "brass lamp")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +99,7 @@ def _apart(arguments: argparse.Namespace, home: Path, number: int) -> dict[str, 
 
 
 def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
-    precision: Precision = arguments.precisions[0]
+    precision: Measured = arguments.precisions[0]
     record: dict[str, Any] = {"precision": precision, "limit_gb": (arguments.limit_gb or [None])[0]}
     if arguments.limit_gb:
         limit_card(arguments.limit_gb[0])
@@ -102,24 +112,73 @@ def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
         scorer = None  # the first one goes before the second comes
         started = time.perf_counter()
         try:
-            self_test = arguments.model == "demo"
-            scorer = open_scorer(
-                arguments.model,
-                settings=settings,
-                device=arguments.device,
-                precision=precision,
-                self_test=self_test,
-            )
+            scorer = opened(arguments.model, precision, arguments.device, settings)
         except LycheeError as error:
             return record | {"error": str(error)}
         opening.append(time.perf_counter() - started)
     assert scorer is not None
-    record |= {
+    record["open_seconds"] = opening
+    try:
+        return record | _judged(scorer, arguments, settings)
+    except LycheeError as error:  # such as numbers that are none
+        return record | {"error": str(error)}
+
+
+def opened(name: str, precision: Measured, device: str | None, settings: Settings) -> LocalScorer:
+    """As a user has it opened; in FP16, which no user can ask for, with the same passes."""
+    if precision != "float16":
+        return open_scorer(
+            name, settings=settings, device=device, precision=precision, self_test=name == "demo"
+        )
+    checkpoint, device, model = _loaded(name, device, settings)
+    for parameter in model.parameters():  # and no buffer: angles are float32 in every precision
+        parameter.data = parameter.data.half()
+    return _scorer(checkpoint, device, checked_forward(model), precision)
+
+
+def largest_number(name: str, device: str | None, settings: Settings, asked: Asked) -> float:
+    """The largest magnitude that goes into or comes out of any part of the published modules."""
+    checkpoint, device, model = _loaded(name, device, settings)
+    found = torch.zeros((), device=device)
+
+    def look(module: torch.nn.Module, given: tuple[Any, ...], made: Any) -> None:
+        tensors = (each for each in (*given, made) if torch.is_tensor(each) and each.is_floating_point())
+        for tensor in tensors:
+            found.copy_(torch.maximum(found, tensor.detach().abs().max().float()))
+
+    hooks = [module.register_forward_hook(look) for module in model.modules()]
+    scorer = _scorer(checkpoint, device, PlainForward(model), "as stored")
+    for candidate, queries in asked:
+        scorer.judge(candidate, queries)
+    for hook in hooks:
+        hook.remove()
+    return float(found)
+
+
+def _loaded(name: str, device: str | None, settings: Settings) -> tuple[Checkpoint, str, Any]:
+    """transformers' model in the precision of its files."""
+    checkpoint, device = weights.inspect(checkpoints.locate(name, settings)), loading.choose_device(device)
+    stored: Precision = "bfloat16" if checkpoint.dtype == "BF16" else "float32"
+    loaded = loading.load(checkpoint, device, stored, settings.data_folder / "offload")
+    return checkpoint, device, loaded.model
+
+
+def _scorer(checkpoint: Checkpoint, device: str, forward: Forward, precision: str) -> LocalScorer:
+    family, folder = checkpoint.family, checkpoint.folder
+    layout = family.pixels.read(folder)
+    codec = Codec(folder, checkpoint.config.get("image_token_id", family.image_token_id))
+    answers = loading.lm_head_rows(checkpoint, [codec.yes_id, codec.no_id]).to(device)
+    parts = Parts(forward, codec, layout, answers, device, weights.stop_ids(checkpoint))
+    info = ScorerInfo(str(folder), weights.identity(checkpoint), precision, device, budget(layout))
+    return LocalScorer(parts, info)
+
+
+def _judged(scorer: LocalScorer, arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    record: dict[str, Any] = {
         "device": scorer.info.device,
         "passes": type(scorer.parts.forward).__name__,
         "kernels": type(getattr(scorer.parts.forward, "ops", None)).__name__,
         "warnings": [str(warning) for warning in scorer.info.warnings],
-        "open_seconds": opening,
         "open_peak_bytes": scorer.memory().peak_bytes,
         "ms": {tokens: _milliseconds(scorer, tokens, arguments.images) for tokens in arguments.image_tokens}
         if arguments.model != "demo"
@@ -136,9 +195,15 @@ def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
         ]
         record["ms"] = {"a scene, four queries": 1e3 * (time.perf_counter() - started) / len(asked)}
         record |= _on_the_gallery(scorer, asked[:32], arguments.explained)
+    else:
+        token_px = scorer.info.budget.token_px
+        asked = [(load.noise_image(tokens, 0, token_px), _QUERIES) for tokens in arguments.image_tokens]
     record["peak_bytes"] = scorer.memory().peak_bytes
     if torch.cuda.is_available() and scorer.info.device.startswith("cuda"):
         record["reserved_bytes"] = torch.cuda.max_memory_reserved()
+    if scorer.info.precision == "float16":
+        largest = largest_number(arguments.model, arguments.device, settings, asked[:32])
+        record |= {"largest_number": largest, "float16_holds": torch.finfo(torch.float16).max}
     return record
 
 
@@ -218,6 +283,8 @@ def _show(result: dict[str, Any]) -> None:
             told = f"{'':9} top 3 {each['top_3_mean']:.2f}, deviation {each['deviation']:.2f}; "
             told += f"{_REPEATS} times: off {each['repeats_off']:.1e}; "
             print(told + f"no score in {each['explain_failed']} of {each['explained']} explanations")
+        if largest := each.get("largest_number"):
+            print(f"{'':9} largest number on the way {largest:.0f}; FP16 holds {each['float16_holds']:.0f}")
         if off := each.get("scores_off"):
             print(
                 f"{'':9} off {off['most']:.3f} at most, {off['mean']:.3f} on average; ranks {off['rank']:.4f}"

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks import __main__ as bench
-from benchmarks import floors, memory, photos, profiling, sides, throughput
+from benchmarks import floors, memory, photos, profiling, same, sides, throughput
+from benchmarks.load import noise_image
+from benchmarks.precision import largest_number
 from lychee_app.model.threads import limited
+from lychee_app.settings import Settings
 from tests.support import tiny_checkpoint
 
 
@@ -112,6 +115,33 @@ def test_memory_is_read_after_every_round_and_tenth(checkpoint: str) -> None:
     assert [each["images"] for each in result["long_run"]] == list(range(2, 21, 2))
     assert min(each["process_bytes"] for each in result["long_run"]) > 0
     assert [each["failed"] for each in (*result["rounds"], *result["long_run"])] == [0] * 11
+
+
+def test_a_score_is_the_same_again_and_moves_a_little_in_fewer_bits(checkpoint: str) -> None:
+    given = ("--model", checkpoint, "--images", "2", "--image-tokens", "12", "--devices", "cpu")
+    result = same.run(arguments(same, *given, "--precisions", "float32", "bfloat16", "float16"))
+    exact, *others = result["sides"]
+    assert [each["precision"] for each in result["sides"]] == ["float32", "bfloat16", "float16"]
+    assert exact["off"]["margin"] == 0
+    for each in result["sides"]:
+        assert each["again"]["margin"] == 0
+        assert each["alone"]["points"] < 0.05
+        assert each["passes"] == "FastForward"
+    bfloat16, float16 = (each["off"]["margin"] for each in others)
+    assert 0 < float16 < bfloat16 < 1
+
+
+def test_the_largest_number_is_one_that_is_met_on_the_way(checkpoint: str, tmp_path: Path) -> None:
+    asked = [(noise_image(12, 0), ("a red cat",))]
+    settings = Settings(data_folder=tmp_path)
+    usual = largest_number(checkpoint, "cpu", settings, asked)
+    assert 1 < usual < 1000
+
+    def louder(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["model.language_model.embed_tokens.weight"] *= 10_000
+
+    changed = tiny_checkpoint.changed(Path(checkpoint), tmp_path, louder)
+    assert largest_number(str(changed), "cpu", settings, asked) > 1000
 
 
 def test_a_limit_needs_a_card(capsys: pytest.CaptureFixture[str]) -> None:
