@@ -5,6 +5,7 @@ sizes, and only so many recordings are kept. `CudaCapture` records, as a CUDA gr
 capture share their working memory: inputs are copied in before a replay, and the result out after it.
 """
 
+import gc
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -143,3 +144,11 @@ class CudaCapture:
 
 def capture_for(device: torch.device) -> Capture | None:
     return CudaCapture(device) if device.type == "cuda" else None
+
+
+def clear_workspaces() -> None:
+    """cuBLAS's outlive a model, each in a segment of the card's memory that it keeps from being given back:
+    16.6 GB where transformers takes all weights in one. A recorded pass that lives may use them: then not.
+    """
+    if not any(isinstance(each, torch.cuda.CUDAGraph) for each in gc.get_objects()):
+        torch._C._cuda_clearCublasWorkspaces()  # type: ignore[attr-defined]

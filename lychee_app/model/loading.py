@@ -18,6 +18,7 @@ from torch import Tensor
 from lychee_app.errors import CheckpointError, UsageError
 from lychee_app.model import quantised, quantised_copy, quantised_skeleton, skeleton, weights
 from lychee_app.model.fast import capable
+from lychee_app.model.graphs import clear_workspaces
 from lychee_app.model.memory import largest_card
 from lychee_app.model.parity_check import unpacking
 from lychee_app.model.placement import Placement, cost, placement_for
@@ -111,7 +112,7 @@ def load_quantised(
 
 
 def _free_bytes(device: str) -> int:
-    return _free_card_bytes(device) if device.startswith("cuda") else psutil.virtual_memory().available
+    return free_card_bytes(device) if device.startswith("cuda") else psutil.virtual_memory().available
 
 
 def load(
@@ -128,8 +129,8 @@ def load(
     dtype, name = _dtype(device, precision)
     size, ram = _size(checkpoint, dtype), psutil.virtual_memory().available
     if placement is None:
-        others = {number: _free_card_bytes(f"cuda:{number}") for number in _other_cards(device)}
-        placement = placement_for(size, device, _free_card_bytes(device), ram, scratch, others=others)
+        others = {number: free_card_bytes(f"cuda:{number}") for number in _other_cards(device)}
+        placement = placement_for(size, device, free_card_bytes(device), ram, scratch, others=others)
     model = _read(checkpoint, dtype, placement)
     if placement.map is None and device != "cpu":
         model.to(device)
@@ -264,10 +265,12 @@ def _fits(checkpoint: Checkpoint, dtype: torch.dtype) -> bool:
     return 2 * _size(checkpoint, dtype) < psutil.virtual_memory().available
 
 
-def _free_card_bytes(device: str) -> int:
+def free_card_bytes(device: str) -> int:
+    """What may be taken of it, once all that models left behind is given back; 0 where it is no card."""
     if not device.startswith("cuda"):
         return 0
     gc.collect()  # a model that was let go may wait in a cycle of references
+    clear_workspaces()
     torch.cuda.empty_cache()
     free, total = torch.cuda.mem_get_info(device)
     share = torch.cuda.get_per_process_memory_fraction(device)

@@ -9,11 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from lychee_app.model import fast
+from benchmarks.load import noise_image
+from lychee_app.model import fast, loading
 from lychee_app.model.fast import FastForward, checked_forward
 from lychee_app.model.graphs import CudaCapture, Recorded
 from lychee_app.model.parity_check import passes_agree
 from lychee_app.model.plain import PlainForward
+from lychee_app.model.scorer import open_scorer
+from lychee_app.settings import Settings
 from tests.support.passes import patches_of, rows_of
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA card")
@@ -122,6 +125,20 @@ def test_forgetting_gives_the_memory_back(on_card: Any, plain: PlainForward, qui
     assert held() > before
     quick.forget()
     assert held() - before <= 64 << 20  # the workspaces of a second stream
+
+
+def test_a_model_that_was_let_go_keeps_nothing_of_the_card() -> None:
+    settings = Settings.from_environment()
+    before = loading.free_card_bytes("cuda:0")
+    for _ in range(2):
+        scorer = open_scorer(
+            "demo", settings=settings, device="cuda:0", precision="bfloat16", self_test=False
+        )
+        for _ in range(3):
+            scorer.judge(noise_image(64, 0), ["a lamp"])
+        assert before - loading.free_card_bytes("cuda:0") > 64 << 20
+        del scorer
+        assert before - loading.free_card_bytes("cuda:0") < 8 << 20
 
 
 def test_large_passes_are_not_recorded(
