@@ -14,6 +14,7 @@ from lychee_app.errors import LycheeError
 BENCHES = {
     "demo": "how well the embedded model ranks, on scenes it never saw",
     "example": "an example image as query: which way ranks best, and what its score means",
+    "sorting": "several queries as one sorting: which share lands under the right name",
     "unlike": "how often the demo tells photographs from its drawn world",
     "calibration": "what 16 picks and rejects are worth",
     "prefilter": "how often a cheap first look keeps the best",

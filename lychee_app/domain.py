@@ -63,13 +63,14 @@ class Domain:
     def asked(self, question: Question) -> Question:
         """The same question in the words that the judge was taught: "two horses" -> "two horse".
 
-        Raises UsageError where it knows none of the query's.
+        Raises UsageError where it knows none of the query's; of a sorting's, of one of them.
         """
-        if not self.knows_something_of(question.sent):
-            meant = list(filter(None, map(self.nearest, self.understood(question.sent).unknown)))
-            if meant:
-                raise UsageError("query-misspelt", query=question.sent, meant=", ".join(meant))
-            raise UsageError("query-unknown", query=question.sent)
+        for text in (question.sent,) if question.sent else question.elements:
+            if not self.knows_something_of(text):
+                meant = list(filter(None, map(self.nearest, self.understood(text).unknown)))
+                if meant:
+                    raise UsageError("query-misspelt", query=text, meant=", ".join(meant))
+                raise UsageError("query-unknown", query=text)
         return replace(
             question,
             sent=self.as_taught(question.sent),

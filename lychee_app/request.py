@@ -21,10 +21,20 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Column:
+    """One name of a sorting (sorting.py): its query as typed, and the least score that goes there."""
+
+    name: str
+    query: str
+    least: float = 5.0
+
+
+@dataclass(frozen=True)
 class Request:
     """Travels from where it is asked to the engine, and is stored in the Run as it is.
 
     `like` and `unlike` count beside the question, which may be empty where one of them is given (verdict.py).
+    With `columns` it is a sorting: the question's elements are their queries, in that order.
     `model` is a name or a folder; "auto" stands for the best one there is. `max_image_tokens` is the most an
     image may have: None takes the machine's own (Settings), and no checkpoint takes more than its limits.
     `prefilter`: so many are judged in full, the best by a first look at a quarter of the tokens
@@ -39,6 +49,7 @@ class Request:
     explain_max_tokens: int = 160
     precision: Precision = "auto"
     prefilter: int | None = None
+    columns: tuple[Column, ...] = ()
     like: Example | None = None
     unlike: Example | None = None
 
@@ -48,6 +59,8 @@ class Request:
 
     @property
     def named(self) -> str:
-        """What stands for the query where it has no words: the names of its examples."""
+        """What stands for the query where it has no words: the names of a sorting, or of its examples."""
+        if self.columns:
+            return " | ".join(column.name for column in self.columns)
         signs = ("≈", self.like), ("≉", self.unlike)
         return self.question.typed or " ".join(f"{sign} {one.name}" for sign, one in signs if one)

@@ -1,6 +1,6 @@
 """What the command shows in a terminal: a progress line on stderr, a table on stdout."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -76,6 +76,24 @@ def table(run: Run, t: Words) -> Table:
         notes = [Text(t.listed(_brief(note, t) for note in row.notes))] if noted else []
         name, said = Text(_whole_shot(row)), Text(_tame(reply))
         view.add_row(_place(place.rank), one_decimal(row.score), *parts, name, said, *notes)
+    return view
+
+
+def sorting_table(run: Run, groups: Sequence[Sequence[Scored]], t: Words) -> Table:
+    """The images of each name, best first, and of none."""
+    view = Table()
+    view.add_column(t("terminal.sorted.name"), overflow="fold")
+    view.add_column(t("terminal.sorted.count"), justify="right")
+    view.add_column(t("terminal.sorted.images"), overflow="fold")
+    names = [*(column.name for column in run.request.columns), t("sorting.none")]
+    for number, (name, group) in enumerate(zip(names, groups, strict=True)):
+        told = [
+            f"{_whole_shot(row)} {one_decimal(row.elements[number])}"
+            if number < len(row.elements)
+            else row.name
+            for row in group
+        ]
+        view.add_row(Text(name), str(len(group)), Text(", ".join(told)))
     return view
 
 

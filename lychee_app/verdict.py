@@ -66,6 +66,9 @@ def answered(
     reply, *parts = replies if question.sent else (None, *replies)
     not_reply = parts.pop() if question.sent_not else None
     given = _together(reply, not_reply, mode, likeness)
+    if given is None:  # the names of a sorting: how well the best of them is met
+        best = max((part for part in parts), key=lambda part: part.margin or 0.0)
+        given = judged(best)
     return replace(
         row,
         score=given.score,
@@ -82,7 +85,7 @@ def answered(
     )
 
 
-def _together(reply: Reply | None, not_reply: Reply | None, mode: Mode, likeness: Likeness) -> Verdict:
+def _together(reply: Reply | None, not_reply: Reply | None, mode: Mode, likeness: Likeness) -> Verdict | None:
     """The words, and like the one example, and not like the other: as independent as with "but not"."""
     like, unlike = likeness.like, likeness.unlike
     kept = [like.margin] if like else []
@@ -101,6 +104,8 @@ def _together(reply: Reply | None, not_reply: Reply | None, mode: Mode, likeness
         if given.margin is None or not sure:
             return given
         sure.append(given.margin)
+    if not sure:
+        return None
     margin = every(sure)
     return Verdict(10 * sigmoid(margin), margin, sigmoid(margin))
 

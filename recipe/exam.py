@@ -108,6 +108,23 @@ class Examiner:
             scenes.append((self._candidate(scene, 0), shown / subjects))
         return self._candidate(example, 0), scenes
 
+    def sorting(self, names: int, count: int = 60) -> tuple[list[str], list[tuple[Candidate, int]]]:
+        """So many queries of a coloured thing each, and scenes that show what one of them asks for among
+        other things, with its number; a third show nothing that is asked for: -1."""
+        random, drawable = self._random, np.flatnonzero(self._look.present.any(axis=0))
+        wanted, tints = random.choice(drawable, names, replace=False), random.integers(-1, 6, names)
+        queries = [
+            self._phrases.name(int(number), str(random.choice(["zh", "en"])), int(tint))
+            for number, tint in zip(wanted, tints, strict=True)
+        ]
+        scenes = []
+        for number in range(count):
+            at = int(random.integers(names)) if number % 3 else -1
+            some = [at] if at >= 0 else []
+            scene = self._with(self._roomy(wanted), wanted[some], tints[some])
+            scenes.append((self._candidate(scene, 0), at))
+        return queries, scenes
+
     def _of_size(self, count: int, unwanted: NDArray[np.int64]) -> Scenes:
         """A scene of so many objects, none of them unwanted."""
         while True:

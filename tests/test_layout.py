@@ -31,6 +31,7 @@ ORDER = [
     "model",
     "verdict",
     "parse",
+    "sorting",
     "ratings",
     "decide",
     "export",

@@ -6,6 +6,7 @@ be done; stderr says why. 2: wrong usage: what is wrong can be told from the com
     parser        the words of a command line -> what is asked
     arguments     argparse in the user's language, with options and names in any order
     rank          lychee rank, lychee undo
+    sort          lychee sort
     evaluate      lychee eval
     serve         lychee app, lychee serve
     first_steps   lychee demo, download, doctor
@@ -41,6 +42,13 @@ _OF_THIS_MACHINE = {
     "parts-there",
     "parts-other",
     "example-gone",
+    "sorting-none",
+    "sorting-many",
+    "sorting-unnamed",
+    "sorting-name",
+    "sorting-twice",
+    "sorting-query",
+    "sorting-cut",
     "example-unreadable",
 }
 """Codes of valid arguments with a missing target, or for another model: not wrong usage."""

@@ -17,6 +17,7 @@ from lychee_app.cli.evaluate import evaluate
 from lychee_app.cli.first_steps import demo, doctor, download
 from lychee_app.cli.rank import rank, undo
 from lychee_app.cli.serve import app, serve
+from lychee_app.cli.sort import sort
 from lychee_app.engines import EngineName
 from lychee_app.locale import Words
 from lychee_app.records import Mode
@@ -30,6 +31,7 @@ def build_parser(t: Words) -> Commands:
     version = f"lychee {__version__}"
     parser.add_argument("--version", action="version", version=version, help=t("help.version"))
     _fill_rank(parser.add_command("rank", help=t("help.rank"), epilog=t("help.rank.dashes")), t)
+    _fill_sort(parser.add_command("sort", help=t("help.sort"), description=t("help.sort.long")), t)
     _fill_eval(parser.add_command("eval", help=t("help.eval"), description=t("help.eval.long")), t)
     _fill_demo(parser.add_command("demo", help=t("help.demo")), t)
     _fill_app(parser.add_command("app", help=t("help.app")), t)
@@ -67,13 +69,35 @@ def _fill_rank(parser: Command, t: Words) -> None:
     add("--stars", metavar="A,B,C,D,E", type=scores, help=t("help.stars"))
     add("--xmp-keyword", action="store_true", help=t("help.xmp_keyword"))
     add("--parts", metavar="FOLDER", type=folder("--parts"), help=t("help.parts"))
+    _add_engine(parser, t)
+    parser.set_defaults(run=rank)
+
+
+def _add_engine(parser: Command, t: Words) -> None:
     _add_choice(parser, "--engine", get_args(EngineName), "local", t("help.engine"))
     ray = parser.add_under
     ray("ray", "--ray-address", metavar="ADDRESS", help=t("help.ray_address"))
     for name in ("decode-workers", "scorers", "cards"):
         option, told = f"--{name}", t(f"help.{name.replace('-', '_')}")
         ray("ray", option, metavar="N", type=whole(option), help=told)
-    parser.set_defaults(run=rank)
+
+
+def _fill_sort(parser: Command, t: Words) -> None:
+    add = parser.add_argument
+    add("names", metavar="NAMES", help=t("help.sort.names"))
+    add("paths", metavar="PATH", nargs="+", help=t("help.paths"))
+    add("--copy-to", metavar="FOLDER", type=folder("--copy-to"), help=t("help.copy_to"))
+    add("--move-to", metavar="FOLDER", type=folder("--move-to"), help=t("help.move_to"))
+    add("--xmp-keyword", action="store_true", help=t("help.sort.xmp_keyword"))
+    add("--model", type=filled("--model"), help=t("help.model"))
+    add("--exclude", metavar="GLOB", action="append", default=[], help=t("help.exclude"))
+    add("--include-hidden", action="store_true", help=t("help.include_hidden"))
+    _add_tokens(parser, "--image-tokens", t("help.image_tokens"))
+    _add_choice(parser, "--precision", get_args(Precision), "auto", t("help.precision"))
+    add("--fresh", action="store_true", help=t("help.fresh"))
+    add("--json", metavar="FILE", help=t("help.json"))
+    _add_engine(parser, t)
+    parser.set_defaults(run=sort, parts=None)
 
 
 def _fill_eval(parser: Command, t: Words) -> None:

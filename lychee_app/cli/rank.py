@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def rank(arguments: argparse.Namespace, t: Words) -> int:
-    from lychee_app import analysis, export, recorder, sources, terminal
+    from lychee_app import analysis, export, terminal
     from lychee_app.engines.example import example_at
 
     if "-" in (arguments.zip, arguments.sheet):
@@ -63,6 +63,36 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
         )
         for question in _questions(arguments, t)
     ]
+    runs, found = scored(requests, arguments, settings, goals, t)
+    shown = [replace(run, images=export.listed(run, arguments.limit)) for run in runs]
+    if arguments.json is not None:
+        as_json = export.to_json(shown[0]) if arguments.queries is None else export.to_json_list(shown)
+        write(arguments.json, as_json)
+    if arguments.csv is not None:
+        write(arguments.csv, export.to_csv(shown[0]))
+    _write_listed(arguments, runs[0], shown[0], found, t)
+    if "-" not in (arguments.json, arguments.csv):
+        for run, listed in zip(runs, shown, strict=True):
+            print_table(terminal.table(listed, t))
+            print_table(terminal.summary(run, len(listed.images), t))
+    for run in runs:
+        say_all(analysis.of_images(run.images), t)  # of the words it was said before
+    status = _status(runs[0], t)
+    if wish is not None and not _rate(runs[0], found, wish, settings, t):
+        return 1
+    return status
+
+
+def scored(
+    requests: Sequence[Request],
+    arguments: argparse.Namespace,
+    settings: Settings,
+    goals: Sequence[str | None],
+    t: Words,
+) -> tuple[list[Run], tuple[Source, ...]]:
+    """A run for each request, over the images that are named. goals: files that will be written."""
+    from lychee_app import recorder, sources, terminal
+
     for request in requests:
         _hint(request.question, t)
     engine = _engine(arguments, settings)
@@ -83,23 +113,7 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
             left_out=found.left_out,
             going_on=lambda n: say(t("terminal.going_on", n=n)),
         )
-    shown = [replace(run, images=export.listed(run, arguments.limit)) for run in runs]
-    if arguments.json is not None:
-        as_json = export.to_json(shown[0]) if arguments.queries is None else export.to_json_list(shown)
-        write(arguments.json, as_json)
-    if arguments.csv is not None:
-        write(arguments.csv, export.to_csv(shown[0]))
-    _write_listed(arguments, runs[0], shown[0], found.sources, t)
-    if "-" not in (arguments.json, arguments.csv):
-        for run, listed in zip(runs, shown, strict=True):
-            print_table(terminal.table(listed, t))
-            print_table(terminal.summary(run, len(listed.images), t))
-    for run in runs:
-        say_all(analysis.of_images(run.images), t)  # of the words it was said before
-    status = _status(runs[0], t)
-    if wish is not None and not _rate(runs[0], found.sources, wish, settings, t):
-        return 1
-    return status
+    return runs, found.sources
 
 
 def _write_listed(

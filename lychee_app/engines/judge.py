@@ -254,6 +254,6 @@ def as_taught(request: Request, domain: Domain | None) -> Request:
     """In the words of the judge that is asked. Raises UsageError where it knows none of them."""
     return (
         replace(request, question=domain.asked(request.question))
-        if domain and request.question.sent
+        if domain and (request.question.sent or request.columns)
         else request
     )

@@ -16,9 +16,14 @@ TIMING = ("created", "seconds", "peak_memory_bytes")
 
 
 def document(
-    run: Run, decisions: Mapping[int, Decision] | None = None, *, timing: bool = True
+    run: Run,
+    decisions: Mapping[int, Decision] | None = None,
+    *,
+    timing: bool = True,
+    columns: Mapping[int, str | None] | None = None,
 ) -> dict[str, Any]:
     """Images by rank, those without a score last. Without `timing` equal work gives equal documents.
+    columns: the name that each image of a sorting goes to.
 
     A number that is not finite has no place in JSON and becomes null.
     """
@@ -37,6 +42,7 @@ def document(
         "total": run.total,
         "not": run.question.typed_not,
         "sent_not": run.question.sent_not,
+        "columns": [vars(column) for column in run.request.columns],
         "like": _example(run.request.like),
         "unlike": _example(run.request.unlike),
         "instruction": run.request.instruction,
@@ -50,12 +56,20 @@ def document(
         "left_out": [_counted(reason) for reason in run.left_out],
         "caveats": [{"code": caveat.code, "text": str(caveat)} for caveat in caveats(run)],
     }
+    for image in whole["images"] if columns is not None else ():
+        image["column"] = columns.get(image["upload_index"])
     return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}
 
 
-def to_json(run: Run, decisions: Mapping[int, Decision] | None = None, *, timing: bool = True) -> str:
+def to_json(
+    run: Run,
+    decisions: Mapping[int, Decision] | None = None,
+    *,
+    timing: bool = True,
+    columns: Mapping[int, str | None] | None = None,
+) -> str:
     """The document as text that is valid UTF-8 whatever a file was called."""
-    return _text(document(run, decisions, timing=timing))
+    return _text(document(run, decisions, timing=timing, columns=columns))
 
 
 def to_json_list(runs: Sequence[Run]) -> str:

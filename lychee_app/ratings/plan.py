@@ -28,6 +28,8 @@ class Wish:
     picks: bool = True
     keyword: bool = False
     """The query as a keyword of the images with three stars or more."""
+    names: Mapping[int, str] | None = None
+    """By upload index: these as keywords and nothing else. Images that are not in it are left as they are."""
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
@@ -71,7 +73,7 @@ def plan(
     """For every image of the run, by its score, and by what was decided on it where that is wished."""
     by_index, left_out = dict(sources), []
     shots: dict[Path, list[tuple[Scored, Source, Rating]]] = defaultdict(list)
-    for row in run.images:
+    for row in run.images if wish.names is None else _named(run, wish.names):
         rating = _rating(run, row, wish, (decisions or {}).get(row.upload_index))
         source = by_index.get(row.upload_index)
         if isinstance(rating, Reason):
@@ -105,6 +107,10 @@ def plan(
     return Plan(run.id, tuple(changes.values()), same, tuple(left_out))
 
 
+def _named(run: Run, names: Mapping[int, str]) -> list[Scored]:
+    return [row for row in run.images if row.upload_index in names]
+
+
 def _followed(sidecar: Path) -> Path:
     """Where a link leads to: that is what is changed, and the link stays. Raises SidecarError."""
     real = Path(os.path.realpath(sidecar))
@@ -114,6 +120,8 @@ def _followed(sidecar: Path) -> Path:
 
 
 def _rating(run: Run, row: Scored, wish: Wish, decision: Decision | None) -> Rating | Reason:
+    if wish.names is not None:
+        return Rating(None, "", (wish.names[row.upload_index],))
     if wish.picks and decision == "reject":
         return Rating(REJECTED)
     if row.score is None:

@@ -93,6 +93,11 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
         "CREATE INDEX draft_images_upload ON draft_images (upload)",
     ),
     ("ALTER TABLE drafts ADD COLUMN fields TEXT NOT NULL DEFAULT '{}'",),
+    (
+        """CREATE TABLE moved_by_hand (
+            run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, upload_index INTEGER NOT NULL,
+            name TEXT NOT NULL, PRIMARY KEY (run_id, upload_index))""",
+    ),
 )
 VERSION = len(MIGRATIONS)
 

@@ -27,7 +27,7 @@ from lychee_app.records import (
     Source,
     Status,
 )
-from lychee_app.request import Example, Request
+from lychee_app.request import Column, Example, Request
 from lychee_app.store.database import Damaged
 
 T = TypeVar("T")
@@ -200,7 +200,8 @@ def _request(row: dict[str, Any]) -> Request:
     question = row["question"]
     whole = _build(Question, question | {"elements": tuple(question["elements"])})
     examples = {name: row.get(name) and _build(Example, row[name]) for name in ("like", "unlike")}
-    return _build(Request, row | {"question": whole, **examples})
+    columns = tuple(_build(Column, column) for column in row.get("columns", ()))
+    return _build(Request, row | {"question": whole, "columns": columns, **examples})
 
 
 def _reply(row: dict[str, Any], shared: dict[str, str]) -> Reply:

@@ -234,6 +234,13 @@ class Store:
         """
         return self._decisions.follow(run_id, steps)
 
+    def moved(self, run_id: str) -> dict[int, str]:
+        """Of a sorting: the name that somebody moved an image to, "" for none, by upload index."""
+        return self._decisions.moved(run_id)
+
+    def move(self, run_id: str, upload_index: int, name: str) -> None:
+        self._decisions.move(run_id, upload_index, name)
+
     def judged_alike(self, run: Run) -> dict[str, tuple[float, Decision]]:
         """By content: margin and decision of every image decided on in this run, or in another that asked the
         same of the same judge; where they disagree, as the newest run has it."""

@@ -7,6 +7,7 @@ import streamlit as st
 from lychee_app.errors import LycheeError
 from lychee_app.services import Services, shared
 from lychee_app.ui import (
+    board,
     charts,
     decide,
     findings,
@@ -182,11 +183,13 @@ def _results(context: PageContext, live: bool) -> None:
 def _parts(context: PageContext) -> None:
     # Each part has a place of its own, even while there is nothing to find: a part that moved up or down
     # would be on the page twice until the browser has cleared the old one away.
-    words, charted, ranked = (st.container() for _ in range(3))
+    words, charted, sorted_, ranked = (st.container() for _ in range(4))
     with words:
         findings.draw(context)
     with charted:
         _charts(context)
+    with sorted_:
+        board.draw(context)
     with ranked:
         gallery.draw(context)
 

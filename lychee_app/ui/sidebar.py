@@ -5,7 +5,7 @@ from typing import get_args
 
 import streamlit as st
 
-from lychee_app import query
+from lychee_app import query, sorting
 from lychee_app.domain import domain_of, not_understood
 from lychee_app.errors import CheckpointError, LycheeError, QueryError, StoreError, UsageError
 from lychee_app.locale import Words, languages
@@ -16,7 +16,7 @@ from lychee_app.records import Mode, Run
 from lychee_app.request import Precision, Request
 from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS
 from lychee_app.sizes import disk_gb
-from lychee_app.ui import examples, images, markup, model_picker, state
+from lychee_app.ui import board, examples, images, markup, model_picker, state
 from lychee_app.ui.images import Pile
 from lychee_app.ui.markup import escaped, notice, sent
 from lychee_app.ui.state import PageContext, Standing
@@ -44,8 +44,11 @@ def draw(context: PageContext, standing: Standing | None, pile: Pile) -> None:
     with typed:
         question = _query(context, steps)
         examples.draw(context)
+        columns = board.names(context)
     wished, is_typed = examples.given(), bool(st.session_state["query"].strip())
-    if not is_typed and any(wished.values()):
+    if columns:
+        question, wished, is_typed = sorting.question(columns), {}, True
+    elif not is_typed and any(wished.values()):
         question = query.beside_examples(st.session_state["but_not"], steps=steps)
     with pictures:
         images.draw(context, pile, standing)
@@ -55,7 +58,15 @@ def draw(context: PageContext, standing: Standing | None, pile: Pile) -> None:
         instruction, tokens, precision, prefilter = _advanced(context)
     as_typed = question or Question(st.session_state["query"], "", (), st.session_state["but_not"], "")
     wanted = Request(
-        as_typed, mode, model, instruction, tokens, precision=precision, prefilter=prefilter, **wished
+        as_typed,
+        mode,
+        model,
+        instruction,
+        tokens,
+        precision=precision,
+        prefilter=prefilter,
+        columns=columns,
+        **wished,
     )
     with judged:
         _keep(context, wanted, run)
@@ -111,6 +122,7 @@ def _follow(context: PageContext, run: Run | None) -> None:
 def _fill(context: PageContext, request: Request, origin: str) -> None:
     question = request.question
     examples.fill(request)
+    board.fill(request.columns)
     st.session_state["query"] = question.typed
     st.session_state["but_not"] = question.typed_not
     st.session_state["model"] = request.model
@@ -347,6 +359,7 @@ def _same(context: PageContext, asked: Asked, run: Run) -> bool:
         and (request.mode, request.instruction) == (run.request.mode, run.request.instruction)
         and request.precision in (run.request.precision, run.precision)
         and request.prefilter == run.request.prefilter
+        and request.columns == run.request.columns
         and (request.like, request.unlike) == (run.request.like, run.request.unlike)
         and _by_the_same_model(context, request, run)
     )

@@ -22,7 +22,7 @@ from lychee_app.services import Services
 from lychee_app.store import Draft, View
 
 Section = Literal["results", "decide", "history"]
-Place = Literal["page", "files", "stars"]
+Place = Literal["page", "files", "stars", "board"]
 """Where a message stands: above the page, or beside the buttons that it answers."""
 NEWEST = 8
 """Runs that are looked at for one in progress."""

@@ -1,0 +1,96 @@
+"""`lychee sort`: images under names, each with a query; shown, copied into folders, or named in sidecars."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lychee_app.cli.output import check_goals, none_scored, print_table, say, write
+from lychee_app.cli.rank import scored
+from lychee_app.errors import UsageError
+from lychee_app.locale import Words
+from lychee_app.records import Run, Source
+from lychee_app.request import Request
+from lychee_app.settings import Settings
+
+if TYPE_CHECKING:
+    from lychee_app import decide
+
+
+def sort(arguments: argparse.Namespace, t: Words) -> int:
+    from lychee_app import export, sorting, terminal
+
+    check_goals(arguments.json)
+    if arguments.copy_to is not None and arguments.move_to is not None:
+        raise UsageError("sorting-both")
+    settings, columns = Settings.from_environment(), sorting.read(Path(arguments.names))
+    request = Request(
+        sorting.question(columns),
+        model=arguments.model or settings.model,
+        max_image_tokens=arguments.image_tokens,
+        precision=arguments.precision,
+        columns=columns,
+    )
+    (run,), found = scored([request], arguments, settings, [arguments.json], t)
+    places = sorting.placed(run)
+    groups = sorting.listed(run, places)
+    if arguments.json is not None:
+        names = {index: None if place is None else columns[place].name for index, place in places.items()}
+        write(arguments.json, export.to_json(run, columns=names))
+    if arguments.json != "-":
+        print_table(terminal.sorting_table(run, groups, t))
+        print_table(terminal.summary(run, len(run.images), t))
+    if all(row.score is None for row in run.images):
+        return none_scored(run.images, t)
+    done, sorted_ = True, _Sorted(run, places, found, settings)
+    if (folder := arguments.copy_to or arguments.move_to) is not None:
+        action: decide.Action = "copy" if arguments.copy_to is not None else "move"
+        done = _carried(sorted_, folder, action, t)
+    if arguments.xmp_keyword:
+        done = _named(sorted_, t) and done
+    return 0 if done else 1
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """places: see sorting.placed."""
+
+    run: Run
+    places: Mapping[int, int | None]
+    found: Sequence[Source]
+    settings: Settings
+
+
+def _carried(done: _Sorted, folder: Path, action: "decide.Action", t: Words) -> bool:
+    """Into a folder for each name. Whether any file is there now."""
+    from lychee_app import decide, sorting
+    from lychee_app.store import Store
+
+    carried = 0
+    with Store.open(done.settings.data_folder) as store:
+        for planned in sorting.plans(done.run, done.places, enumerate(done.found), folder, action):
+            made = decide.carry_out(planned, store.moves_folder)
+            if action == "move":
+                store.relocate(made.moved)
+            carried += len(made.steps)
+            said = {"name": planned.folder.name, "folder": str(planned.folder)}
+            say(t(f"terminal.sorted.{action}", n=len(made.steps), **said))
+            for one in made.left_out[:3]:
+                say(t("terminal.sorted.left", name=one.name, reason=t.reason(one.reason)))
+    return carried > 0
+
+
+def _named(done: _Sorted, t: Words) -> bool:
+    """Each name as a keyword into the sidecars of its images. Whether any has it now."""
+    from lychee_app import ratings
+    from lychee_app.store import moves_folder
+
+    columns = done.run.request.columns
+    names = {index: columns[place].name for index, place in done.places.items() if place is not None}
+    planned = ratings.plan(done.run, enumerate(done.found), ratings.Wish(names=names))
+    written = ratings.write(planned, moves_folder(done.settings.data_folder))
+    say(t("terminal.sorted.named", n=len(written.changes)))
+    for one in written.left_out[:3]:
+        say(t("terminal.rated.left", name=one.name, reason=t.reason(one.reason)))
+    return bool(written.changes or planned.same)

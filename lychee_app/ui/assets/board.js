@@ -1,0 +1,94 @@
+// The images of a sorting under their names. A card goes to another column by dragging, by its menu, or by a key:
+// 1 to 9 for the columns as they stand, 0 for none.
+const oneDecimal = (score) => (score === null || score === undefined ? "–" : score.toFixed(1));
+
+class Board {
+  constructor(root) {
+    this.root = root;
+    this.node = root.appendChild(make("div", "board"));
+  }
+  update(data) {
+    this.data = data;
+    const seen = JSON.stringify(data), held = this.root.getRootNode().activeElement?.closest?.(".card")?.dataset.index;
+    if (seen === this.seen) return;
+    this.seen = seen;
+    const across = this.node.scrollLeft;
+    this.node.replaceChildren(...data.columns.map((column, place) => this.column(column, place)));
+    this.node.scrollLeft = across;
+    if (held !== undefined) this.node.querySelector(`.card[data-index="${held}"]`)?.focus();
+  }
+  column({ name, query, least }, place) {
+    const node = make("section", "column"), cards = this.data.cards[place];
+    node.setAttribute("aria-label", name);
+    const head = node.appendChild(make("header"));
+    head.append(make("b", "", name), make("span", "count", String(cards.length)));
+    if (query) head.append(make("div", "query", `${query} · ${this.data.words.least} ${least}`));
+    const list = node.appendChild(make("div", "cards"));
+    list.append(...cards.map((card) => this.card(card, place)));
+    if (!cards.length) list.append(make("p", "empty", this.data.words.empty));
+    node.addEventListener("dragover", (event) => {
+      if (this.dragged === undefined) return;
+      event.preventDefault();
+      node.classList.add("over");
+    });
+    node.addEventListener("dragleave", () => node.classList.remove("over"));
+    node.addEventListener("drop", (event) => {
+      node.classList.remove("over");
+      if (this.dragged === undefined) return;
+      event.preventDefault();
+      this.move(this.dragged, place);
+    });
+    return node;
+  }
+  card({ index, name, hash, thumb, score, moved }, place) {
+    const { data } = this, node = make("div", "card");
+    node.tabIndex = 0;
+    node.draggable = true;
+    node.dataset.index = index;
+    node.setAttribute("role", "group");
+    node.setAttribute("aria-label", `${name}, ${oneDecimal(score)}`);
+    const picture = node.appendChild(make("div", "picture"));
+    if (thumb) {
+      const image = picture.appendChild(make("img"));
+      image.alt = "";
+      image.loading = "lazy";
+      image.draggable = false;
+      image.src = `${data.base}/thumb/${data.run}/${index}?v=${hash}`;
+    }
+    const line = node.appendChild(make("div", "line"));
+    line.append(make("span", "name", name), make("b", "", oneDecimal(score)));
+    line.firstChild.title = name;
+    if (moved) line.append(make("span", "by-hand", data.words.by_hand));
+    const menu = node.appendChild(make("select"));
+    menu.setAttribute("aria-label", `${data.words.to}: ${name}`);
+    data.columns.forEach((column, at) => {
+      const option = menu.appendChild(make("option", "", column.name));
+      option.value = at;
+    });
+    menu.value = place;
+    menu.onchange = () => this.move(index, Number(menu.value));
+    node.addEventListener("dragstart", (event) => {
+      this.dragged = index;
+      event.dataTransfer.effectAllowed = "move";
+      event.dataTransfer.setData("text/plain", name);
+    });
+    node.addEventListener("dragend", () => { this.dragged = undefined; });
+    node.addEventListener("keydown", (event) => {
+      if (event.target !== node || !/^[0-9]$/.test(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
+      const last = data.columns.length - 1, at = event.key === "0" ? last : Number(event.key) - 1;
+      if (at > last) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.move(index, at);
+    });
+    return node;
+  }
+  move(index, place) { this.root.send("moved", [index, place, Date.now()]); }
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = rootOf(parentElement);
+  root.send = setTriggerValue;
+  root.board ??= new Board(root);
+  root.board.update(data);
+}
