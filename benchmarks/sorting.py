@@ -22,7 +22,9 @@ from recipe.specimens import load_glyph_specimens, load_specimens
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--sortings", type=int, default=12, help="of each kind")
+    parser.add_argument("--art", nargs="+", choices=("trained", "held-out"), default=["trained", "held-out"])
+    parser.add_argument("--names", type=int, nargs="+", default=[3, 8])
+    parser.add_argument("--sortings", type=int, default=6, help="of each kind")
     parser.add_argument("--scenes", type=int, default=60, help="in each sorting")
     parser.add_argument("--seed", type=int, default=90210)
 
@@ -31,8 +33,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     from lychee_app.model.scorer import open_scorer  # torch, only when it is run
 
     scorer, figures = open_scorer("demo"), {}
-    for art in ("trained", "held-out"):
-        for names in (3, 8):
+    for art in arguments.art:
+        for names in arguments.names:
             seed = arguments.seed + names
             examiner = Examiner(load_specimens(art), load_glyph_specimens(), Phrases.known(), seed)
             found = []
