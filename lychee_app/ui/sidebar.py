@@ -315,6 +315,10 @@ def _start(context: PageContext, asked: Asked, standing: Standing | None) -> Non
     if asked.request is not None and ((pressed and ready) or _has_arrived(context, asked.request)):
         _begin(context, asked, asked.request, standing)
     elif pressed:
+        st.session_state["start_refused"] = label
+    if ready or st.session_state.get("start_refused") != label:
+        st.session_state.pop("start_refused", None)
+    else:  # however often the page is drawn again meanwhile
         notice(label, "bad")
 
 

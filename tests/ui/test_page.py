@@ -68,6 +68,7 @@ def test_rank_says_what_is_missing_and_starts_nothing(page: AppTest, store: Stor
     page.text_area(key="query").set_value("red")
     page.button(key="rank").click().run()
     assert "Add images first" in html(page)
+    assert "Add images first" in html(page.run()), "it stays until there are some"
     assert store.runs() == []
 
 
