@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import get_args
 
 from lychee_app import query, recorder, sources
+from lychee_app.engines.choice import engine_of
 from lychee_app.engines.example import example_at
-from lychee_app.engines.local import LocalEngine
+from lychee_app.engines.pools import RayOptions
 from lychee_app.errors import UsageError
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.records import Mode, Run, Scorer
 from lychee_app.request import Precision, Request
-from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, Settings
+from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, EngineName, Settings
 from lychee_app.store import Store
 
 
@@ -31,6 +32,9 @@ def rank(
     prefilter: int | None = None,
     instruction: str = DEFAULT_INSTRUCTION,
     keep: bool = False,
+    engine: EngineName | None = None,
+    ray: RayOptions | None = None,
+    parts: str | Path | None = None,
     exclude: Sequence[str] = (),
     include_hidden: bool = False,
     settings: Settings | None = None,
@@ -44,6 +48,8 @@ def rank(
     have, None what suits this machine; `instruction` is judge mode's. With `prefilter` only so many are
     judged in full, the best by a first look at a quarter of the tokens; the others are rows with a `reason`.
     `exclude` (globs) and `include_hidden` change what a walk leaves out; the run's `left_out` counts it.
+    `engine` "ray" is a Ray cluster, sized by `ray`; None is what the settings say. `parts` is a new folder,
+    into which the result goes as Parquet too (store/parts.py).
     With `keep` the run stands in the page's history. The run's images are in upload order;
     `ranked(run.images)` puts them in order. Raises UsageError (QueryError), CheckpointError, ModelLost, and
     with `keep` StoreError; an image that cannot be scored is a row with a `reason`.
@@ -74,9 +80,17 @@ def rank(
         unlike=None if unlike is None else example_at(unlike),
         prefilter=prefilter,
     )
-    engine = LocalEngine(settings, None if isinstance(model, str) else lambda name, precision: model)
-    request = engine.prepared(request)
+    name, open_scorer = engine or settings.engine, None if isinstance(model, str) else lambda *asked: model
+    if name == "ray" and open_scorer is not None:
+        raise UsageError("ray-scorer")
+    chosen = engine_of(name, settings, ray, open_scorer)
+    request = chosen.prepared(request)
     rules = sources.Rules(tuple(exclude), include_hidden)
     found = sources.find([paths] if isinstance(paths, str | Path) else paths, rules)
     with Store.open(settings.data_folder) if keep else nullcontext(recorder.Unkept()) as log:
-        return recorder.rank(request, found.sources, engine, log, left_out=found.left_out)
+        kept: recorder.Log = log
+        if parts is not None:
+            from lychee_app.parquet import InParts
+
+            kept = InParts(log, {request: Path(parts)})
+        return recorder.rank(request, found.sources, chosen, kept, left_out=found.left_out)

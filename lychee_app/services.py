@@ -9,7 +9,7 @@ from functools import cache
 
 from lychee_app import decide
 from lychee_app.catalogue import Fetch, ModelCatalogue
-from lychee_app.engines.local import LocalEngine
+from lychee_app.engines.choice import engine_of
 from lychee_app.engines.opening import OpenScorer
 from lychee_app.jobs import Jobs
 from lychee_app.model.download import download
@@ -56,7 +56,7 @@ def opened(settings: Settings, open_scorer: OpenScorer | None = None, fetch: Fet
     store = Store.open(settings.data_folder, upload_cap_bytes=settings.upload_cap_bytes)
     store.mark_interrupted()
     decide.recover(store)
-    jobs = Jobs(store, LocalEngine(settings, open_scorer))
+    jobs = Jobs(store, engine_of(settings.engine, settings, open_scorer=open_scorer))
     return Services(settings, store, jobs, ModelCatalogue(settings, fetch))
 
 

@@ -6,6 +6,8 @@
 | LYCHEE_MODEL | default model |
 | LYCHEE_IMAGE_TOKENS | default image token budget |
 | LYCHEE_UPLOAD_CAP_GB | how much disk uploads may take in all |
+| LYCHEE_ENGINE | local, or ray: what the page, the command and Python score with where nothing else is said |
+| LYCHEE_RAY_ADDRESS | of the Ray cluster: HOST:PORT, or auto (default: Ray is started on this machine) |
 | LYCHEE_KERNELS | 0: no Triton kernels on a CUDA card, torch's own operations instead |
 | LC_ALL, LC_MESSAGES, LANG | the language of the terminal's messages, where there is a file for it |
 | HF_HUB_OFFLINE, HF_ENDPOINT, HF_HOME | as the hub library defines them |
@@ -15,6 +17,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 
@@ -23,6 +26,7 @@ from lychee_app.sizes import DISK_GB
 
 LEAST_TOKENS, MOST_TOKENS = 4, 16384
 """Bounds of the image token budget."""
+EngineName = Literal["local", "ray"]
 _YES = {"1", "true", "yes", "on"}
 _NO = {"0", "false", "no", "off"}
 
@@ -41,6 +45,9 @@ class Settings:
     decode_memory_bytes: int = 1 << 30
     max_image_px: int = 120_000_000
     upload_cap_bytes: int = 4 * DISK_GB
+    engine: EngineName = "local"
+    ray_address: str | None = None
+    """None: Ray is started on this machine."""
     kernels: bool = True
     """Whether the fast passes may use Triton kernels on a CUDA card. They are tried and compared first."""
     hub_offline: bool = False
@@ -58,6 +65,8 @@ class Settings:
                 env, "LYCHEE_IMAGE_TOKENS", 1280, low=LEAST_TOKENS, high=MOST_TOKENS
             ),
             upload_cap_bytes=_whole_number(env, "LYCHEE_UPLOAD_CAP_GB", 4, 1, 4096) * DISK_GB,
+            engine=_engine(env.get("LYCHEE_ENGINE") or "local"),
+            ray_address=env.get("LYCHEE_RAY_ADDRESS") or None,
             kernels=env.get("LYCHEE_KERNELS", "").lower() not in _NO,
             hub_offline=env.get("HF_HUB_OFFLINE", "").lower() in _YES,
             hub_endpoint=env.get("HF_ENDPOINT") or None,
@@ -73,6 +82,12 @@ def locale_of_terminal(environment: Mapping[str, str] | None = None) -> str:
 def without_reports() -> None:
     """Has Ray, where it is imported after this, send no statistics of its use and say nothing of its own."""
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_BACKEND_LOG_LEVEL="fatal")
+
+
+def _engine(name: str) -> EngineName:
+    if name not in ("local", "ray"):
+        raise UsageError("engine-odd", engine=name)
+    return name
 
 
 def _whole_number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -1,5 +1,6 @@
 """`lychee_app.rank`, the flow as one call."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import lychee_app
 from lychee_app.errors import UsageError
 from lychee_app.records import ImageBudget, ScorerInfo
 from lychee_app.settings import Settings
+from lychee_app.store.parts import open_parts
 from tests.support.fakes import FakeScorer, picture
 
 
@@ -56,3 +58,22 @@ def test_a_judge_of_its_own_is_asked_in_the_words_that_it_was_taught(folder: str
     run = lychee_app.rank("two horses", folder, model=scorer, settings=settings)
     assert (run.question.typed, run.question.sent) == ("two horses", "two horse")
     assert scorer.seen == [("red.png", ("two horse",))]
+
+
+def test_the_result_goes_into_a_new_folder_as_parquet_too(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(picture("red"))
+    asked: dict[str, Any] = {"model": FakeScorer(), "settings": settings, "parts": tmp_path / "parts"}
+    run = lychee_app.rank("red", tmp_path / "a.png", **asked)
+    assert tuple(open_parts(tmp_path / "parts").rows()) == run.images
+    with pytest.raises(UsageError) as caught:
+        lychee_app.rank("red", tmp_path / "a.png", **asked)
+    assert caught.value.code == "parts-there"
+
+
+def test_an_engine_that_there_is_not_and_a_scorer_for_another_process_are_refused(settings: Settings) -> None:
+    with pytest.raises(UsageError) as caught:
+        lychee_app.rank("red", "a.png", model=FakeScorer(), engine="ray", settings=settings)
+    assert caught.value.code == "ray-scorer"
+    with pytest.raises(UsageError, match="local and ray"):
+        Settings.from_environment({"LYCHEE_ENGINE": "spark"})
+    assert Settings.from_environment({"LYCHEE_ENGINE": "ray"}).engine == "ray"

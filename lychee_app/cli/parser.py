@@ -18,11 +18,10 @@ from lychee_app.cli.first_steps import demo, doctor, download
 from lychee_app.cli.rank import rank, undo
 from lychee_app.cli.serve import app, serve
 from lychee_app.cli.sort import sort
-from lychee_app.engines import EngineName
 from lychee_app.locale import Words
 from lychee_app.records import Mode
 from lychee_app.request import Precision
-from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS
+from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, EngineName
 
 
 def build_parser(t: Words) -> Commands:
@@ -74,7 +73,7 @@ def _fill_rank(parser: Command, t: Words) -> None:
 
 
 def _add_engine(parser: Command, t: Words) -> None:
-    _add_choice(parser, "--engine", get_args(EngineName), "local", t("help.engine"))
+    _add_choice(parser, "--engine", get_args(EngineName), None, t("help.engine"))
     ray = parser.add_under
     ray("ray", "--ray-address", metavar="ADDRESS", help=t("help.ray_address"))
     for name in ("decode-workers", "scorers", "cards"):

@@ -142,9 +142,10 @@ def _engine(arguments: argparse.Namespace, settings: Settings) -> Engine:
 
     address, decoders, scorers = arguments.ray_address, arguments.decode_workers, arguments.scorers
     options = RayOptions(address, decoders, scorers, arguments.cards or 1)
-    if arguments.engine != "ray" and options != RayOptions():
+    name = arguments.engine or settings.engine
+    if name != "ray" and options != RayOptions():
         raise UsageError("without-ray")
-    return engine_of(arguments.engine, settings, options)
+    return engine_of(name, settings, options)
 
 
 def _in_parts(log: Log, requests: Sequence[Request], folder: Path | None) -> Log:

@@ -5,7 +5,7 @@ An engine may hold the model in this process (`local`) or elsewhere: who listens
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from lychee_app.cache import ReplyCache
 from lychee_app.records import ImageBudget, MemoryReading, Reply, Scored, ScorerInfo, Source
@@ -44,7 +44,6 @@ class Progress:
 
 
 Event = Opened | Progress
-EngineName = Literal["local", "ray"]
 
 
 class Engine(Protocol):

@@ -1,11 +1,11 @@
 """Which engine does the work, by name."""
 
-from lychee_app.engines import Engine, EngineName
+from lychee_app.engines import Engine
 from lychee_app.engines.local import LocalEngine
 from lychee_app.engines.opening import OpenScorer
 from lychee_app.engines.pools import RayOptions
 from lychee_app.errors import LycheeError
-from lychee_app.settings import Settings
+from lychee_app.settings import EngineName, Settings
 
 
 def engine_of(

@@ -15,6 +15,7 @@ import os
 import pickle
 import platform
 import socket
+import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
@@ -51,6 +52,7 @@ _SMALL_BYTES = 1 << 30
 """Of weights; see model/threads.py."""
 _CONNECT_SECONDS = 5.0
 _TELL_SECONDS = 10.0
+_WATCH_SECONDS = 2.0
 _NOT_THERE = frozenset(
     {"not-downloaded", "not-downloaded-near", "checkpoint-no-folder", "config-missing", "shard-missing"}
 )
@@ -79,14 +81,17 @@ class RayEngine:
         is on one machine. Also raises LycheeError where there is no cluster."""
         if not sources:
             return
-        connect(self._options.address)
+        connect(self._options.address or self._settings.ray_address)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         board: Any = _Board.options(scheduling_strategy=here).remote()  # it goes when this process goes
+        over = threading.Event()
+        threading.Thread(target=_give_up_lost_nodes, args=(board, over), daemon=True).start()
         try:
             yield from self._events(request, sources, board)
         except (ray.exceptions.RayError, ConnectionError) as error:
             raise _told(board, error) from error
         finally:
+            over.set()
             with suppress(Exception):  # it may be gone with its cluster
                 ray.kill(board)
 
@@ -103,13 +108,21 @@ class RayEngine:
         memory = MemoryReading("RAM", 0, 0)
 
         def look(first: bool, some: Sequence[tuple[int, Source]]) -> Iterator[Scored]:
+            """Where Ray can do no more with what is left of a cluster (a machine is gone), what is missing is
+            begun anew with what there is then, as long as that leads any further."""
             nonlocal memory
-            waiting = {index for index, _ in some}
-            for row, latest in self._rows(request, some, board, first):
-                memory = latest
-                if row.upload_index in waiting:  # what a process that died was at may come again
-                    waiting.discard(row.upload_index)
-                    yield row
+            waiting, before = dict(some), len(some) + 1
+            while waiting and len(waiting) < before:
+                before = len(waiting)
+                try:
+                    for row, latest in self._rows(request, list(waiting.items()), board, first):
+                        memory = latest
+                        if waiting.pop(row.upload_index, None):  # what died may be done again
+                            yield row
+                except (ray.exceptions.RayError, ConnectionError) as error:
+                    failure = _told(board, error)
+                    if failure.code != "ray-failed" or len(waiting) == before:
+                        raise failure from error
 
         for done, row in enumerate(looks(request, sources, look), start=1):
             if not began:
@@ -124,7 +137,7 @@ class RayEngine:
     ) -> Iterator[tuple[Scored, MemoryReading]]:
         sized = pools(_nodes(), small=self._is_small(request), options=self._options)
         count = sized.block_images(len(sources))
-        blocks = [_packed(sources[first : first + count]) for first in range(0, len(sources), count)]
+        blocks = [_packed(sources[start : start + count]) for start in range(0, len(sources), count)]
         batches = self._streamed(request, blocks, sized, board, first).iter_batches(
             batch_size=None, batch_format="pyarrow", prefetch_batches=0
         )
@@ -197,10 +210,12 @@ class _Board:
         self._known = asyncio.Event()
         self._opened: Opened | None = None
         self._since = 0.0
+        self._scorers: dict[str, list[Any]] = {}
         self._failure: LycheeError | None = None
 
-    async def settle(self, opened: Opened, host: str) -> None:
-        """Of each scorer. All must be the same judge."""
+    async def settle(self, opened: Opened, host: str, node: str, scorer: Any) -> None:
+        """Of each scorer, where it is and how it is reached. All must be the same judge."""
+        self._scorers.setdefault(node, []).append(scorer)
         first, info = self._opened or opened, opened.info
         if self._opened is None:
             self._opened, self._since = opened, time.monotonic()
@@ -210,6 +225,10 @@ class _Board:
             before, now = first.info.precision, info.precision
             self._failure = CheckpointError("worker-other-precision", host=host, before=before, now=now)
         self._known.set()
+
+    async def scorers(self, node: str) -> list[Any]:
+        """Those that opened their model on that node."""
+        return self._scorers.pop(node, [])
 
     async def fail(self, error: LycheeError) -> None:
         self._failure = self._failure or error
@@ -244,8 +263,9 @@ class _Scorer:
             scorer = opener(settings, open_scorer)(request.model, request.precision)
             judge = judge_of(request, scorer, settings, None)
             self._judge = judge.first_look() if first else judge
-            opened = Opened(scorer.info, judge.budget, judge.request)
-            _answer(board.settle.remote(opened, platform.node()))
+            opened, here = Opened(scorer.info, judge.budget, judge.request), ray.get_runtime_context()
+            place = (platform.node(), here.get_node_id(), here.current_actor)
+            _answer(board.settle.remote(opened, *place))
         except LycheeError as error:
             _answer(board.fail.remote(_of_this_host(error, request.model)))
 
@@ -281,6 +301,22 @@ def _packed(items: Sequence[Any]) -> pa.Table:
 
 def _unpacked(block: pa.Table) -> list[Any]:
     return [pickle.loads(item.as_buffer()) for item in block["item"]]
+
+
+def _give_up_lost_nodes(board: Any, over: threading.Event) -> None:
+    """Until the run is over. Ray waits for ever for a place for what was on a machine that is gone."""
+    before = _alive()
+    while not over.wait(_WATCH_SECONDS):
+        with suppress(Exception):  # the whole cluster may be gone: the run hears of that by itself
+            now = _alive()
+            for node in before - now:
+                for scorer in _answer(board.scorers.remote(node), _TELL_SECONDS):
+                    ray.kill(scorer, no_restart=True)
+            before = now
+
+
+def _alive() -> set[str]:
+    return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
 
 
 def _nodes() -> list[dict[str, float]]:

@@ -911,6 +911,8 @@ REASONS: dict[str, str | dict[str, str]] = {
     "defect": "Something went wrong that should not: {kind}: {detail}. What is scored is kept; please report this.",
     # a cluster
     "without-ray": "--ray-address, --decode-workers, --scorers and --cards go with --engine ray. Add it, or leave them out.",
+    "engine-odd": "LYCHEE_ENGINE is {engine!r}; there are local and ray.",
+    "ray-scorer": "An open scorer belongs to this process. Give the ray engine the name of a model.",
     "ray-extra": 'The engine "ray" needs Ray. Install it: pip install "ray[data]"',
     "ray-no-cluster": "There is no Ray cluster at {address} ({detail}). Start one there (ray start --head), or leave --ray-address out to use this machine.",
     "ray-failed": "The Ray cluster could not go on: {detail}. What is scored is kept; give the same command again.",

@@ -802,6 +802,8 @@ REASONS: dict[str, str | dict[str, str]] = {
     "defect": "出现了不该发生的错误：{kind}：{detail}。已有结果都在；请报告这个问题。",
     # a cluster
     "without-ray": "--ray-address、--decode-workers、--scorers 和 --cards 要与 --engine ray 一起用。请加上它，或去掉这些选项。",
+    "engine-odd": "LYCHEE_ENGINE 的值是“{engine}”，可选 local 和 ray。",
+    "ray-scorer": "已打开的 scorer 只属于本进程。请给引擎 ray 一个模型名称。",
     "ray-extra": '引擎 ray 需要安装 Ray：pip install "ray[data]"',
     "ray-no-cluster": "{address} 没有 Ray 集群（{detail}）。请在那里启动（ray start --head），或去掉 --ray-address，只用本机。",
     "ray-failed": "Ray 集群无法继续：{detail}。已有结果都在，再运行一次同样的命令即可继续。",

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from lychee_app.request import Request
 from lychee_app.settings import Settings, without_reports
 from lychee_app.store import Store
 from lychee_app.store.parts import open_parts
+from tests.support import s3
 from tests.support.fakes import FakeScorer, picture
 from tests.support.fakes import engine_of as fake_engine
 from tests.support.noting_scorer import RED, NotingScorer
@@ -39,6 +40,8 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(240)]  #
 
 ROOT = Path(__file__).parents[2]
 NODE = {"num_cpus": 2, "object_store_memory": 120_000_000}
+SOON_MISSED = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
+"""By the cluster, when a node is gone."""
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +49,11 @@ def cluster() -> Iterator[object]:
     import ray
     from ray.cluster_utils import Cluster
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(ROOT))  # for its workers
-        started = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as until_over:
+        patch.setenv("PYTHONPATH", str(ROOT))  # for its workers, as is where the bucket is
+        until_over.enter_context(s3.serving(patch))
+        head = {**NODE, "include_dashboard": False, "_system_config": SOON_MISSED}
+        started = Cluster(initialize_head=True, head_node_args=head)
         started.add_node(**NODE)
         try:
             yield started
@@ -240,6 +245,19 @@ def test_a_killed_driver_goes_on_from_its_parts_and_scores_nothing_twice_that_st
         assert (kept.status, kept.done, kept.scored) == ("done", 40, 39)
 
 
+def test_images_of_a_bucket_are_fetched_by_the_workers(
+    settings: Settings, address: str, tmp_path: Path
+) -> None:
+    files = {f"{number}.png": picture("red", (60, 44), seed=number) for number in range(6)}
+    s3.put(files)
+    found = sources.find([f"s3://{s3.BUCKET}"]).sources
+    run = rank(found, settings, address, NotingScorer(tmp_path / "notes"))
+    here = [Source(name, data) for name, data in files.items()]
+    local = recorder.rank(RED, here, fake_engine(FakeScorer(), settings), Unkept())
+    assert [row.margin for row in run.images] == [row.margin for row in local.images]
+    assert [row.address for row in run.images] == [source.address for source in found]
+
+
 def test_a_worker_without_the_weights_is_told_in_a_sentence(
     photos: list[Source], settings: Settings, address: str, tmp_path: Path
 ) -> None:
@@ -277,6 +295,23 @@ def test_a_run_that_is_closed_ends_its_processes(
         assert time.monotonic() < until, "the scorers are still there"
         time.sleep(0.1)
     assert len(scorer.shown()) < 40
+
+
+def test_a_node_that_is_gone_costs_no_image(
+    cluster, photos: list[Source], settings: Settings, address: str, tmp_path: Path
+) -> None:
+    scorer = NotingScorer(tmp_path / "notes", seconds=0.1)
+    gone: list[object] = []
+
+    def remove(event: Event) -> None:
+        if isinstance(event, Progress) and not gone:
+            (node,) = [each for each in cluster.list_all_nodes() if each is not cluster.head_node]
+            gone.append(node)
+            cluster.remove_node(node, allow_graceful=False)
+
+    run = rank(photos, settings, address, scorer, on_event=remove, scorers=3)
+    assert gone
+    assert is_whole(run, photos)
 
 
 def test_no_images_need_no_cluster(settings: Settings) -> None:
