@@ -19,6 +19,7 @@ file that changed, an image tried again), the one in the part of the higher numb
 | notes | the same of what is to be said of an image beside its score |
 | reply | to the query: text is what the model said, verbatim, with both logits, the prompt and its tokens |
 | element_replies, not_reply | the same of each element, and of what the images should not show |
+| like_reply, unlike_reply | the same beside the example images, where the query has some |
 | span | where in reply.text the score was read: start and end; null in judge mode |
 | seconds | that its scoring took |
 | width_px, height_px | of the original, upright; 0 where it could not be opened |
@@ -74,6 +75,7 @@ _REPLY = pa.struct(
         ("image_tokens", pa.int64()),
         ("seconds", pa.float64()),
         ("tile", pa.int64()),
+        ("likeness", pa.float64()),
     ]
 )
 _CAPTURE = pa.struct(
@@ -103,6 +105,8 @@ SCHEMA = pa.schema(
         ("reply", _REPLY),
         ("element_replies", pa.list_(_REPLY)),
         ("not_reply", _REPLY),
+        ("like_reply", _REPLY),
+        ("unlike_reply", _REPLY),
         ("span", pa.list_(pa.int64())),
         ("seconds", pa.float64()),
         ("width_px", pa.int64()),
@@ -236,6 +240,8 @@ def _record(row: Scored) -> dict[str, Any]:
         "reply": row.reply and vars(row.reply),
         "element_replies": [vars(reply) for reply in row.element_replies],
         "not_reply": row.not_reply and vars(row.not_reply),
+        "like_reply": row.like_reply and vars(row.like_reply),
+        "unlike_reply": row.unlike_reply and vars(row.unlike_reply),
         "capture": vars(row.capture),
     }
     return {name: record.get(name) for name in SCHEMA.names}

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import resource
 import signal
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -28,6 +28,8 @@ def everything(index: int) -> Scored:
         elements=(7.3, None),
         element_replies=parts,
         not_reply=reply("dog", -9.0),
+        like_reply=replace(reply("", 1.5), likeness=0.75),
+        unlike_reply=replace(reply("", -2.0), likeness=0.25),
         notes=(Reason.of("tiles", count=4), told("odd")),
         seconds=0.25,
         width_px=4000,
@@ -59,6 +61,13 @@ def test_rows_and_their_run_come_back_as_they_were_written(tmp_path: Path) -> No
     assert list(parts.rows()) == ROWS
     assert parts.run == RUN
     assert parts.run.request.question.elements == ("sofa", "lamp")
+
+
+def test_whatever_a_row_and_a_reply_know_has_a_column() -> None:
+    under_other_names = {"sha256": "content_hash", "path": "source", "address": "source"}
+    assert {under_other_names.get(each.name, each.name) for each in fields(Scored)} <= set(SCHEMA.names)
+    assert {each.name for each in fields(Reply)} == {each.name for each in SCHEMA.field("reply").type}
+    assert {each.name for each in fields(Capture)} == {each.name for each in SCHEMA.field("capture").type}
 
 
 def test_an_image_that_lies_elsewhere_keeps_its_address(tmp_path: Path) -> None:
