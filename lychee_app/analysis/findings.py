@@ -28,6 +28,7 @@ Kind = Literal[
     "element_nowhere",
     "element_missing_in_top",
     "complete",
+    "passed_over",
     "unscored",
     "duplicates",
 ]

@@ -6,13 +6,14 @@ from lychee_app.export.files import write_atomically
 from lychee_app.export.names import clean_name, unique_name
 from lychee_app.export.report import to_html
 from lychee_app.export.sheet import Sheet, to_pdf
-from lychee_app.export.table import names_text, to_csv
+from lychee_app.export.table import columns_csv, names_text, to_csv
 
 __all__ = [
     "LeftOut",
     "Sheet",
     "Zipped",
     "clean_name",
+    "columns_csv",
     "document",
     "listed",
     "member",

@@ -100,6 +100,17 @@ TEXT: dict[str, str | dict[str, str]] = {
     "gallery.unbin": "Take off the filter {label}",
     "gallery.explain": "Explain this image",
     "gallery.explaining": "Asking the model…",
+    # a run that is too large to be shown at once
+    "library.name": "Name contains",
+    "library.low": "Score from",
+    "library.high": "Score to",
+    "library.shown": "{n} of {total} images",
+    "library.csv": {"one": "List of {n} image (CSV)", "other": "List of {n} images (CSV)"},
+    "library.picks": "The files below are of the picks alone; ranks in them are those among the picks.",
+    "library.many": "{n} picks: files are offered for up to {most}. The list has them all.",
+    "library.open": "Open a result",
+    "library.path": "Folder of Parquet parts, or one of them",
+    "library.path.placeholder": "/path/to/result",
     "charts": "Distribution and heat grid",
     "findings.more": "{n} more",
     # what Streamlit says itself; in English as it has it (assets/own_words.js)

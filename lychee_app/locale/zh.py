@@ -100,6 +100,17 @@ TEXT: dict[str, str | dict[str, str]] = {
     "gallery.unbin": "取消筛选 {label}",
     "gallery.explain": "让模型解释这张图",
     "gallery.explaining": "正在询问模型…",
+    # a run that is too large to be shown at once
+    "library.name": "文件名包含",
+    "library.low": "最低分",
+    "library.high": "最高分",
+    "library.shown": "{n} / {total} 张",
+    "library.csv": "{n} 张的清单（CSV）",
+    "library.picks": "下面的文件只含选用的图片，其中的名次是它们之间的名次。",
+    "library.many": "已选 {n} 张：最多 {most} 张时才提供文件下载，全部都在清单里。",
+    "library.open": "打开结果",
+    "library.path": "Parquet 分片所在的文件夹，或其中一个文件",
+    "library.path.placeholder": "/路径/结果",
     "charts": "分布与热力网格",
     "findings.more": "还有 {n} 条",
     # Streamlit 自己的文字（assets/own_words.js）

@@ -174,10 +174,12 @@ def _decide(db: sqlite3.Connection, run_id: str, decided: Mapping[int, Decision 
     changed: dict[int, Decision | None] = {
         index: decision for index, decision in decided.items() if before.get(index) != decision
     }
-    for index, decision in changed.items():
-        row = (run_id, step, index, before.get(index))
-        db.execute("INSERT INTO decision_steps VALUES (?, ?, ?, ?)", row)
-        _set(db, run_id, index, decision)
+    steps = [(run_id, step, index, before.get(index)) for index in changed]
+    db.executemany("INSERT INTO decision_steps VALUES (?, ?, ?, ?)", steps)
+    made = [(run_id, index, decision) for index, decision in changed.items() if decision is not None]
+    db.executemany("INSERT OR REPLACE INTO decisions VALUES (?, ?, ?)", made)
+    gone = [(run_id, index) for index, decision in changed.items() if decision is None]
+    db.executemany("DELETE FROM decisions WHERE run_id = ? AND upload_index = ?", gone)
     return step if changed else 0
 
 

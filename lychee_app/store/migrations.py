@@ -98,14 +98,20 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
             run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, upload_index INTEGER NOT NULL,
             name TEXT NOT NULL, PRIMARY KEY (run_id, upload_index))""",
     ),
+    # where the rows of a run lie in Parquet parts, and what the history tells of them (runs.InParts)
+    ("ALTER TABLE runs ADD COLUMN parts TEXT",),
 )
 VERSION = len(MIGRATIONS)
 
 
 def migrate(connection: sqlite3.Connection, path: object) -> None:
     """Brings a database to VERSION, one transaction per step. Raises StoreError if it is newer."""
+    if _version(connection, path) == VERSION:
+        return
     while (version := _version(connection, path)) < VERSION:
         _step(connection, path, version)
+    # The steps lie in the write-ahead log, many times as large as they are: room that a full disk lacks.
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _step(connection: sqlite3.Connection, path: object, version: int) -> None:

@@ -56,6 +56,8 @@ from lychee_app.store.database import Damaged, file_error
 LAYOUT = "1"
 """Grows when a column changes its meaning; a new column is no change."""
 ROWS_PER_PART = 1000
+ROWS_PER_GROUP = 250
+"""Within a part: so many rows are unpacked for one of them."""
 SECONDS_PER_PART = 20.0
 """A slow run writes smaller parts: so much work is lost at most with the process that does it."""
 
@@ -137,7 +139,7 @@ class PartsWriter:
         self._most, self._longest = rows_per_part, seconds_per_part
         self._waiting: list[Scored] = []
         self._since = time.monotonic()
-        with _explained(folder):
+        with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, scored: Scored) -> None:
@@ -156,8 +158,8 @@ class PartsWriter:
         number = 1 + max((_number(file) for file in files_in(self._folder)), default=-1)
         goal = self._folder / f"part-{number:05}-{uuid.uuid4().hex[:16]}.parquet"
         table = table_of(self._waiting, self._run)
-        with _explained(goal), _aside(goal) as file:
-            pq.write_table(table, file, compression="zstd")
+        with explained(goal), _aside(goal) as file:
+            pq.write_table(table, file, compression="zstd", row_group_size=ROWS_PER_GROUP)
         self._waiting = []
 
 
@@ -175,7 +177,7 @@ class Parts:
 
     def counting(self) -> list[np.ndarray]:
         """Of each file, which of its rows count: a mask in the order of its rows."""
-        with _explained(self.files[0]):
+        with explained(self.files[0]):
             indices = [pq.read_table(file, columns=["upload_index"])[0].to_numpy() for file in self.files]
         every = np.concatenate(indices)[::-1]
         _, latest = np.unique(every, return_index=True)
@@ -190,7 +192,7 @@ class Parts:
         """
         shared: dict[str, str] = {}
         for file, counts in zip(self.files, self.counting(), strict=True):
-            with _explained(file):
+            with explained(file):
                 table = pq.read_table(file, schema=SCHEMA).filter(pa.array(counts))
                 some = scored_of(table, shared)
             yield from some
@@ -296,7 +298,7 @@ def _untold(reason: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _run_of(file: Path) -> Run:
-    with _explained(file):
+    with explained(file):
         head = pq.read_schema(file).metadata or {}
         if head.get(b"lychee.layout") != LAYOUT.encode():
             raise StoreError("parts-foreign", path=str(file))
@@ -323,7 +325,7 @@ def _aside(goal: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Raises StoreError for what the disk or pyarrow refuse."""
     try:
         yield

@@ -1,14 +1,18 @@
 """The runs and their rows: begun, filled one row at a time, ended, found again, deleted."""
 
 import hashlib
+import json
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lychee_app.errors import StoreError
 from lychee_app.reasons import Reason, counted
@@ -20,7 +24,31 @@ from lychee_app.store.owner import Owner, is_alive
 from lychee_app.store.rows import RunSummary, View
 from lychee_app.store.uploads import Uploads
 
+if TYPE_CHECKING:
+    from lychee_app.store.attached import Attached
+    from lychee_app.store.table import Table
+
 SHOWN = 5
+KEPT_READERS = 2
+"""Of runs whose rows lie in parts: 26 MB for 100,000 images."""
+
+
+@dataclass(frozen=True)
+class InParts:
+    """Where the rows of a run lie, and how many those are; `shown`: upload indices of the best."""
+
+    folder: str
+    done: int
+    scored: int
+    best_score: float | None
+    shown: tuple[int, ...]
+
+    @classmethod
+    def read(cls, text: str) -> "InParts":
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise Damaged(str(error)) from error
 
 
 class Runs:
@@ -32,6 +60,8 @@ class Runs:
         self._folder = folder
         self._uploads = uploads
         self._owner = owner
+        self._readers: dict[Path, Attached] = {}
+        self._reading = threading.Lock()
 
     def create(self, run: Run, sources: Sequence[Source], phase: Phase) -> None:
         row = (run.id, run.created, run.status, run.total, self._owner.hold(), rows.write_run(run))
@@ -40,6 +70,63 @@ class Runs:
             db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)
             self._add_sources(db, run.id, 0, sources, uploads)
             _beat(db, run.id, Heartbeat(phase))
+
+    def attach(self, path: Path) -> str:
+        """A run whose rows stay in the parts that lie there; its id. One that is kept already is left alone.
+
+        Raises StoreError where there are no parts, or they cannot be read.
+        """
+        from lychee_app.store.parts import open_parts
+
+        parts = open_parts(path)
+        table = self._reader(path).table
+        best = np.argsort(-np.nan_to_num(table.scores, nan=-1.0), kind="stable")[
+            : min(SHOWN, table.count_scored)
+        ]
+        status = "done" if len(table) >= parts.run.total else "interrupted"
+        run = replace(parts.run, status=status, total=max(parts.run.total, len(table)))
+        lie = InParts(
+            folder=str(path.absolute()),
+            done=len(table),
+            scored=table.count_scored,
+            best_score=float(table.scores[best[0]]) if len(best) else None,
+            shown=tuple(table.indices[best].tolist()),
+        )
+        row = (run.id, run.created, run.status, run.total, rows.write_run(run), json.dumps(vars(lie)))
+        again = (
+            "UPDATE SET status = excluded.status, total = excluded.total, parts = excluded.parts, "
+            "version = version + 1 WHERE parts IS NOT NULL"
+        )
+        with self._database.writing() as db:
+            new = "INSERT INTO runs (id, created, status, total, record, parts) VALUES (?, ?, ?, ?, ?, ?)"
+            db.execute(f"{new} ON CONFLICT (id) DO {again}", row)
+        return run.id
+
+    def parts(self, run_id: str) -> Path | None:
+        """Where the rows of a run lie as parts; None where they lie here."""
+        with self._database.reading() as db:
+            found = db.execute("SELECT parts FROM runs WHERE id = ?", (run_id,)).fetchone()
+        return Path(InParts.read(found[0]).folder) if found and found[0] else None
+
+    def _attached(self, run_id: str) -> "Attached | None":
+        """What reads the rows of a run that lie in parts; None where they lie here. Raises StoreError."""
+        path = self.parts(run_id)
+        return self._reader(path) if path else None
+
+    def _reader(self, path: Path) -> "Attached":
+        """Kept, for what it read once: until there are other parts."""
+        from lychee_app.store.attached import Attached
+        from lychee_app.store.parts import open_parts
+
+        parts = open_parts(path)
+        with self._reading:
+            kept = self._readers.pop(path, None)
+            if kept is None or kept.files != parts.files:
+                kept = Attached(parts)
+            self._readers[path] = kept
+            while len(self._readers) > KEPT_READERS:
+                self._readers.pop(next(iter(self._readers)))
+        return kept
 
     def extend(self, run_id: str, sources: Sequence[Source], left_out: Sequence[Reason]) -> int:
         token = self._owner.hold()
@@ -87,14 +174,15 @@ class Runs:
         return marked
 
     def view(self, run_id: str) -> View | None:
-        query = "SELECT version, owner, heartbeat, beaten FROM runs WHERE id = ?"
+        query = "SELECT version, owner, heartbeat, beaten, parts FROM runs WHERE id = ?"
         with self._database.reading() as db:
             found = db.execute(query, (run_id,)).fetchone()
             if found is None:
                 return None
             run = self._run(db, run_id)
             (count,) = db.execute("SELECT count(*) FROM images WHERE run_id = ?", (run_id,)).fetchone()
-        version, owner, text, beaten = found
+        version, owner, text, beaten, parts = found
+        count = InParts.read(parts).done if parts else count
         if run.status != "running":
             return View(run_id, "over", run.status, count, run.total, version, error=run.error)
         heartbeat = rows.read_heartbeat(text) if text else Heartbeat("loading", count)
@@ -121,6 +209,9 @@ class Runs:
             "AND sources.upload_index = images.upload_index AND upload IS NULL "
             "WHERE images.run_id = ? ORDER BY images.upload_index"
         )
+        if attached := self._attached(run_id):
+            whole = sorted(attached.all(), key=lambda row: row.upload_index)
+            return replace(self.head(run_id), images=tuple(whole))
         shared: dict[str, str] = {}
         with self._database.reading() as db:
             run = self._run(db, run_id)
@@ -146,6 +237,8 @@ class Runs:
 
     def row(self, run_id: str, upload_index: int) -> Scored:
         """One row of the run. Raises StoreError when there is no such run, LookupError when no such row."""
+        if attached := self._attached(run_id):
+            return attached.row(upload_index)
         query = (
             "SELECT record, data FROM images LEFT JOIN thumbnails ON sha256 = thumbnail "
             "WHERE run_id = ? AND upload_index = ?"
@@ -160,6 +253,8 @@ class Runs:
 
     def source(self, run_id: str, upload_index: int) -> Source:
         """Where one image of the run is. Raises LookupError when there is no such image."""
+        if attached := self._attached(run_id):
+            return attached.source(upload_index)
         query = "SELECT upload, record FROM sources WHERE run_id = ? AND upload_index = ?"
         with self._database.reading() as db:
             found = db.execute(query, (run_id, upload_index)).fetchone()
@@ -168,7 +263,58 @@ class Runs:
         upload, text = found
         return self._uploads.source(text, upload)
 
+    def table(self, run_id: str) -> "Table":
+        """The rows so far, in columns. Raises StoreError."""
+        from lychee_app.store.table import Table
+
+        if attached := self._attached(run_id):
+            return attached.table
+        query = "SELECT upload_index, score, margin FROM images WHERE run_id = ? ORDER BY upload_index"
+        named = (
+            "SELECT CAST(json_extract(sources.record, '$.name') AS BLOB) FROM images "
+            "JOIN sources USING (run_id, upload_index) WHERE run_id = ? ORDER BY upload_index"
+        )
+        with self._database.reading() as db:
+            numbers = np.array(db.execute(query, (run_id,)).fetchall(), dtype=np.float64).reshape(-1, 3)
+            names = [(name or b"").decode(errors="replace") for (name,) in db.execute(named, (run_id,))]
+        return Table.of(numbers[:, 0].astype(np.int64), numbers[:, 1], numbers[:, 2], names)
+
+    def some(self, run_id: str, indices: Sequence[int]) -> list[tuple[Scored, Source]]:
+        """Rows in this order, those that are there, without their thumbnails, and where each image is."""
+        if attached := self._attached(run_id):
+            return [(row, attached.source(row.upload_index)) for row in attached.some(indices)]
+        query = (
+            "SELECT images.record, upload, sources.record FROM images "
+            "JOIN sources USING (run_id, upload_index) WHERE run_id = ? AND upload_index = ?"
+        )
+        shared: dict[str, str] = {}
+        found = []
+        with self._database.reading() as db:
+            for index in indices:
+                if one := db.execute(query, (run_id, index)).fetchone():
+                    record, upload, text = one
+                    row = rows.unpack_scored(record, None, shared)
+                    row = row if upload else _placed(row, text)
+                    found.append((row, self._uploads.source(text, upload)))
+        return found
+
+    def thumbnail(self, run_id: str, upload_index: int) -> bytes:
+        """b"" where none was made. Raises LookupError when there is no such row."""
+        if attached := self._attached(run_id):
+            return attached.thumbnail(upload_index)
+        query = (
+            "SELECT data FROM images LEFT JOIN thumbnails ON sha256 = thumbnail "
+            "WHERE run_id = ? AND upload_index = ?"
+        )
+        with self._database.reading() as db:
+            found = db.execute(query, (run_id, upload_index)).fetchone()
+        if found is None:
+            raise LookupError(f"run {run_id} has no row {upload_index}")
+        return found[0] or b""
+
     def sources(self, run_id: str) -> list[tuple[int, Source]]:
+        if attached := self._attached(run_id):
+            return list(attached.sources())
         query = "SELECT upload_index, upload, record FROM sources WHERE run_id = ? ORDER BY upload_index"
         with self._database.reading() as db:
             return [
@@ -312,6 +458,12 @@ def _summary(db: sqlite3.Connection, run: Run) -> RunSummary:
         "SELECT upload_index, thumbnail FROM images WHERE run_id = ? AND score IS NOT NULL "
         "AND thumbnail IS NOT NULL ORDER BY margin DESC, score DESC, upload_index LIMIT ?"
     )
+    few = tuple(db.execute(shown, (run.id, SHOWN)).fetchall())
+    (parts,) = db.execute("SELECT parts FROM runs WHERE id = ?", (run.id,)).fetchone()
+    if parts:
+        lie = InParts.read(parts)
+        done, scored, best = lie.done, lie.scored, lie.best_score
+        few = tuple((index, run.id) for index in lie.shown)
     return RunSummary(
         id=run.id,
         created=run.created,
@@ -325,7 +477,7 @@ def _summary(db: sqlite3.Connection, run: Run) -> RunSummary:
         best_score=best,
         picks=decisions.get("pick", 0),
         rejects=decisions.get("reject", 0),
-        shown=tuple(db.execute(shown, (run.id, SHOWN)).fetchall()),
+        shown=few,
     )
 
 

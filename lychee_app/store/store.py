@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from lychee_app.cache import CacheKey
 from lychee_app.errors import StoreError
@@ -22,6 +23,9 @@ from lychee_app.store.replies import REPLIES_KEPT, Replies
 from lychee_app.store.rows import RunSummary, View
 from lychee_app.store.runs import Runs
 from lychee_app.store.uploads import Uploads
+
+if TYPE_CHECKING:
+    from lychee_app.store.table import Table
 
 FILE_NAME = "lychee.sqlite3"
 _CLOCKS_APART_SECONDS = 60.0
@@ -187,6 +191,30 @@ class Store:
     def relocate(self, moved: Mapping[Path, Path]) -> None:
         """Notes for every run where these files of this machine are now: absolute paths, old to new."""
         self._runs.relocate(moved)
+
+    def attach(self, path: Path) -> str:
+        """Puts a result that lies in Parquet parts (a folder, or one of them) into the history, and returns
+        its id. Its rows stay where they are; deleting the run leaves them there. Raises StoreError."""
+        return self._runs.attach(path)
+
+    def is_attached(self, run_id: str) -> bool:
+        """Whether its rows lie in parts elsewhere: nothing can be added to it."""
+        return self._runs.parts(run_id) is not None
+
+    def table(self, run_id: str) -> "Table":
+        """The rows so far in columns, for a run that is too large to be loaded. Raises StoreError."""
+        return self._runs.table(run_id)
+
+    def some(self, run_id: str, indices: Sequence[int]) -> list[tuple[Scored, Source]]:
+        """Rows in this order, those that are there, without their thumbnails, and where each image is.
+
+        Raises StoreError.
+        """
+        return self._runs.some(run_id, indices)
+
+    def thumbnail(self, run_id: str, upload_index: int) -> bytes:
+        """b"" where none was made. Raises StoreError, and LookupError when there is no such row."""
+        return self._runs.thumbnail(run_id, upload_index)
 
     def runs(self, limit: int = 50, offset: int = 0) -> list[RunSummary]:
         """Newest first."""

@@ -3,20 +3,22 @@
 import streamlit as st
 
 from lychee_app.records import Decision
-from lychee_app.ui import export, gallery, ratings, state
+from lychee_app.ui import export, gallery, library, ratings, state
 from lychee_app.ui.markup import faint
 from lychee_app.ui.state import PageContext, Standing
 
 
 def draw(context: PageContext, standing: Standing) -> None:
     """Parts that are drawn apart: a key that only moves on leaves the downloads as they are."""
-    if not standing.run.images:
+    if not standing.run.images and not standing.window:
         return faint(context.t("run.empty"))
+    library.draw(context)
     gallery.draw(context, "decide")
     _in_bulk(context)
     st.divider()
     export.draw(context)
-    ratings.draw(context)
+    if not standing.window:  # stars of a library are the command's: rank --xmp
+        ratings.draw(context)
     export.confirm(context, standing)
     ratings.confirm(context, standing)
     return None
@@ -29,7 +31,7 @@ def _in_bulk(context: PageContext) -> None:
         st.rerun()
     t, above = context.t, standing.above()
     picks, rejects = len(standing.decided("pick")), len(standing.decided("reject"))
-    left = len(standing.order.ranked) - picks - rejects
+    left = len(standing.everything) - picks - rejects
     faint(t("decide.counts", picks=picks, rejects=rejects, left=left))
     if standing.cutoff is None:
         return faint(t("decide.no_cut"))
@@ -43,7 +45,7 @@ def _in_bulk(context: PageContext) -> None:
             args=(context, above, "pick"),
         )
         kept = set(above) | set(standing.decided("pick"))  # who picked one by hand wants it
-        below = [index for index in standing.order.by_index if index not in kept]
+        below = [index for index in standing.everything if index not in kept]
         st.button(
             t("decide.below", n=len(below)),
             key="reject-below",

@@ -5,6 +5,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -20,7 +21,7 @@ from lychee_app.ui import state, widgets
 from lychee_app.ui.findings import sentence
 from lychee_app.ui.images import on_loopback
 from lychee_app.ui.markup import escaped, faint, notice
-from lychee_app.ui.state import PageContext, Standing
+from lychee_app.ui.state import PageContext, Standing, Window
 from lychee_app.ui.widgets import one_of
 
 LEFT_OUT_FILE = "left-out.txt"
@@ -40,24 +41,48 @@ def draw(context: PageContext) -> None:
     if (standing := state.standing(context)) is None:
         st.rerun()
     st.html(f"<b>{escaped(context.t('export'))}</b>")
-    _downloads(context, standing)
+    whole = partial(state.picked, context, standing, whole=True)
+    if standing.window:
+        _listed(context, standing, standing.window)
+        if (count := len(standing.decided("pick"))) > state.LARGE:
+            return faint(context.t("library.many", n=f"{count:,}", most=f"{state.LARGE:,}"))
+        faint(context.t("library.picks"))
+        standing = state.picked(context, standing)
+    _downloads(context, standing, whole)
     if on_loopback() and any(
         source.path and not source.private for source in standing.order.sources.values()
     ):
         st.html(f"<b>{escaped(context.t('files'))}</b>")
         _files(context, standing)
+    return None
 
 
-def _downloads(context: PageContext, standing: Standing) -> None:
-    """Nothing is made before it is asked for."""
+def _listed(context: PageContext, standing: Standing, window: Window) -> None:
+    """Of a large run: what the filter leaves, in its order, in a few columns."""
+    run, columns = standing.run, window.columns
+    rows = zip(window.shown, *columns.of(window.shown), strict=True)
+    stem = export.clean_name(run.title or run.question.sent, fallback="lychee", max_bytes=60)
+    st.download_button(
+        context.t("library.csv", n=len(window.shown)),
+        data=lambda: export.columns_csv(rows, standing.decisions).encode(),
+        file_name=f"{stem}-list.csv",
+        mime="text/csv",
+        key="export-list",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+def _downloads(context: PageContext, standing: Standing, whole: Callable[[], Standing]) -> None:
+    """Nothing is made before it is asked for. whole: the same with all that its rows have."""
     t, run, decisions = context.t, standing.run, standing.decisions
     picks, fixed_dates = standing.decided("pick"), bool(st.session_state.get("zip-fixed"))
     stem = export.clean_name(run.title or run.question.sent or run.name, fallback="lychee", max_bytes=60)
     rows = [standing.order.by_index[index].scored for index in picks]
     with st.container(horizontal=True, key="downloads"):
-        _download(t("export.csv"), f"{stem}.csv", lambda: export.to_csv(run, decisions).encode())
-        _download(t("export.json"), f"{stem}.json", lambda: export.to_json(run, decisions).encode())
-        _download(t("export.html"), f"{stem}.html", lambda: _report(context, standing).encode())
+        _download(t("export.csv"), f"{stem}.csv", lambda: export.to_csv(whole().run, decisions).encode())
+        _download(t("export.json"), f"{stem}.json", lambda: export.to_json(whole().run, decisions).encode())
+        _download(t("export.html"), f"{stem}.html", lambda: _report(context, whole()).encode())
         _download(
             t("export.zip", n=len(picks)),
             f"{stem}.zip",
@@ -68,7 +93,7 @@ def _downloads(context: PageContext, standing: Standing) -> None:
         _download(
             t("export.sheet", n=len(picks)),
             f"{stem}.pdf",
-            lambda: export.to_pdf(run, picks, language=t.language).data,
+            lambda: export.to_pdf(whole().run, picks, language=t.language).data,
             key="export-sheet",
             icon=":material/grid_on:",
             disabled=not picks,

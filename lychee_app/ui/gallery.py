@@ -64,8 +64,9 @@ def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[st
         "base": routes.base(),
         "lang": context.t.language,
         "live": standing.live,
-        "total": run.total,
-        "scored": len(order.scored),
+        "total": len(order.ranked) if standing.window else run.total,
+        "scored": standing.count_scored,
+        "windowed": standing.window is not None,
         "elements": list(run.question.elements),
         "not_text": run.question.sent_not,
         "mode_explain": run.request.mode == "explain",
@@ -107,7 +108,7 @@ def _row(
         "height": row.height_px,
         "seen_width": row.seen_width_px,
         "seen_height": row.seen_height_px,
-        "thumb": bool(row.thumbnail),
+        "thumb": bool(row.thumbnail) or (standing.window is not None and row.width_px > 0),
         "decision": standing.decisions.get(row.upload_index),
         "why": t.reason(row.reason),
         "notes": [t.reason(note) for note in row.notes],
@@ -140,6 +141,17 @@ def _taken(standing: Standing, row: Scored) -> dict[str, Any]:
 
 def _cut(context: PageContext, standing: Standing) -> dict[str, Any] | None:
     """Where the line is drawn: somebody's own cut-off, else the suggested one."""
+    if standing.window:
+        ranked = standing.cutoff is not None and standing.window.wish.sort == "rank"
+        return (
+            {
+                "above": len(standing.above()),
+                "text": charts.told(context, standing.cutoff),
+                "suggested": False,
+            }
+            if ranked and standing.cutoff
+            else None
+        )
     scored = standing.order.scored
     cutoff, suggested = standing.cutoff, False
     if cutoff is None and not standing.live and (found := suggestion(context, standing)):
@@ -152,6 +164,8 @@ def _cut(context: PageContext, standing: Standing) -> dict[str, Any] | None:
 
 def _bin(standing: Standing) -> dict[str, Any] | None:
     """The bar chosen in the histogram: only its images are shown."""
+    if standing.window:
+        return None
     bins, place = charts.bins_in_force(standing), st.session_state.get("bin", -1)
     if not 0 <= place < len(bins):
         return None

@@ -13,7 +13,8 @@ from lychee_app.locale import Words
 from lychee_app.ranking import Ranked, one_decimal
 from lychee_app.records import Run, Scored
 from lychee_app.store import RunSummary
-from lychee_app.ui import routes, state, widgets
+from lychee_app.ui import library, routes, state, widgets
+from lychee_app.ui.images import on_loopback
 from lychee_app.ui.markup import escaped, faint, notice, signed, strip
 from lychee_app.ui.state import PageContext
 
@@ -28,6 +29,8 @@ def draw(context: PageContext) -> None:
     page = state.history_page() - 1
     found = context.services.store.runs(limit=PAGE + 1, offset=page * PAGE)
     _watch(context, page, [summary.id for summary in found])
+    if on_loopback():
+        library.attaching(context)
     if not found and page == 0:
         return faint(context.t("history.empty"))
     _compare_button(context)

@@ -55,7 +55,8 @@ class Pile:
 def pile(context: PageContext, standing: Standing | None) -> Pile:
     """As it lies now: beside the open run, else beside that which it was ranked as. Raises StoreError."""
     run_id = standing.run.id if standing else context.draft.run_id
-    of_run = _sources_of(context, run_id) if run_id else {}
+    is_large = standing is not None and standing.window is not None  # too large to be thinned out by hand
+    of_run = _sources_of(context, run_id) if run_id and not is_large else {}
     removed = state.removed_of(context, run_id) & of_run.keys()
     kept = {index: source for index, source in of_run.items() if index not in removed}
     new = context.services.store.drafts.images(context.draft.id) if context.draft.version else []

@@ -15,6 +15,7 @@ from lychee_app.ui import (
     gallery,
     history,
     images,
+    library,
     markup,
     run_bar,
     sidebar,
@@ -153,7 +154,7 @@ def _live_bar(context: PageContext) -> None:
 def _answer(context: PageContext, standing: Standing) -> None:
     if standing.live and not standing.run.images:
         _first_answer(context)
-    elif standing.run.images:
+    elif standing.run.images or standing.window:
         # A fragment while it runs and after: one that came or went would move every part to another depth
         # of the page, and each would be there twice until the browser has cleared the old one away.
         every = (1.0 if standing.run.total <= SMALL else 3.5) if standing.live else None
@@ -175,9 +176,14 @@ def _first_answer(context: PageContext) -> None:
 def _results(context: PageContext, live: bool) -> None:
     """Results as they come, or as they are; only the former are time a run may wait for."""
     with context.services.clock.drawing(context.run_id) if live else nullcontext():
-        if live and state.standing(context) is None:
+        standing = state.standing(context)
+        if standing is None:
             st.rerun()
-        _parts(context)
+        if standing.window:
+            library.draw(context)
+            gallery.draw(context)
+        else:
+            _parts(context)
 
 
 def _parts(context: PageContext) -> None:

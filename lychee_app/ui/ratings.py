@@ -20,6 +20,8 @@ from lychee_app.ui.state import PageContext, Standing
 
 def found(standing: Standing) -> dict[int, Rating]:
     """By upload index. Read once for each run that a tab shows: a refresh of the browser reads them again."""
+    if standing.window:  # of 200 images at a time they would be read with every page
+        return {}
     key = standing.run.id, len(standing.order.sources)
     kept = st.session_state.get("ratings")
     if kept is None or kept[0] != key:

@@ -138,10 +138,13 @@ async def _at_most(stream: AsyncIterator[bytes], most_bytes: int) -> AsyncIterat
 
 def _thumbnail(services: Services, request: Request) -> Response:
     try:
-        thumbnail = services.store.row(*_place(request)).thumbnail
-        return _picture(thumbnail, "image/webp") if thumbnail else _nothing()
+        if thumbnail := services.store.thumbnail(*_place(request)):
+            return _picture(thumbnail, "image/webp")
+        if not services.store.is_attached(request.path_params["run"]):
+            return _nothing()
     except LookupError:
-        return _small(services, services.store.source(*_place(request)))
+        pass  # it is not scored yet
+    return _small(services, services.store.source(*_place(request)))
 
 
 def _added(services: Services, request: Request) -> Response:
@@ -176,14 +179,14 @@ def _image(services: Services, request: Request) -> Response:
 def _seen(services: Services, request: Request) -> Response:
     run_id, index = _place(request)
     row, source = services.store.row(run_id, index), services.store.source(run_id, index)
-    tokens = services.jobs.run(run_id).token_budget or ImageBudget.max_tokens
+    tokens = services.store.head(run_id).token_budget or ImageBudget.max_tokens
     return _picture(pictures.as_seen(source, row, tokens, services.settings), "image/webp")
 
 
 def _row(services: Services, request: Request) -> Response:
     run_id, index = _place(request)
     words = _words(request)
-    parts = output.parts(words, services.jobs.run(run_id), services.store.row(run_id, index))
+    parts = output.parts(words, services.store.head(run_id), services.store.row(run_id, index))
     return JSONResponse({"parts": parts}, headers={"Cache-Control": "no-store"})
 
 
@@ -194,7 +197,7 @@ def _explanation(services: Services, request: Request) -> Response:
     words = _words(request)
     if services.jobs.live():
         return _refused(words("explain.wait"), 409)
-    run, row = services.jobs.run(run_id), services.store.row(run_id, index)
+    run, row = services.store.head(run_id), services.store.row(run_id, index)
     source = (index, services.store.source(run_id, index))
     try:
         reply = services.jobs.explain(run, source, row.sha256)

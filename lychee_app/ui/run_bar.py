@@ -143,11 +143,13 @@ def unfinished(run: Run) -> bool:
 def over(context: PageContext, standing: Standing) -> None:
     """What became of the run, and the way on: resume what is missing, retry what failed."""
     run, t = standing.run, context.t
+    if standing.window:
+        return _over_large(context, standing)
     missing = run.total - len(run.images)
     failed = sum(row.failed for row in run.images)
     again = sum(row.failed and not _stays(row) for row in run.images)
     if not unfinished(run):
-        return
+        return None
     text = _fate(context, run, missing, failed)
     left, *rights = st.columns([5, *[1.3] * (bool(missing) + bool(again))], vertical_alignment="center")
     with left:
@@ -169,6 +171,28 @@ def over(context: PageContext, standing: Standing) -> None:
             on_click=_resume,
             args=(context, run.id, True),
             icon=":material/refresh:",
+            width="stretch",
+        )
+    return None
+
+
+def _over_large(context: PageContext, standing: Standing) -> None:
+    """Of a run that is shown a page at a time."""
+    run, t = standing.run, context.t
+    done = standing.count
+    if run.status == "done" and done >= run.total:
+        return
+    left, right = st.columns([5, 1.3], vertical_alignment="center")
+    with left:
+        notice(t(f"fate.{run.status}", done=done, total=run.total), "calm")
+    if not context.services.store.is_attached(run.id):
+        right.button(
+            t("resume", n=run.total - done),
+            key="resume",
+            on_click=_resume,
+            args=(context, run.id, False),
+            type="primary",
+            icon=":material/play_circle:",
             width="stretch",
         )
 

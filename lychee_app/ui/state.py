@@ -5,7 +5,7 @@ may be lost.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, NoReturn, get_args
@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from lychee_app import analysis
+from lychee_app.analysis.window import Columns, Wish
 from lychee_app.errors import LycheeError, StoreError
 from lychee_app.locale import Words, language_of
 from lychee_app.ranking import Ranked, best_axis, ranked
@@ -24,6 +25,9 @@ from lychee_app.store import Draft, View
 Section = Literal["results", "decide", "history"]
 Place = Literal["page", "files", "stars", "board"]
 """Where a message stands: above the page, or beside the buttons that it answers."""
+LARGE = 3000
+"""With more rows than this a run is shown a page at a time: the browser, and each drawing, would be slow."""
+PAGE_ROWS = 200
 NEWEST = 8
 """Runs that are looked at for one in progress."""
 SECTIONS: tuple[Section, ...] = get_args(Section)
@@ -63,6 +67,20 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Window:
+    """What is shown of a run that is too large to be held: `order` then has the rows of one page alone.
+
+    shown: upload indices of all that the wish leaves, in its order.
+    """
+
+    columns: Columns
+    wish: Wish
+    page: int
+    pages: int
+    shown: Sequence[int]
+
+
+@dataclass(frozen=True)
 class Standing:
     """The open run as it stands now."""
 
@@ -71,6 +89,7 @@ class Standing:
     version: int
     decisions: dict[int, Decision]
     cutoff: Cutoff | None
+    window: Window | None = None
 
     @property
     def run(self) -> Run:
@@ -84,11 +103,30 @@ class Standing:
         """Upload indices of the images at or above the cut-off, best first."""
         if self.cutoff is None:
             return []
+        if self.window:
+            return self.window.columns.above(self.cutoff)
         return [row.upload_index for row in analysis.above(self.order.scored, self.cutoff)]
 
     def decided(self, decision: Decision) -> list[int]:
         """Upload indices, best first."""
+        if self.window:
+            made = [index for index, one in self.decisions.items() if one == decision]
+            return self.window.columns.best_first(made)
         return [index for index in self.order.indices if self.decisions.get(index) == decision]
+
+    @property
+    def everything(self) -> list[int]:
+        """Upload indices of all rows."""
+        return self.window.columns.table.indices.tolist() if self.window else list(self.order.by_index)
+
+    @property
+    def count(self) -> int:
+        """Of the rows so far."""
+        return len(self.window.columns.table) if self.window else len(self.run.images)
+
+    @property
+    def count_scored(self) -> int:
+        return self.window.columns.table.count_scored if self.window else len(self.order.scored)
 
 
 def words() -> Words:
@@ -121,6 +159,8 @@ def standing(context: PageContext) -> Standing | None:
     view = context.services.jobs.view(context.run_id)
     version, store = view.version if view else -1, context.services.store
     try:
+        if view and view.done > LARGE:
+            return _windowed(context, view)
         cutoff = store.cutoff(context.run_id)  # tells of a run that is gone, where its order is still cached
         removed = tuple(sorted(removed_of(context, context.run_id)))
         order = _order(context.services, context.run_id, version, view and view.status, removed)
@@ -132,6 +172,69 @@ def standing(context: PageContext) -> Standing | None:
     for index in removed:
         decisions.pop(index, None)
     return Standing(order, view, version, decisions, cutoff)
+
+
+def _windowed(context: PageContext, view: View) -> Standing:
+    """A large run: the page of it that is asked for."""
+    services, run_id = context.services, view.run_id
+    store = services.store
+    cutoff, decisions = store.cutoff(run_id), store.decisions(run_id)
+    columns, wish = _columns(services, run_id, view.version), wished(run_id)
+    shown = columns.table.indices[columns.shown(wish, decisions, cutoff)].tolist()
+    pages = max(1, -(-len(shown) // PAGE_ROWS))
+    page = min(st.session_state.get(page_key(run_id, wish), 1), pages)
+    some = tuple(shown[PAGE_ROWS * (page - 1) : PAGE_ROWS * page])
+    order = _page_of(services, run_id, view.version, some)
+    return Standing(order, view, view.version, decisions, cutoff, Window(columns, wish, page, pages, shown))
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _page_of(_services: Services, run_id: str, version: int, indices: tuple[int, ...]) -> Order:
+    """These rows of a large run."""
+    columns = _columns(_services, run_id, version)
+    return _order_of(_services.store.head(run_id), columns, _services.store.some(run_id, indices))
+
+
+def _order_of(run: Run, columns: Columns, found: Sequence[tuple[Scored, Source]]) -> Order:
+    """Some rows of a large run, with the ranks that they have among all."""
+    places = tuple(Ranked(columns.rank(row.upload_index), row) for row, _ in found)
+    by_index = {place.scored.upload_index: place for place in places}
+    sources = {row.upload_index: source for row, source in found}
+    run = replace(run, images=tuple(row for row, _ in found))
+    return Order(run, places, by_index, columns.axis, sources, _changed(sources))
+
+
+def picked(context: PageContext, standing: Standing, *, whole: bool = False) -> Standing:
+    """The picks of a large run alone; any other as it is. whole: with all that a row has."""
+    if standing.window is None:
+        return standing
+    store, run = context.services.store, standing.run
+    found = store.some(run.id, standing.decided("pick"))
+    if whole:
+        found = [(store.row(run.id, row.upload_index), source) for row, source in found]
+    order = _order_of(replace(run, total=len(found)), standing.window.columns, found)
+    return replace(standing, order=order, window=None)
+
+
+def library_key(run_id: str, name: str) -> str:
+    """Where a tab keeps what is asked for of a large run: a field of Wish."""
+    return f"library-{name}:{run_id}"
+
+
+def page_key(run_id: str, wish: Wish) -> str:
+    """Where it keeps which page of that it is on: another wish begins at its first."""
+    return f"library-page:{run_id}:{wish}"
+
+
+def wished(run_id: str) -> Wish:
+    """What of a large run is asked for in this tab."""
+    fields = {name: st.session_state.get(library_key(run_id, name)) for name in vars(Wish())}
+    return replace(Wish(), **{name: value for name, value in fields.items() if value is not None})
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _columns(_services: Services, run_id: str, version: int) -> Columns:
+    return Columns(_services.store.table(run_id))
 
 
 def removed_of(context: PageContext, run_id: str | None) -> frozenset[int]:
@@ -164,8 +267,13 @@ def sources(_services: Services, run_id: str, total: int) -> dict[int, Source]:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _modified(_sources: dict[int, Source], run_id: str, total: int) -> dict[int, float]:
+    return _changed(_sources)
+
+
+def _changed(sources: Mapping[int, Source]) -> dict[int, float]:
+    """When files of this machine were last changed, in seconds since 1970."""
     found = {}
-    for index, source in _sources.items():
+    for index, source in sources.items():
         if source.path and not source.private:
             with suppress(OSError):
                 found[index] = source.path.stat().st_mtime
@@ -175,6 +283,8 @@ def _modified(_sources: dict[int, Source], run_id: str, total: int) -> dict[int,
 def forget_orders() -> None:
     """After a run was renamed or deleted, or its files moved: what is cached about it no longer holds."""
     _order.clear()
+    _columns.clear()
+    _page_of.clear()
     sources.clear()
     _modified.clear()
     st.session_state.pop("ratings", None)

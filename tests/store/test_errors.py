@@ -38,6 +38,8 @@ RELEASED = (
     "4afbf24aeb81ee56d6ec0079b006cfae1046f33b831360ea33419094f774631c",
     "a9d142a9c3107e4de1c4269c550605cec5da68c06c94be09a81393022aad6b16",
     "83771cbc3918032475019e5549a8b44e2c681d9c59cd533a88e6ed57b6179422",
+    "148329b231166594e34361123712f238b97519160b6d5270fc227a7e53ab954f",
+    "6b179088a81cd6ede5ee592a2ed3cf70bb7140adb61af6187f0bbed3dc57a504",
 )
 """SHA-256 of each step, a function by its source. A new step adds a line; an old line never changes."""
 

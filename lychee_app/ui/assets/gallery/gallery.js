@@ -237,6 +237,9 @@ class Gallery {
     this.binBox.hidden = !data.bin;
     this.binBox.textContent = data.bin ? `${data.bin.label} ✕` : "";
     if (data.bin) this.binBox.setAttribute("aria-label", filled(words.unbin, { label: data.bin.label }));
+    if (data.windowed) { // the page has these for all images of the run, of which here are a few
+      for (const box of [this.filterBox, this.elementBox, this.ratingBox, this.sortBox]) box.hidden = true;
+    }
     this.counts();
   }
   // What the files say of their pictures: a line of its own, behind a button that counts what is chosen there.

@@ -1,0 +1,162 @@
+"""Results that lie in Parquet parts, and large runs of the store: a few columns or a few rows at a time."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lychee_app.errors import StoreError
+from lychee_app.records import Run, Scored, Source
+from lychee_app.store import Store
+from lychee_app.store.parts import PartsWriter
+from tests.support.rows import failed, reply, row, run_of
+
+SHOTS = [
+    row(0, 2.5, name="a/沙发.jpg", path="/photos/a.jpg", companions=("/photos/a.xmp",), thumbnail=b"RIFF0"),
+    failed(1),
+    row(2, -1.0, name="B.jpg", not_reply=reply("dog", -3.0), width_px=40, height_px=30, thumbnail=b"RIFF2"),
+    row(4, 7.25, name="not-utf8-\udcff.jpg", address="s3://bucket/4.jpg"),
+]
+RUN = run_of([], total=5, not_text="dog", status="running")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The result in three parts; the last one has another row of image 2."""
+    writer = PartsWriter(tmp_path / "result", RUN, rows_per_part=2)
+    for each in (replace(SHOTS[2], score=1.0, name="old.jpg"), *SHOTS):
+        writer.add(each)
+    writer.flush()
+    return tmp_path / "result"
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with Store.open(tmp_path / "home") as store:
+        yield store
+
+
+def kept(store: Store, rows: list[Scored], run: Run = RUN) -> str:
+    """The same run as the store itself keeps one."""
+    store.create(
+        replace(run, id="own"), [Source(f"{n}", path=Path(f"/photos/{n}")) for n in range(run.total)]
+    )
+    for each in rows:
+        store.add("own", each)
+    return "own"
+
+
+def test_a_result_stands_in_the_history_and_says_how_far_it_is(store: Store, folder: Path) -> None:
+    run_id = store.attach(folder)
+    (line,) = store.runs()
+    assert (line.id, line.total, line.done, line.scored) == (run_id, 5, 4, 3)
+    assert line.status == "interrupted"
+    assert line.best_score == SHOTS[3].score
+    view = store.view(run_id)
+    assert view
+    assert (view.phase, view.done) == ("over", 4)
+    assert store.is_attached(run_id)
+
+
+def test_its_rows_come_back_whole_one_by_one_and_all_at_once(store: Store, folder: Path) -> None:
+    run_id = store.attach(folder)
+    assert [store.row(run_id, each.upload_index) for each in SHOTS] == SHOTS
+    assert list(store.load(run_id).images) == SHOTS
+    assert [store.thumbnail(run_id, each.upload_index) for each in SHOTS] == [s.thumbnail for s in SHOTS]
+    with pytest.raises(LookupError):
+        store.row(run_id, 3)
+
+
+def test_some_rows_are_light_and_in_the_order_asked_for(store: Store, folder: Path) -> None:
+    found = store.some(store.attach(folder), [4, 3, 2, 0])
+    assert [each.upload_index for each, _ in found] == [4, 2, 0]
+    assert [each.name for each, _ in found[1:]] == ["B.jpg", "a/沙发.jpg"]
+    light = found[1][0]
+    assert (light.score, light.margin, light.width_px) == (SHOTS[2].score, SHOTS[2].margin, 40)
+    assert (light.thumbnail, light.reply, light.element_replies) == (b"", None, ())
+    assert light.not_reply
+    assert light.not_reply.p_yes == pytest.approx(reply("dog", -3.0).p_yes)
+    assert found[0][1].address == "s3://bucket/4.jpg"
+    assert found[2][1].path == Path("/photos/a.jpg")
+    assert found[2][1].companions == (Path("/photos/a.xmp"),)
+
+
+def test_what_was_said_in_explain_mode_is_part_of_a_light_row(store: Store, tmp_path: Path) -> None:
+    writer = PartsWriter(tmp_path / "told", run_of([], total=1, mode="explain"))
+    writer.add(row(0, score=7.0, reply=replace(reply(text="A sofa. Score: 7 / 10"), mode="explain")))
+    writer.flush()
+    ((light, _),) = store.some(store.attach(tmp_path / "told"), [0])
+    assert light.reply
+    assert light.reply.text == "A sofa. Score: 7 / 10"
+
+
+@pytest.mark.parametrize("where", ["parts", "store"])
+def test_the_columns_are_those_of_the_rows_wherever_they_lie(store: Store, folder: Path, where: str) -> None:
+    table = store.table(store.attach(folder) if where == "parts" else kept(store, SHOTS))
+    assert table.indices.tolist() == [0, 1, 2, 4]
+    assert np.array_equal(table.scores, [row.score or np.nan for row in SHOTS], equal_nan=True)
+    assert np.array_equal(table.margins, [row.margin or np.nan for row in SHOTS], equal_nan=True)
+    assert len(table) == len(table.names) == 4
+    assert table.count_scored == 3
+
+
+def test_a_run_of_the_store_gives_some_of_its_rows_too(store: Store) -> None:
+    run_id = kept(store, SHOTS)
+    found = store.some(run_id, [4, 3, 0])
+    assert [each.upload_index for each, _ in found] == [4, 0]
+    assert found[1][0].score == SHOTS[0].score
+    assert found[1][0].thumbnail == b""
+    assert found[1][1].path == Path("/photos/0")
+    assert store.thumbnail(run_id, 0) == b"RIFF0"
+    assert not store.is_attached(run_id)
+
+
+def test_picks_of_a_result_are_kept_and_deleting_it_leaves_its_files(store: Store, folder: Path) -> None:
+    run_id, files = store.attach(folder), sorted(folder.iterdir())
+    store.decide(run_id, 4, "pick")
+    assert store.attach(folder) == run_id
+    assert store.decisions(run_id) == {4: "pick"}
+    store.delete(run_id)
+    assert store.runs() == []
+    assert sorted(folder.iterdir()) == files
+
+
+def test_a_result_that_was_moved_is_found_again_by_opening_it_there(store: Store, folder: Path) -> None:
+    run_id = store.attach(folder)
+    moved = folder.rename(folder.with_name("elsewhere"))
+    with pytest.raises(StoreError) as caught:
+        store.row(run_id, 0)
+    assert caught.value.code == "parts-none"
+    assert store.attach(moved) == run_id
+    assert store.row(run_id, 0) == SHOTS[0]
+
+
+def test_parts_that_came_since_are_read(store: Store, folder: Path) -> None:
+    run_id = store.attach(folder)
+    assert len(store.table(run_id)) == 4
+    writer = PartsWriter(folder, RUN)
+    writer.add(row(3, 0.5))
+    writer.flush()
+    assert store.row(run_id, 3).score == row(3, 0.5).score
+    store.attach(folder)
+    assert store.runs()[0].status == "done"
+
+
+def test_a_run_that_the_store_keeps_itself_is_not_replaced_by_its_parts(store: Store, folder: Path) -> None:
+    store.create(RUN, [Source(f"{n}", path=Path(f"/photos/{n}")) for n in range(5)])
+    assert store.attach(folder) == RUN.id
+    assert not store.is_attached(RUN.id)
+
+
+@pytest.mark.parametrize("kind", ["nothing", "empty", "cut"])
+def test_what_is_no_result_is_refused_with_a_reason(store: Store, folder: Path, kind: str) -> None:
+    if kind == "nothing":
+        shutil.rmtree(folder)
+    for file in folder.glob("*") if kind != "nothing" else ():
+        file.write_bytes(file.read_bytes()[:-8] if kind == "cut" else b"")
+    with pytest.raises(StoreError) as caught:
+        store.attach(folder)
+    assert caught.value.code.startswith("parts-")
+    assert store.runs() == []

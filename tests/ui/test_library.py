@@ -1,0 +1,152 @@
+"""A run that is too large to be held: filtered, turned, picked from and exported a page at a time."""
+
+import csv
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from benchmarks.made_up import REFUSED_EVERY, write_result
+from lychee_app import export
+from lychee_app.analysis.window import Wish
+from lychee_app.locale import Words
+from lychee_app.services import opened
+from lychee_app.settings import Settings
+from lychee_app.store import Draft, Store
+from lychee_app.ui import state
+from lychee_app.ui.state import PageContext
+from tests.support.page import html, ranking, sent, visit
+
+IMAGES = 100_000
+MOST_SECONDS = 3.0
+"""Of the processor, for one answer in the test driver on a busy machine; the page's own figures are in
+docs/figures.md."""
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two parts, quicker to write than a hundred."""
+    folder = tmp_path_factory.mktemp("library") / "result"
+    write_result(folder, IMAGES, rows_per_part=IMAGES // 2)
+    return folder
+
+
+@pytest.fixture
+def run_id(result: Path, settings: Settings) -> str:
+    with Store.open(settings.data_folder) as store:
+        return store.attach(result)
+
+
+def answered(action: Callable[[], AppTest]) -> AppTest:
+    """Within the time that is set."""
+    started = time.process_time()
+    at = action()
+    assert time.process_time() - started < MOST_SECONDS
+    assert not at.exception
+    return at
+
+
+def field(run_id: str, name: str) -> str:
+    return state.library_key(run_id, name)
+
+
+def test_a_hundred_thousand_rows_are_shown_filtered_and_turned_a_page_at_a_time(run_id: str) -> None:
+    at = visit(run_id)
+    assert not at.exception
+    assert len(ranking(at)) == state.PAGE_ROWS
+    assert "100,000 of 100,000 images" in html(at)
+    first = sent(at, "gallery")
+    assert [row["rank"] for row in first["rows"]] == list(range(1, state.PAGE_ROWS + 1))
+    assert first["scored"] == IMAGES - IMAGES // REFUSED_EVERY
+    at = answered(lambda: at.text_input(key=field(run_id, "text")).set_value("0042/").run())
+    assert "1,000 of 100,000 images" in html(at)
+    assert {row["name"][:5] for row in sent(at, "gallery")["rows"]} == {"0042/"}
+    at = answered(lambda: at.number_input(key=field(run_id, "low")).set_value(9.0).run())
+    assert min(row["score"] for row in sent(at, "gallery")["rows"]) >= 9.0
+    at = answered(lambda: at.text_input(key=field(run_id, "text")).set_value("").run())
+    at.number_input(key=field(run_id, "low")).set_value(None)
+    at.session_state[state.page_key(run_id, Wish())] = 3
+    at = answered(at.run)
+    assert sent(at, "gallery")["rows"][0]["rank"] == 2 * state.PAGE_ROWS + 1
+
+
+def test_images_without_a_score_are_found_by_the_filter_and_say_why(run_id: str) -> None:
+    session: dict[str, Any] = {field(run_id, "kind"): "unscored"}
+    at = visit(run_id, **session)
+    rows = sent(at, "gallery")["rows"]
+    assert f"{IMAGES // REFUSED_EVERY} of 100,000 images" in html(at)
+    assert {(row["rank"], row["score"]) for row in rows} == {(None, None)}
+    assert rows[0]["why"]
+
+
+def test_nothing_of_so_large_a_run_is_offered_that_only_a_small_one_can_do(run_id: str) -> None:
+    at = visit(run_id)
+    assert not [one for one in at.get("bidi_component") if one.proto.component_name == "lychee_histogram"]
+    assert not [button for button in at.button if button.key == "retry"]
+    assert sent(at, "gallery")["windowed"]
+
+
+def test_a_name_that_no_image_has_says_so(run_id: str) -> None:
+    at = visit(run_id)
+    at.text_input(key=field(run_id, "text")).set_value("nowhere").run()
+    assert not at.exception
+    assert Words("en")("gallery.none") in html(at)
+    assert ranking(at) == []
+
+
+def test_a_cut_off_picks_all_above_it_in_one_step(run_id: str, settings: Settings) -> None:
+    at = visit(run_id, place="decide")
+    cut = next(one for one in at.number_input if str(one.key).startswith("library-cut"))
+    at = answered(lambda: cut.set_value(9.99).run())
+    at = answered(lambda: at.button(key="pick-above").click().run())
+    with Store.open(settings.data_folder) as store:
+        picks = store.decisions(run_id)
+        table = store.table(run_id)
+    assert len(picks) == (table.scores >= 9.95).sum() > 1000
+    assert not at.exception
+
+
+def test_the_picks_are_exported_with_their_replies_and_the_list_with_every_rank(
+    run_id: str, settings: Settings
+) -> None:
+    services = opened(settings)
+    context = PageContext(services, Words("en"), run_id, Draft("d"))
+    services.store.decide_all(run_id, {7: "pick", 77_777: "pick", 5: "reject"})
+    standing = state.standing(context)
+    assert standing
+    assert standing.window
+    picked = state.picked(context, standing, whole=True)
+    assert [row.upload_index for row in picked.run.images] == standing.decided("pick")
+    rows = read(export.to_csv(picked.run, standing.decisions))
+    assert {int(line["upload_index"]) for line in rows} == {7, 77_777}
+    assert all(line["raw"] in {"yes", "no"} for line in rows)
+    shown = standing.window.shown
+    ranks, *columns = standing.window.columns.of(shown)
+    listed = read(export.columns_csv(zip(shown, ranks, *columns, strict=True), standing.decisions))
+    assert len(listed) == IMAGES
+    assert [line["rank"] for line in (*listed[:3], listed[-1])] == ["1", "2", "3", ""]
+    assert {line["decision"] for line in listed} == {"", "pick", "reject"}
+
+
+def test_the_way_there_is_a_path_in_the_history(result: Path, settings: Settings) -> None:
+    at = visit(place="history")
+    at.text_input(key="library-path").set_value(f" '{result}' ").run()
+    assert not at.exception
+    assert at.query_params["run"] == "made-up"
+    assert len(ranking(at)) == state.PAGE_ROWS
+
+
+def test_a_path_without_a_result_is_told_of(settings: Settings, tmp_path: Path) -> None:
+    at = visit(place="history")
+    at.text_input(key="library-path").set_value(str(tmp_path)).run()
+    assert not at.exception
+    assert str(tmp_path) in html(at)
+    assert "run" not in at.query_params
+
+
+def read(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
