@@ -30,6 +30,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write golden files anew")
 
 
+LONG = ("browser/", "cli/", "demo/", "engines/", "evaluate/", "model/", "recipe/", "test_killed.py")
+"""Where files take longest. With several processes the last file to start decides when all is over."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """xdist would start the files with most tests first, which are quick ones."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.removeprefix("tests/").startswith(LONG))
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Golden:
     """Compares a text with a file of that name in golden/ beside the test."""
