@@ -9,7 +9,7 @@ from lychee_app.cli.output import (
     none_scored,
     print_table,
     say_all,
-    spare_the_images,
+    spare_what_is_read,
     teller,
     write,
 )
@@ -37,7 +37,8 @@ def evaluate(arguments: argparse.Namespace, t: Words) -> int:
     if arguments.suite is not None:
         return _suite(arguments, settings, t)
     truth = evaluate.read(Path(arguments.truth), images and Path(images), arguments.relevant_from)
-    spare_the_images([Source(name, path=truth.folder / name) for name in truth.images], arguments.json)
+    judged = [Source(name, path=truth.folder / name) for name in truth.images]
+    spare_what_is_read(judged, (arguments.json, arguments.plot), arguments.truth)
     engine, found = LocalEngine(settings), []
     for request in _sides(arguments, settings):
         total = evaluate.looks(truth, request)

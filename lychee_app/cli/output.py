@@ -100,9 +100,22 @@ def _check_goal(file: str) -> None:
         raise LycheeError("goal-unwritable", path=file, folder=folder)
 
 
-def spare_the_images(sources: Sequence[Source], *goals: str | None) -> None:
-    """A glob or a slip of the finger must not cost a picture."""
-    images = {os.path.realpath(source.path) for source in sources if source.path}
+def spare_what_is_read(
+    sources: Sequence[Source], goals: Iterable[str | None], *read: str | Path | None
+) -> None:
+    """A glob or a slip of the finger must not cost a picture, a part of one, or what was asked by.
+
+    read: other files that this command reads. Raises LycheeError.
+    """
+    from lychee_app.sources import holds_a_picture
+
+    images = {os.path.realpath(path) for one in sources for path in (one.path, *one.companions) if path}
+    others = {os.path.realpath(file) for file in read if file is not None}
     for file in _files(goals):
-        if os.path.realpath(file) in images:
+        there = os.path.realpath(file)
+        if there in images:
             raise LycheeError("goal-image", path=file)
+        if there in others:
+            raise LycheeError("goal-read", path=file)
+        if os.path.isfile(there) and holds_a_picture(file):
+            raise LycheeError("goal-picture", path=file)

@@ -19,7 +19,7 @@ from lychee_app.cli.output import (
     print_table,
     say,
     say_all,
-    spare_the_images,
+    spare_what_is_read,
     teller,
     write,
 )
@@ -102,7 +102,7 @@ def scored(
         say(t.left_out(found.left_out))
     for glob in found.unmet:
         say(t("exclude.unmet", glob=glob))
-    spare_the_images(found.sources, *goals)
+    spare_what_is_read(found.sources, goals, arguments.queries, arguments.like, arguments.unlike)
     with _log(settings, arguments.fresh, t) as log, terminal.progress_line(len(found.sources), t) as show:
         runs = recorder.rank_each(
             requests,

@@ -9,12 +9,14 @@ import csv
 import io
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lychee_app.errors import LycheeError, UsageError
+from lychee_app import query as queries
+from lychee_app.errors import LycheeError, QueryError, UsageError
 
 COLUMNS = ("query", "image", "relevance")
 _WORDS = {"yes": 1.0, "true": 1.0, "y": 1.0, "no": 0.0, "false": 0.0, "n": 0.0}
@@ -22,7 +24,8 @@ _WORDS = {"yes": 1.0, "true": 1.0, "y": 1.0, "no": 0.0, "false": 0.0, "n": 0.0}
 
 @dataclass(frozen=True)
 class Judgement:
-    """`image` is as the file names it. `relevance` is finite and not below 0."""
+    """`query` and `image` are as the file has them first, where it has one of them in several spellings.
+    `relevance` is finite and not below 0."""
 
     query: str
     image: str
@@ -59,9 +62,8 @@ def read(file: Path, images: Path | None = None, relevant_from: float | None = N
     """
     judgements = _each_once(_rows(file), file)
     folder = file.parent if images is None else images
-    missing = [
-        name for name in dict.fromkeys(one.image for one in judgements) if not (folder / name).is_file()
-    ]
+    images_named = dict.fromkeys(one.image for one in judgements)
+    missing = [name for name in images_named if not os.path.isfile(folder / name)]
     if missing:
         raise LycheeError(
             "truth-images", n=len(missing), image=missing[0], folder=str(folder), path=str(file)
@@ -97,6 +99,8 @@ def _of_csv(text: str, file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         raise UsageError("truth-columns", path=str(file), missing=", ".join(missing), found=found)
     try:
         for row in reader:
+            if any(map(str.strip, row.get(None) or ())):  # type: ignore[call-overload]
+                raise UsageError("truth-more", path=str(file), line=reader.line_num)
             if any((value or "").strip() for value in row.values() if isinstance(value, str)):
                 yield reader.line_num, {str(name): row[named[name]] for name in COLUMNS}
     except csv.Error as error:
@@ -105,8 +109,8 @@ def _of_csv(text: str, file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def _of_json(text: str, file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
-        whole = json.loads(text)
-    except ValueError as error:
+        whole = json.loads(text, object_pairs_hook=lambda pairs: _keys_once(pairs, file))
+    except (ValueError, RecursionError) as error:
         raise UsageError("truth-no-table", path=str(file), detail=str(error)) from error
     for number, entry in enumerate(whole if isinstance(whole, list) else [whole], start=1):
         if not isinstance(entry, dict):
@@ -125,13 +129,25 @@ def _of_json(text: str, file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         yield number, entry
 
 
+def _keys_once(pairs: list[tuple[str, Any]], file: Path) -> dict[str, Any]:
+    """JSON itself lets the last of two values win without a word."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if found.setdefault(key, value) != value:
+            raise UsageError("truth-key-twice", path=str(file), key=key)
+    return found
+
+
 def _each_once(rows: Iterable[tuple[int, Mapping[str, Any]]], file: Path) -> tuple[Judgement, ...]:
     found: dict[tuple[str, str], Judgement] = {}
+    as_first: dict[tuple[str, str], str] = {}
     for number, row in rows:
         texts = (row["query"], row["image"])
         query, image = (text.strip() if isinstance(text, str) else "" for text in texts)
         if not query or not image:
             raise UsageError("truth-blank", path=str(file), line=number)
+        query = as_first.setdefault(("query", _sent(query)), query)
+        image = as_first.setdefault(("image", os.path.normpath(image)), image)
         one = Judgement(query, image, _relevance(row["relevance"], number, file))
         before = found.setdefault((query, image), one)
         if before.relevance != one.relevance:
@@ -139,6 +155,13 @@ def _each_once(rows: Iterable[tuple[int, Mapping[str, Any]]], file: Path) -> tup
     if not found:
         raise UsageError("truth-empty", path=str(file))
     return tuple(found.values())
+
+
+def _sent(typed: str) -> str:
+    try:
+        return queries.clean(typed)
+    except QueryError:  # it is told when it is asked
+        return typed
 
 
 def _relevance(given: Any, number: int, file: Path) -> float:

@@ -15,6 +15,7 @@ from lychee_app.errors import NothingLeft
 from lychee_app.intake import sniff
 from lychee_app.intake.names import same_name_safe
 from lychee_app.reasons import Reason
+from lychee_app.sources import companions
 from lychee_app.store.store import FILE_NAME
 
 
@@ -77,6 +78,17 @@ UNREAD = {
 }
 """Kind -> suffixes, lower case, of what people take for pictures and nothing here reads: counted."""
 KIND_UNREAD = {suffix: kind for kind, suffixes in UNREAD.items() for suffix in suffixes}
+
+
+_DOCUMENTS = (".svg", ".pdf")
+"""What is written as well as kept."""
+
+
+def holds_a_picture(name: str) -> bool:
+    """Whether a file of that name is a picture, or a part of a shot, and no document."""
+    suffix = os.path.splitext(name)[1].lower()
+    kept = suffix in PICTURES or suffix in KIND_UNREAD or suffix in companions.NEVER_ALONE
+    return kept and suffix not in _DOCUMENTS
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,11 @@ def test_where_it_goes_is_looked_at_first(lychee: Lychee, truth: Path, scenes: P
     assert lychee("eval", truth, "--images", scenes, "--plot", "-")[0] == 2
     assert lychee("eval", truth, "--images", scenes, "--json", scenes)[0] == 1
     assert lychee("eval", truth, "--images", scenes, "--json", scenes / "scene-01.webp")[0] == 1
+    assert lychee("eval", truth, "--images", scenes, "--plot", scenes / "scene-01.webp")[0] == 1
+    before = truth.read_bytes()
+    assert "is read by this command" in lychee("eval", truth, "--images", scenes, "--json", truth)[2]
+    assert "is read by this command" in lychee("eval", truth, "--images", scenes, "--plot", truth)[2]
+    assert truth.read_bytes() == before
     assert lychee("eval", truth, "--images", scenes, "--relevant-from", "0")[0] == 2
     assert lychee("eval", truth.with_name("none.csv"))[0] == 1
 

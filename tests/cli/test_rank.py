@@ -211,6 +211,27 @@ def test_every_way_to_fail_has_its_status_and_says_what_to_do(
     assert (found, told in err) == (status, True), err
 
 
+@pytest.mark.parametrize(
+    ("goal", "told"),
+    [
+        ("scene-01.NEF", "or a part of one"),
+        ("scene-01.xmp", "or a part of one"),
+        ("left-out.mov", "looks like a picture"),
+        ("queries.txt", "is read by this command"),
+    ],
+)
+def test_no_file_that_belongs_to_a_picture_or_is_read_is_written_over(
+    lychee: Lychee, scenes: Path, goal: str, told: str
+) -> None:
+    for name in ("scene-01.NEF", "scene-01.xmp", "left-out.mov"):
+        (scenes / name).write_bytes(b"mine")
+    (scenes / "queries.txt").write_text("red umbrella")
+    before = (scenes / goal).read_bytes()
+    status, out, err = lychee("rank", "--queries", scenes / "queries.txt", scenes, "--json", scenes / goal)
+    assert (status, out, told in err) == (1, "", True), err
+    assert (scenes / goal).read_bytes() == before
+
+
 def test_a_run_without_one_score_still_prints_its_document(lychee: Lychee, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     status, out, err = lychee("rank", "red", tmp_path / "a.png", "--json", "-")

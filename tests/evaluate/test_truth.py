@@ -95,6 +95,11 @@ def test_images_lie_beside_the_truth_or_where_it_is_said(tmp_path: Path) -> None
         ("query,image,relevance\nred,a.png\n", "truth-relevance"),
         ("query,image,relevance\nred,,1\n", "truth-blank"),
         ("query,image,relevance\nred,a.png,1\nred,a.png,0\n", "truth-twice"),
+        ("query,image,relevance\nred,a.png,1\nred,./a.png,0\n", "truth-twice"),
+        ("query,image,relevance\nred,a.png,1\n Ｒed ,a.png,0\n", "truth-twice"),
+        ("image,relevance,query\na.png,1,red car, dog\n", "truth-more"),
+        ('{"query": "red", "images": {"a.png": 1, "a.png": 0}}', "truth-key-twice"),
+        ("[" * 100_000, "truth-no-table"),
         ("{", "truth-no-table"),
         ("[3]", "truth-columns"),
         ('[{"query": "red", "image": "a.png"}]', "truth-columns"),
@@ -109,6 +114,20 @@ def test_what_is_no_truth_is_refused_with_what_is_wrong(tmp_path: Path, text: st
         evaluate.read(written(tmp_path, text))
     assert told.value.code == code
     assert "truth.csv" in str(told.value)
+
+
+def test_one_image_and_one_query_are_one_however_they_are_spelled(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "b.png").touch()
+    rows = ["query,image,relevance", "Red car,a.png,1", "red  car,./b.png,0", "red car,b.png,0"]
+    truth = evaluate.read(written(tmp_path, "\n".join(rows)))
+    assert (truth.queries, truth.images, len(truth.judgements)) == (("Red car",), ("a.png", "./b.png"), 2)
+
+
+def test_a_name_longer_than_names_can_be_is_an_image_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(LycheeError) as told:
+        evaluate.read(written(tmp_path, f"query,image,relevance\nred,{'x' * 300}.png,1\n"))
+    assert told.value.code == "truth-images"
 
 
 @pytest.mark.parametrize(("make", "code"), [("folder", "truth-unreadable"), ("binary", "truth-no-text")])
