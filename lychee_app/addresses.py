@@ -39,12 +39,11 @@ def listed(address: str) -> tuple[list[There], bool]:
         system, path = _opened(address)
         if _MAGIC.search(path):
             root = path[: _MAGIC.search(path).start()].rpartition("/")[0]  # type: ignore[union-attr]
-            found = system.glob(path, detail=True)
-            return _files(system, found, root), False
+            return _files(address, system, system.glob(path, detail=True), root), False
         info = system.info(path)
         if info["type"] != "directory":
-            return _files(system, {info["name"]: info}, info["name"].rpartition("/")[0]), True
-        return _files(system, system.find(path, detail=True), path), False
+            return _files(address, system, {info["name"]: info}, info["name"].rpartition("/")[0]), True
+        return _files(address, system, system.find(path, detail=True), path), False
     raise AssertionError
 
 
@@ -73,14 +72,16 @@ class FileTooLarge(Exception):
 def _opened(address: str) -> tuple[Any, str]:
     import fsspec
 
-    return fsspec.url_to_fs(address)
+    scheme = _ADDRESS.match(address)
+    return fsspec.url_to_fs(scheme[0].lower() + address[scheme.end() :] if scheme else address)
 
 
-def _files(system: Any, found: dict[str, dict[str, Any]], root: str) -> list[There]:
-    root = root.rstrip("/")
+def _files(address: str, system: Any, found: dict[str, dict[str, Any]], root: str) -> list[There]:
+    """Of a file within another (zip://a.jpg::s3://bucket/b.zip) it ends as the address that was given."""
+    root, (_, within, outer) = root.rstrip("/"), address.partition("::")
     return [
         There(
-            system.unstrip_protocol(path),
+            system.unstrip_protocol(path) + within + outer,
             path.removeprefix(f"{root}/"),
             info.get("size") or 0,
             _version(info),

@@ -1,5 +1,6 @@
 """Images at an address: on a real S3 server, and in any other place that fsspec knows."""
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -116,6 +117,15 @@ def test_an_image_that_is_gone_is_a_row_with_a_reason(settings: Settings) -> Non
     engine = engine_of(FakeScorer(), settings)
     run = recorder.rank(Request(query.ask("red")), found, engine, Unkept())
     assert [row.reason and row.reason.code for row in run.images] == [None, "unreadable"]
+
+
+def test_images_within_an_archive_are_found_and_read(tmp_path: Path, settings: Settings) -> None:
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as file:
+        file.writestr("in/b.png", picture("red"))
+        file.writestr("c.png", picture("blue"))
+    for address in (f"zip://::{tmp_path}/p.zip", f"ZIP://*::file://{tmp_path}/p.zip"):
+        run = rank([address], settings)
+        assert [row.name for row in run.images if row.score] == ["c.png", "in/b.png"][: len(run.images)]
 
 
 @pytest.mark.parametrize(
