@@ -5,18 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from PIL import Image
 
 from lychee_app import addresses
 from lychee_app.errors import ModelLost
-from lychee_app.likeness import Tokens
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.query import Question
 from lychee_app.reasons import Reason
 from lychee_app.request import Mode, Precision, Request
 from lychee_app.sizes import memory_gb
+
+if TYPE_CHECKING:  # with it comes numpy, which a walk and the help do without
+    from lychee_app.likeness import Tokens
 
 Status = Literal["running", "done", "stopped", "interrupted", "failed"]
 Phase = Literal["waiting", "loading", "scoring", "over"]
@@ -378,7 +380,7 @@ class Scorer(Protocol):
         """A sentence that ends in `Score: x / 10`. Raises ScoringError, ModelLost."""
         ...
 
-    def look(self, candidate: Candidate) -> Tokens:
+    def look(self, candidate: Candidate) -> "Tokens":
         """What the vision tower makes of the image. Raises ScoringError, ModelLost."""
         ...
 
