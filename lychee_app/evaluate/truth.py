@@ -89,9 +89,15 @@ def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _of_csv(text: str, file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    header = text.lstrip().partition("\n")[0]
+    """A spreadsheet may have put "sep=;" above the header, and commas into numbers where others part."""
+    table = text.lstrip()
+    if table[:4].lower() == "sep=":
+        table = table.partition("\n")[2].lstrip()
+    above = text.count("\n") - table.count("\n")
+    header = table.partition("\n")[0]
     between = max(",;\t", key=header.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=between, skipinitialspace=True)
+    point = "," if between == "," else "."
+    reader = csv.DictReader(io.StringIO(table, newline=""), delimiter=between, skipinitialspace=True)
     named = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
     missing = [name for name in COLUMNS if name not in named]
     if missing:
@@ -100,9 +106,11 @@ def _of_csv(text: str, file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
         for row in reader:
             if any(map(str.strip, row.get(None) or ())):  # type: ignore[call-overload]
-                raise UsageError("truth-more", path=str(file), line=reader.line_num)
+                raise UsageError("truth-more", path=str(file), line=above + reader.line_num)
             if any((value or "").strip() for value in row.values() if isinstance(value, str)):
-                yield reader.line_num, {str(name): row[named[name]] for name in COLUMNS}
+                values = {name: row[named[name]] for name in COLUMNS}
+                relevance = (values["relevance"] or "").replace(",", point)
+                yield above + reader.line_num, {**values, "relevance": relevance}
     except csv.Error as error:
         raise UsageError("truth-no-table", path=str(file), detail=str(error)) from error
 

@@ -60,6 +60,16 @@ def test_a_table_as_excel_saves_it_is_read(tmp_path: Path) -> None:
     assert rows_of(evaluate.read(written(tmp_path, table(";"), encoding="utf-8-sig"))) == ROWS
 
 
+def test_a_spreadsheet_s_own_first_line_and_decimal_commas_are_understood(tmp_path: Path) -> None:
+    text = "sep=;\n\nquery;image;relevance\nred;a.png;0,5\nred;b.png;oops\n"
+    with pytest.raises(UsageError, match="line 5: 'oops'"):
+        evaluate.read(written(tmp_path, text))
+    found = rows_of(evaluate.read(written(tmp_path, text.replace("oops", "1,0"))))
+    assert found == [("red", "a.png", 0.5), ("red", "b.png", 1.0)]
+    with pytest.raises(UsageError, match="'0,5'"):
+        evaluate.read(written(tmp_path, 'query,image,relevance\nred,a.png,"0,5"\n'))
+
+
 def test_a_query_may_hold_a_comma_a_quote_and_chinese(tmp_path: Path) -> None:
     text = 'query,image,relevance\n"绿色沙发, ""brass"" lamp",a.png,0.5\n'
     assert rows_of(evaluate.read(written(tmp_path, text))) == [('绿色沙发, "brass" lamp', "a.png", 0.5)]
