@@ -159,6 +159,14 @@ def plans(
     folder = folder.expanduser()
     if not str(folder).strip() or folder == Path():
         raise UsageError("target-none")
+    for number, column in enumerate(run.request.columns):
+        if chosen := [index for index, place in places.items() if place == number]:
+            _make(folder)
+            yield decide.plan(run, chosen, files, folder / column.name, action)
+
+
+def _make(folder: Path) -> None:
+    """Raises UsageError."""
     try:
         folder.mkdir(exist_ok=True)
     except FileExistsError as error:
@@ -167,9 +175,6 @@ def plans(
         raise UsageError("target-parent", path=str(folder.parent)) from error
     except OSError as error:
         raise UsageError("target-not-made", path=str(folder), detail=error.strerror or str(error)) from error
-    for number, column in enumerate(run.request.columns):
-        if chosen := [index for index, place in places.items() if place == number]:
-            yield decide.plan(run, chosen, files, folder / column.name, action)
 
 
 def _strength(row: Scored, number: int) -> float:

@@ -43,8 +43,14 @@ def sort(arguments: argparse.Namespace, t: Words) -> int:
         print_table(terminal.summary(run, len(run.images), t))
     if all(row.score is None for row in run.images):
         return none_scored(run.images, t)
+    folder = arguments.copy_to or arguments.move_to
+    if (folder is not None or arguments.xmp_keyword) and not any(
+        place is not None for place in places.values()
+    ):
+        say(t("sorting.nothing"))
+        return 0
     done, sorted_ = True, _Sorted(run, places, found, settings)
-    if (folder := arguments.copy_to or arguments.move_to) is not None:
+    if folder is not None:
         action: decide.Action = "copy" if arguments.copy_to is not None else "move"
         done = _carried(sorted_, folder, action, t)
     if arguments.xmp_keyword:

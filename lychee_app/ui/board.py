@@ -116,6 +116,14 @@ def _actions(context: PageContext, standing: Standing) -> None:
     widgets.told(t, "board")
 
 
+def names_of(context: PageContext, standing: Standing) -> dict[int, str | None] | None:
+    """The name that each image of a sorting is under; None where the open run is none."""
+    if not (columns := standing.run.request.columns):
+        return None
+    places = _places(context, standing)
+    return {index: None if place is None else columns[place].name for index, place in places.items()}
+
+
 def _places(context: PageContext, standing: Standing) -> dict[int, int | None]:
     return sorting.placed(standing.run, context.services.store.moved(standing.run.id))
 

@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from lychee_app.export import LeftOut
 from lychee_app.intake.names import path_safe, same_name_safe
 from lychee_app.locale import Words
 from lychee_app.records import Decision, Source
-from lychee_app.ui import state, widgets
+from lychee_app.ui import board, state, widgets
 from lychee_app.ui.findings import sentence
 from lychee_app.ui.images import on_loopback
 from lychee_app.ui.markup import escaped, faint, notice
@@ -81,7 +81,7 @@ def _downloads(context: PageContext, standing: Standing, whole: Callable[[], Sta
     rows = [standing.order.by_index[index].scored for index in picks]
     with st.container(horizontal=True, key="downloads"):
         _download(t("export.csv"), f"{stem}.csv", lambda: export.to_csv(whole().run, decisions).encode())
-        _download(t("export.json"), f"{stem}.json", lambda: export.to_json(whole().run, decisions).encode())
+        _download(t("export.json"), f"{stem}.json", lambda: _json(context, whole(), decisions).encode())
         _download(t("export.html"), f"{stem}.html", lambda: _report(context, whole()).encode())
         _download(
             t("export.zip", n=len(picks)),
@@ -143,6 +143,10 @@ def _tell_gone(context: PageContext, names: Sequence[str]) -> None:
 
 def _is_gone(source: Source | None) -> bool:
     return source is None or (source.path is not None and not source.path.is_file())
+
+
+def _json(context: PageContext, standing: Standing, decisions: Mapping[int, Decision]) -> str:
+    return export.to_json(standing.run, decisions, columns=board.names_of(context, standing))
 
 
 def _report(context: PageContext, standing: Standing) -> str:

@@ -53,6 +53,15 @@ def test_names_are_written_as_keywords_and_taken_back(
     assert sorted(scenes.iterdir()) == before
 
 
+def test_where_no_image_passes_that_is_said_and_nothing_is_made(
+    lychee: Lychee, scenes: Path, tmp_path: Path
+) -> None:
+    path, goal = tmp_path / "n.txt", tmp_path / "sorted"
+    path.write_text("rain: red umbrella >= 9.9999999\n")
+    status, _, err = lychee("sort", path, scenes, "--copy-to", goal, "--xmp-keyword")
+    assert (status, "No image is under a name" in err, goal.exists()) == (0, True, False)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [("", "There are no names"), ("a: cat\nA: dog", "the same"), ("a/b: cat", "folder"), ("a:", "Line 1, a")],
