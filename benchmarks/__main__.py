@@ -29,6 +29,8 @@ BENCHES = {
     "walk": "100,000 files found: time and memory",
     "ratings": "XMP sidecars written and taken back",
     "reuse": "what keeping pixels or features would save a second query",
+    "library": "a result of 100,000 rows: opened, filtered, exported",
+    "scale": "100 to 10,000 images by each engine, and what millions would take",
     "page": "how fast the page answers with 1,000 images",
 }
 

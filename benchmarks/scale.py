@@ -35,15 +35,17 @@ class Rate:
     image_ms: float
     decoding_core_ms: float
     """Of one processor core, for a JPEG of 12 megapixels brought to that size."""
-    row_bytes: int
-    """Of the Parquet row with its thumbnail and replies."""
+
+
+ROW_BYTES = 8_000
+"""Of a Parquet row with its thumbnail and replies, as measured here."""
 
 
 RATES = (
-    Rate("7B, 1,260 tokens, H200", 43.4, 166.0, 12_000),
-    Rate("7B, 324 tokens, H200", 12.7, 120.0, 12_000),
-    Rate("2B of Qwen3-VL, 1,280 tokens, H100", 20.9, 166.0, 12_000),
-    Rate("2B of Qwen3-VL, 324 tokens, H100", 6.3, 120.0, 12_000),
+    Rate("7B on Ray, 1,280 tokens, H200", 53.3, 166.0),
+    Rate("7B, 324 tokens, H200", 12.7, 120.0),
+    Rate("2B of Qwen3-VL, 1,280 tokens, H100", 20.9, 166.0),
+    Rate("2B of Qwen3-VL, 324 tokens, H100", 6.3, 120.0),
 )
 
 
@@ -58,11 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     engines = [each for each in arguments.engines if each != "ray" or _has_ray()]
     with tempfile.TemporaryDirectory(prefix="lychee-bench-") as folder:
-        measured = [
-            _measured(engine, _library(Path(folder), size, arguments.megapixels), size)
-            for size in arguments.sizes
-            for engine in engines
-        ]
+        libraries = [(_library(Path(folder), size, arguments.megapixels), size) for size in arguments.sizes]
+        measured = [_measured(engine, *library) for library in libraries for engine in engines]
     projected = [_projected(rate, images) for rate in RATES for images in LIBRARIES]
     for each in projected:
         print(_line(each), file=sys.stderr)
@@ -96,7 +95,8 @@ def _measured(engine: str, library: Path, images: int) -> dict[str, Any]:
     """Raises UsageError where the command fails."""
     with tempfile.TemporaryDirectory(prefix="lychee-home-") as home:
         command = [sys.executable, "-m", "lychee_app", "rank", "red cup", str(library), "--model", "demo"]
-        command += ["--json", "-", "--limit", str(BEST)] + (["--engine", engine] if engine != "local" else [])
+        parts = Path(home) / "parts"
+        command += ["--json", "-", "--limit", str(BEST), "--engine", engine, "--parts", str(parts)]
         started = time.perf_counter()
         child = subprocess.Popen(
             command, env=os.environ | {"LYCHEE_HOME": home}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -104,6 +104,7 @@ def _measured(engine: str, library: Path, images: int) -> dict[str, Any]:
         with Watched(lambda: family(child.pid), every_seconds=0.5) as memory:
             told, complaints = child.communicate()
         wall = time.perf_counter() - started
+        result_bytes = sum(file.stat().st_size for file in parts.glob("*.parquet"))
     if child.returncode:
         raise UsageError("as-told", text=complaints.decode(errors="replace")[-400:])
     seconds = json.loads(told)["seconds"]
@@ -114,6 +115,7 @@ def _measured(engine: str, library: Path, images: int) -> dict[str, Any]:
         "run_seconds": round(seconds, 1),
         "ms_an_image": round(1e3 * seconds / images, 1),
         "peak_mb": round(memory.peak_bytes / 1e6),
+        "result_bytes_an_image": result_bytes // images,
     }
     print(found, file=sys.stderr)
     return found
@@ -129,7 +131,7 @@ def _projected(rate: Rate, images: int) -> dict[str, Any]:
         "core_hours": images * rate.decoding_core_ms / 3.6e6,
         "cores_a_card": rate.decoding_core_ms / rate.image_ms,
         "cards_for_a_day": hours / 24,
-        "result_gb": images * rate.row_bytes / 1e9,
+        "result_gb": images * ROW_BYTES / 1e9,
     }
 
 

@@ -8,7 +8,12 @@ import pytest
 from benchmarks.__main__ import BENCHES, main
 
 ROOT = Path(__file__).parents[2]
-FIGURES = (ROOT / "README.md", ROOT / "docs" / "figures.md", ROOT / "docs" / "evidence.md")
+FIGURES = (
+    ROOT / "README.md",
+    ROOT / "docs" / "figures.md",
+    ROOT / "docs" / "evidence.md",
+    ROOT / "docs" / "scale.md",
+)
 
 
 @pytest.mark.parametrize("bench", BENCHES)
