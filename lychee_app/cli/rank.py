@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,7 +63,8 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
         )
         for question in _questions(arguments, t)
     ]
-    runs, found = scored(requests, arguments, settings, goals, t)
+    read = arguments.queries, arguments.like, arguments.unlike
+    runs, found = scored(requests, arguments, Files(goals, read), settings, t)
     shown = [replace(run, images=export.listed(run, arguments.limit)) for run in runs]
     if arguments.json is not None:
         as_json = export.to_json(shown[0]) if arguments.queries is None else export.to_json_list(shown)
@@ -83,14 +84,23 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
     return status
 
 
+@dataclass(frozen=True)
+class Files:
+    """Beside the images: what the command will write, and what it reads."""
+
+    written: tuple[str | None, ...]
+    read: tuple[str | None, ...]
+
+
 def scored(
     requests: Sequence[Request],
     arguments: argparse.Namespace,
+    files: Files,
     settings: Settings,
-    goals: Sequence[str | None],
     t: Words,
 ) -> tuple[list[Run], tuple[Source, ...]]:
-    """A run for each request, over the images that are named. goals: files that will be written."""
+    """A run for each request, over the images that are named. Raises LycheeError where a file that will be
+    written is one that is read."""
     from lychee_app import recorder, sources, terminal
 
     for request in requests:
@@ -102,7 +112,7 @@ def scored(
         say(t.left_out(found.left_out))
     for glob in found.unmet:
         say(t("exclude.unmet", glob=glob))
-    spare_what_is_read(found.sources, goals, arguments.queries, arguments.like, arguments.unlike)
+    spare_what_is_read(found.sources, files.written, *files.read)
     with _log(settings, arguments.fresh, t) as log, terminal.progress_line(len(found.sources), t) as show:
         runs = recorder.rank_each(
             requests,

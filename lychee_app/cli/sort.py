@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lychee_app.cli.output import check_goals, none_scored, print_table, say, write
-from lychee_app.cli.rank import scored
+from lychee_app.cli.rank import Files, scored
 from lychee_app.errors import UsageError
 from lychee_app.locale import Words
 from lychee_app.records import Run, Source
@@ -32,7 +32,7 @@ def sort(arguments: argparse.Namespace, t: Words) -> int:
         precision=arguments.precision,
         columns=columns,
     )
-    (run,), found = scored([request], arguments, settings, [arguments.json], t)
+    (run,), found = scored([request], arguments, Files((arguments.json,), (arguments.names,)), settings, t)
     places = sorting.placed(run)
     groups = sorting.listed(run, places)
     if arguments.json is not None:

@@ -33,6 +33,13 @@ def test_images_are_put_under_names_and_into_folders(
     assert ("Copied" in err) == bool(copied)
 
 
+def test_the_file_of_names_is_never_written_over(lychee: Lychee, scenes: Path, names: Path) -> None:
+    before = names.read_bytes()
+    status, out, err = lychee("sort", names, scenes, "--json", names)
+    assert (status, out, str(names) in err) == (1, "", True)
+    assert names.read_bytes() == before
+
+
 def test_the_table_lists_each_name(lychee: Lychee, scenes: Path, names: Path) -> None:
     status, out, _ = lychee("sort", names, scenes)
     assert status == 0
