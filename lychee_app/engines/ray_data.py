@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -178,11 +178,25 @@ def connect(address: str | None) -> None:
     if not ray.is_initialized():
         without_reports()
         logging.getLogger("ray").setLevel(logging.CRITICAL)
-        _start(address)
+        with _unheard():
+            _start(address)
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = BLOCK_BYTES
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """What Ray's core says of itself when it starts goes to this process's stderr, whatever it is asked."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _start(address: str | None) -> None:
