@@ -27,6 +27,7 @@ BENCHES = {
     "cards": "several cards of one host beside one",
     "intake": "hostile files: tried, survived, lost",
     "walk": "100,000 files found: time and memory",
+    "bursts": "images that are alike, told from others: how often rightly, how fast",
     "ratings": "XMP sidecars written and taken back",
     "reuse": "what keeping pixels or features would save a second query",
     "library": "a result of 100,000 rows: opened, filtered, exported",

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -104,7 +104,16 @@ class Jobs:
         with self._claim(run_id) as claimed:
             if claimed:
                 self._store.set_status(run_id, "running")
-                self._go_on(run_id, failed_too)
+                self._go_on(run_id, (lambda row: row.failed) if failed_too else None)
+
+    def judge_beside(self, run_id: str) -> None:
+        """Scores the images that another was judged in the place of. Raises as `resume`."""
+        with self._claim(run_id) as claimed:
+            if claimed:
+                self._store.set_status(run_id, "running")
+                run = self._store.head(run_id)
+                self._store.settle(replace(run, request=replace(run.request, bursts="all")))
+                self._go_on(run_id, lambda row: row.stood_for)
 
     def add(self, run_id: str, sources: Sequence[Source], left_out: Sequence[Reason] = ()) -> None:
         """Adds images to a run that is over; only they are scored. Raises UsageError while it is live."""
@@ -128,10 +137,10 @@ class Jobs:
                 with self._lock:
                     self._claimed.discard(run_id)
 
-    def _go_on(self, run_id: str, failed_too: bool = False) -> None:
-        """Puts a run that is marked as ours in line, for what it lacks."""
+    def _go_on(self, run_id: str, again: Callable[[Scored], bool] | None = None) -> None:
+        """Puts a run that is marked as ours in line, for what it lacks, and what is scored again."""
         run = self._store.load(run_id)
-        kept = {row.upload_index: row for row in run.images if not (failed_too and row.failed)}
+        kept = {row.upload_index: row for row in run.images if not (again and again(row))}
         missing = [(index, source) for index, source in self._store.sources(run_id) if index not in kept]
         self._enqueue(_Job(replace(run, images=()), missing, rows=kept))
 

@@ -12,7 +12,7 @@ from lychee_app.engines.pools import RayOptions
 from lychee_app.errors import UsageError
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.records import Mode, Run, Scorer
-from lychee_app.request import Precision, Request
+from lychee_app.request import Bursts, Precision, Request
 from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, EngineName, Settings
 from lychee_app.store import Store
 
@@ -28,6 +28,7 @@ def rank(
     unlike: str | Path | None = None,
     elements: bool = False,
     precision: Precision = "auto",
+    bursts: Bursts = "all",
     max_image_tokens: int | None = None,
     prefilter: int | None = None,
     instruction: str = DEFAULT_INSTRUCTION,
@@ -47,6 +48,8 @@ def rank(
     `precision` is that of the weights; of a scorer it is its own. `max_image_tokens` is the most an image may
     have, None what suits this machine; `instruction` is judge mode's. With `prefilter` only so many are
     judged in full, the best by a first look at a quarter of the tokens; the others are rows with a `reason`.
+    `bursts`: of images that are alike "all" are judged, or "one" of each group, the sharpest; the others have
+    a reason that names it, and `curate.groups(run.images)` has all groups.
     `exclude` (globs) and `include_hidden` change what a walk leaves out; the run's `left_out` counts it.
     `engine` "ray" is a Ray cluster, sized by `ray`; None is what the settings say. `parts` is a new folder,
     into which the result goes as Parquet too (store/parts.py).
@@ -63,6 +66,8 @@ def rank(
         raise UsageError("mode", mode=str(mode), modes=", ".join(get_args(Mode)))
     if precision not in get_args(Precision):
         raise UsageError("precision-odd", precision=str(precision), precisions=", ".join(get_args(Precision)))
+    if bursts not in get_args(Bursts):
+        raise UsageError("bursts-odd", bursts=str(bursts), kinds=", ".join(get_args(Bursts)))
     if max_image_tokens is not None and not LEAST_TOKENS <= max_image_tokens <= MOST_TOKENS:
         value, low, high = str(max_image_tokens), LEAST_TOKENS, MOST_TOKENS
         raise UsageError("setting", name="max_image_tokens", value=value, low=low, high=high)
@@ -79,6 +84,7 @@ def rank(
         like=None if like is None else example_at(like),
         unlike=None if unlike is None else example_at(unlike),
         prefilter=prefilter,
+        bursts=bursts,
     )
     name, open_scorer = engine or settings.engine, None if isinstance(model, str) else lambda *asked: model
     if name == "ray" and open_scorer is not None:

@@ -298,8 +298,11 @@ class _Sitting:
     def note(self, event: Event) -> None:
         if isinstance(event, Opened):
             self._settle(event)
-        else:
+        elif isinstance(event, Progress):
             self._add(event)
+        else:
+            looked = replace(self._heartbeat, phase="grouping", done=event.done)
+            self._log.beat(self._run.id, looked)
 
     def end(self, status: Status, error: Reason | None = None) -> Run:
         seconds = self._run.seconds + (time.perf_counter() - self._started) / self._share

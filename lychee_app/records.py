@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # with it comes numpy, which a walk and the help do without
     from lychee_app.likeness import Tokens
 
 Status = Literal["running", "done", "stopped", "interrupted", "failed"]
-Phase = Literal["waiting", "loading", "scoring", "over"]
+Phase = Literal["waiting", "grouping", "loading", "scoring", "over"]
 Decision = Literal["pick", "reject"]
 Axis = Literal["score", "margin"]
 LEAST_LIKENESS = 1e-6
@@ -132,7 +132,9 @@ class Candidate:
 
     `image` is upright RGB, its sides multiples of `token_px` and within the budget: what the model sees.
     `width_px` and `height_px` are those of the original, upright. `thumbnail` is a small WebP. `tiles` are
-    parts of it, larger, where the whole is shown too small: the model sees each by itself.
+    parts of it, larger, where the whole is shown too small: the model sees each by itself. `fingerprint` is
+    what images are told to be alike by (curate/), "" of a blank one; of two alike the sharper has the higher
+    `sharpness`.
     """
 
     upload_index: int
@@ -145,6 +147,8 @@ class Candidate:
     notes: tuple[Reason, ...] = ()
     tiles: tuple[Image.Image, ...] = ()
     capture: Capture = UNTOLD
+    fingerprint: str = ""
+    sharpness: float = 0.0
 
     def tokens(self, token_px: int) -> int:
         """How many image tokens of that side the model is given."""
@@ -250,6 +254,8 @@ class Scored:
     companions: tuple[str, ...] = ()
     address: str | None = None
     capture: Capture = UNTOLD
+    fingerprint: str = ""
+    sharpness: float = 0.0
 
     @property
     def passed_over(self) -> bool:
@@ -258,9 +264,14 @@ class Scored:
         return self.reason is not None and self.reason.code == "passed-over"
 
     @property
+    def stood_for(self) -> bool:
+        """Whether it has no score because an image that it is like was judged in its place."""
+        return self.reason is not None and self.reason.code == "alike"
+
+    @property
     def failed(self) -> bool:
         """Whether it has no score though it was to have one."""
-        return self.score is None and not self.passed_over
+        return self.score is None and not self.passed_over and not self.stood_for
 
     @property
     def beside(self) -> str:
@@ -337,7 +348,7 @@ class MemoryReading:
 class Heartbeat:
     """How far the process that scores a run is: what it writes down with every row, for whoever watches.
 
-    `done` counts the rows that stand, those of earlier sittings too.
+    `done` counts the rows that stand, those of earlier sittings too; while "grouping" the images looked at.
     """
 
     phase: Phase

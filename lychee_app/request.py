@@ -10,6 +10,9 @@ Mode = Literal["judge", "explain"]
 Precision = Literal["auto", "float32", "bfloat16", "int8", "int4"]
 """What the language weights are held in; "auto" is what the device does best."""
 
+Bursts = Literal["all", "one"]
+"""Of images that are alike, taken in a row or saved again: all are judged, or one of each group."""
+
 
 @dataclass(frozen=True)
 class Example:
@@ -52,6 +55,7 @@ class Request:
     columns: tuple[Column, ...] = ()
     like: Example | None = None
     unlike: Example | None = None
+    bursts: Bursts = "all"
 
     @property
     def examples(self) -> tuple[Example, ...]:

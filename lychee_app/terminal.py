@@ -101,9 +101,11 @@ def summary(run: Run, listed: int, t: Words) -> Text:
     """What was asked of what, and how long it took. listed: how many images of the run the table shows."""
     of, unscored = len(run.images), sum(row.failed for row in run.images)
     passed_over = sum(row.passed_over for row in run.images)
+    alike = sum(row.stood_for for row in run.images)
     count = t("terminal.images", n=of)
     count = t("terminal.passed_over", count=count, n=of - passed_over - unscored) if passed_over else count
     count = t("terminal.unscored", count=count, unscored=unscored) if unscored else count
+    count = t("terminal.alike", count=count, alike=alike) if alike else count
     count = t("terminal.best", listed=listed, count=count) if listed < of else count
     asked = [run.request.named.strip()]
     if run.question.typed_not:

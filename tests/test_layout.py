@@ -36,6 +36,7 @@ ORDER = [
     "decide",
     "export",
     "analysis",
+    "curate",
     "ranking",
     "store",
     "cache",

@@ -136,7 +136,7 @@ def _passed_over(run: Run) -> Iterator[Finding]:
 
 
 def _unscored(run: Run) -> Iterator[Finding]:
-    missing = sum(not is_scored(row) and not row.passed_over for row in run.images)
+    missing = sum(not is_scored(row) and not row.passed_over and not row.stood_for for row in run.images)
     if missing:
         yield Finding("unscored", missing, len(run.images))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from lychee_app.domain import domain_of, not_understood
-from lychee_app.engines import Event, Progress
+from lychee_app.engines import Event, Opened, Progress
 from lychee_app.errors import LycheeError, UsageError
 from lychee_app.locale import Words
 from lychee_app.reasons import Reason
@@ -50,9 +50,13 @@ def nobody_reads() -> int:
 def teller(
     requests: Sequence[Request], show: Callable[[Progress], None], t: Words
 ) -> Callable[[Event], None]:
+    from lychee_app.engines.bursts import TOLD_EACH
+
     def tell(event: Event) -> None:
         if isinstance(event, Progress):
             return show(event)
+        if not isinstance(event, Opened):
+            return None if event.done > TOLD_EACH else say(t("terminal.grouping", n=event.total))
         for warning in event.info.warnings:
             say(t.reason(warning))
         if requests[0].model == "auto" and event.info.name == "demo":

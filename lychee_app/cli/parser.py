@@ -20,7 +20,7 @@ from lychee_app.cli.serve import app, serve
 from lychee_app.cli.sort import sort
 from lychee_app.locale import Words
 from lychee_app.records import Mode
-from lychee_app.request import Precision
+from lychee_app.request import Bursts, Precision
 from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, EngineName
 
 
@@ -54,6 +54,7 @@ def _fill_rank(parser: Command, t: Words) -> None:
     add("--elements", action="store_true", help=t("help.elements"))
     add("--exclude", metavar="GLOB", action="append", default=[], help=t("help.exclude"))
     add("--include-hidden", action="store_true", help=t("help.include_hidden"))
+    _add_choice(parser, "--bursts", get_args(Bursts), "all", t("help.bursts"))
     add("--limit", type=whole("--limit"), metavar="N", help=t("help.limit"))
     _add_tokens(parser, "--image-tokens", t("help.image_tokens"))
     add("--prefilter", type=whole("--prefilter"), metavar="N", help=t("help.prefilter"))

@@ -35,6 +35,9 @@ from lychee_app.settings import Settings
 if TYPE_CHECKING:
     from lychee_app import ratings
 
+WORTH_SAVING_SECONDS = 10.0
+"""From so many on it is said how they could be saved."""
+
 
 def rank(arguments: argparse.Namespace, t: Words) -> int:
     from lychee_app import analysis, export, terminal
@@ -60,6 +63,7 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
             prefilter=arguments.prefilter,
             like=like,
             unlike=unlike,
+            bursts=arguments.bursts,
         )
         for question in _questions(arguments, t)
     ]
@@ -78,6 +82,7 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
             print_table(terminal.summary(run, len(listed.images), t))
     for run in runs:
         say_all(analysis.of_images(run.images), t)  # of the words it was said before
+    _say_alike(runs[0], t)
     status = _status(runs[0], t)
     if wish is not None and not _rate(runs[0], found, wish, settings, t):
         return 1
@@ -124,6 +129,17 @@ def scored(
             going_on=lambda n: say(t("terminal.going_on", n=n)),
         )
     return runs, found.sources
+
+
+def _say_alike(run: Run, t: Words) -> None:
+    """What judging one of each group saved, or would have."""
+    from lychee_app import curate
+
+    count, seconds = curate.beside(run.images)
+    if run.request.bursts == "one":
+        say(t("terminal.alike.one", n=count, time=t.span(seconds)))
+    elif seconds >= WORTH_SAVING_SECONDS:
+        say(t("terminal.alike.all", n=count, time=t.span(seconds)))
 
 
 def _write_listed(

@@ -43,7 +43,16 @@ class Progress:
         return self.seconds_per_image * (self.total - self.done)
 
 
-Event = Opened | Progress
+@dataclass(frozen=True)
+class Grouping:
+    """So many images were looked at, to find those that are alike: before Opened, where one of each is
+    judged."""
+
+    done: int
+    total: int
+
+
+Event = Opened | Progress | Grouping
 
 
 class Engine(Protocol):

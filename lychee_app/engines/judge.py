@@ -243,6 +243,8 @@ def _bare(candidate: Candidate, tile: int = 0) -> Scored:
         seen_height_px=seen.height,
         thumbnail=candidate.thumbnail,
         capture=candidate.capture,
+        fingerprint=candidate.fingerprint,
+        sharpness=candidate.sharpness,
     )
 
 

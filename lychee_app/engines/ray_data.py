@@ -31,6 +31,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from lychee_app import intake
 from lychee_app.cache import ReplyCache
 from lychee_app.engines import Event, Opened, Progress
+from lychee_app.engines.bursts import one_of_each
 from lychee_app.engines.first_look import first_budget, looks
 from lychee_app.engines.judge import Judge, judge_of, placed
 from lychee_app.engines.local import LocalEngine
@@ -78,7 +79,15 @@ class RayEngine:
         self, request: Request, sources: Sequence[tuple[int, Source]], *, cache: ReplyCache | None = None
     ) -> Generator[Event, None, None]:
         """Equal images share one computation where they come to the same scorer. The cache is not asked: it
-        is on one machine. Also raises LycheeError where there is no cluster."""
+        is on one machine. Also raises LycheeError where there is no cluster. Which images are alike is looked
+        for in this process."""
+        if request.bursts == "one":
+            return one_of_each(self._run, request, sources, cache, self._settings)
+        return self._run(request, sources, cache)
+
+    def _run(
+        self, request: Request, sources: Sequence[tuple[int, Source]], cache: ReplyCache | None
+    ) -> Generator[Event, None, None]:
         if not sources:
             return
         connect(self._options.address or self._settings.ray_address)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lychee_app.analysis import caveats
+from lychee_app.curate import groups
 from lychee_app.domain import domain_of, unknown_words
 from lychee_app.ranking import Ranked, ranked
 from lychee_app.reasons import Reason
@@ -27,13 +28,17 @@ def document(
 
     A number that is not finite has no place in JSON and becomes null.
     """
+    group_of = {index: group.best for group in groups(run.images) for index in group.members}
     whole: dict[str, Any] = {
         "query": run.question.typed,
         "sent_query": run.question.sent,
         "elements": list(run.question.elements),
         "model": run.model,
         "mode": run.request.mode,
-        "images": [_image(place, decisions or {}, timing) for place in ranked(run.images)],
+        "images": [
+            _image(place, decisions or {}, timing) | {"group": group_of.get(place.scored.upload_index)}
+            for place in ranked(run.images)
+        ],
         "seconds": _number(run.seconds),
         "peak_memory_bytes": run.peak_memory_bytes,
         "title": run.title,

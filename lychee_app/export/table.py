@@ -6,6 +6,7 @@ import math
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from lychee_app.curate import groups
 from lychee_app.ranking import Ranked, ranked
 from lychee_app.records import Decision, Run, Scored
 
@@ -28,9 +29,11 @@ def to_csv(run: Run, decisions: Mapping[int, Decision] | None = None, *, timing:
     writer.writerow(
         [_cell(text) for text in (*_FIRST, *(f"element: {e}" for e in run.question.elements), *_REST, *after)]
     )
+    group_of = {index: group.best for group in groups(run.images) for index in group.members}
     for place in ranked(run.images):
         decision = (decisions or {}).get(place.scored.upload_index)
         cells = _cells(place, len(run.question.elements), decision)
+        cells.append(group_of.get(place.scored.upload_index))
         writer.writerow([_cell(cell) for cell in ([*cells, place.scored.seconds] if timing else cells)])
     return BOM + file.getvalue().encode("utf-8", "backslashreplace").decode()
 
@@ -69,12 +72,12 @@ def harmless(text: str) -> str:
 _FIRST = ("rank", "score", "name")
 _REST = (
     "decision", "error", "raw", "margin", "p_yes", "upload_index", "width_px", "height_px", "sha256", "path",
-    "notes", "taken", "camera", "lens", "focal_mm", "f_number", "exposure_seconds", "iso",
+    "notes", "taken", "camera", "lens", "focal_mm", "f_number", "exposure_seconds", "iso", "group",
 )  # fmt: skip
 
 
 def _cells(place: Ranked, elements: int, decision: Decision | None) -> list[Cell]:
-    """In the order of _FIRST, the elements, _REST."""
+    """In the order of _FIRST, the elements, _REST but for its last."""
     row = place.scored
     parts = list(row.elements) if len(row.elements) == elements else [None] * elements
     raw = row.reply.text if row.reply else None

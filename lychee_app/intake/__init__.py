@@ -17,6 +17,7 @@ from itertools import islice
 from PIL import Image
 
 from lychee_app import addresses
+from lychee_app.curate import fingerprint
 from lychee_app.errors import ImageError
 from lychee_app.intake import workers
 from lychee_app.intake.decode import PIXELS_VERSION
@@ -153,4 +154,6 @@ def _outcome(index: int, name: str, answer: workers.Answer) -> Candidate | Refus
         notes=tuple(map(Reason.read, head["notes"])),
         tiles=tuple(pictures[1:]),
         capture=Capture(**head["capture"]),
+        fingerprint="" if head["is_blank"] else fingerprint(pictures[0]),
+        sharpness=head["sharpness"],
     )

@@ -80,6 +80,8 @@ def _send_pixels(decoded: Decoded, answers: BinaryIO) -> None:
         "notes": [vars(note) for note in decoded.notes],
         "thumbnail_bytes": len(decoded.thumbnail),
         "capture": vars(decoded.capture),
+        "sharpness": decoded.sharpness,
+        "is_blank": decoded.is_blank,
     }
     send(answers, head, decoded.thumbnail, more_bytes=sum(ppm_bytes(*picture.size) for picture in pictures))
     for picture in pictures:

@@ -9,7 +9,7 @@ import re
 import warnings
 from dataclasses import dataclass, replace
 
-from PIL import ExifTags, Image, ImageChops
+from PIL import ExifTags, Image, ImageChops, ImageFilter, ImageStat
 
 from lychee_app.errors import ImageError
 from lychee_app.intake import colour, cut_short, decoders, exif, fitting, frames, icon, metadata, raw
@@ -21,11 +21,14 @@ from lychee_app.records import UNTOLD, Capture, ImageBudget
 PIXELS_VERSION = 4
 """Part of the cache key. Raise it whenever a file may come out as other pixels than before."""
 THUMBNAIL_PX = 320
+SHARP_PX = 640
+"""The longer side of what sharpness is measured on: of a burst it shows what is shaken or out of focus."""
 BAND_PX = 8_000_000
 """Larger images are flattened and shrunk in bands of this many pixels: no second copy of the whole exists."""
 
 _CUT_SHORT = re.compile("truncat|unexpected end|end of (?:file|data|image)|not enough|incomplete", re.I)
 _NO_MEMORY = re.compile("insufficient memory|out of memory|cannot allocate|memory allocation", re.I)
+_LAPLACIAN = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128)
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -53,6 +56,8 @@ class Decoded:
     notes: tuple[Reason, ...] = ()
     tiles: tuple[Image.Image, ...] = ()
     capture: Capture = UNTOLD
+    sharpness: float = 0.0
+    is_blank: bool = False
 
 
 def decode(data: bytes, budget: ImageBudget, max_px: int, light_bytes: int | None = None) -> Decoded:
@@ -211,7 +216,10 @@ class _Task:
             large = _turned(colour.to_srgb(pixels.resized(sheet), profile)[0], turn)
             tiles = tuple(large.crop(box) for box in tiling.boxes)
         notes = tuple(note for note in (pixels.note, colour_note) if note)
-        return Decoded(small, *upright, _thumbnail(small, upright), notes, tiles)
+        enough = max(small.size) >= SHARP_PX or max(small.size) >= max(image.size)
+        sharp = _sharpness(small if enough else pixels.resized(_within(image.size, SHARP_PX)))
+        thumbnail, blank = _thumbnail(small, upright), frames.is_blank(small)
+        return Decoded(small, *upright, thumbnail, notes, tiles, sharpness=sharp, is_blank=blank)
 
     def _weigh(self, image: Image.Image) -> None:
         need = _estimate_bytes(image)
@@ -315,6 +323,18 @@ def _grey_range(image: Image.Image) -> colour.GreyRange:
     bits = tags.get(_BITS_PER_SAMPLE, (16,))[0]
     inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     return colour.grey_range(image, bits, stretch=True, inverted=inverted)
+
+
+def _within(size: tuple[int, int], side_px: int) -> tuple[int, int]:
+    scale = min(1.0, side_px / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _sharpness(image: Image.Image) -> float:
+    """The variance of the Laplacian, of what there is of contrast: light and shade change it little."""
+    grey = image.convert("L").resize(_within(image.size, SHARP_PX), Image.Resampling.BOX)
+    edges = grey.filter(_LAPLACIAN)
+    return ImageStat.Stat(edges).var[0] / (ImageStat.Stat(grey).var[0] + 1)
 
 
 def _thumbnail(image: Image.Image, original: tuple[int, int]) -> bytes:

@@ -26,6 +26,7 @@ file that changed, an image tried again), the one in the part of the higher numb
 | seen_width_px, seen_height_px | of what the model was shown |
 | thumbnail | a small WebP |
 | companions | other files of the same shot |
+| fingerprint, sharpness | what images are told to be alike by, and the best of them (curate/) |
 | capture | when and with what it was taken, as its file says (see Capture) |
 | exact | null but for a row with text that is no Unicode (names of files may be so): all of it, as JSON |
 
@@ -118,6 +119,8 @@ SCHEMA = pa.schema(
         ("thumbnail", pa.binary()),
         ("companions", pa.list_(pa.string())),
         ("capture", _CAPTURE),
+        ("fingerprint", pa.string()),
+        ("sharpness", pa.float64()),
         ("exact", pa.string()),
     ]
 )
@@ -289,6 +292,8 @@ def _scored(record: dict[str, Any], shared: dict[str, str]) -> Scored:
         "elements": record["elements"] or (),
         "companions": record["companions"] or (),
         "capture": record["capture"] or {},
+        "fingerprint": record.get("fingerprint") or "",
+        "sharpness": record.get("sharpness") or 0.0,
     }
     return rows.read_scored(read, thumbnail, shared)
 

@@ -1,5 +1,7 @@
 """Deciding: image after image by keyboard, with others held beside it; then what becomes of the picks."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from lychee_app.records import Decision
@@ -44,6 +46,16 @@ def _in_bulk(context: PageContext) -> None:
             on_click=_all,
             args=(context, above, "pick"),
         )
+        first_of = {index: group.members for group in standing.order.groups for index in group.members}
+        best = [index for index in above if _is_first(index, first_of.get(index, ()), above)]
+        if len(best) < len(above):
+            st.button(
+                t("decide.above.best", n=len(best)),
+                key="pick-best",
+                icon=":material/burst_mode:",
+                on_click=_all,
+                args=(context, best, "pick"),
+            )
         kept = set(above) | set(standing.decided("pick"))  # who picked one by hand wants it
         below = [index for index in standing.everything if index not in kept]
         st.button(
@@ -55,6 +67,11 @@ def _in_bulk(context: PageContext) -> None:
             args=(context, below, "reject"),
         )
     return None
+
+
+def _is_first(index: int, members: Sequence[int], above: Sequence[int]) -> bool:
+    """Whether no other of its group comes before it. above: best first."""
+    return all(above.index(index) <= above.index(other) for other in members if other in above)
 
 
 def _all(context: PageContext, indices: list[int], decision: Decision) -> None:

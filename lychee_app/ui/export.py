@@ -188,6 +188,9 @@ def _files(context: PageContext, standing: Standing) -> None:
         typed = st.text_input(t("files.folder"), key="carry-to", placeholder=t("files.folder.placeholder"))
         folder = widgets.pasted_path(typed)
     chosen = standing.decided(what)
+    others = _others(standing, chosen)
+    if others and st.checkbox(t("files.alike", n=len(others)), key="carry-alike"):
+        chosen = [*chosen, *others]
     if st.button(t("files.plan"), key="carry-plan", disabled=not (chosen and folder)):
         st.session_state["carried-to"] = typed
         try:
@@ -203,6 +206,13 @@ def _files(context: PageContext, standing: Standing) -> None:
             notice("\n".join([t("files.nothing"), *told(t, planned.left_out)]), "calm")
     widgets.told(t, "files")
     _undoable(context, standing)
+
+
+def _others(standing: Standing, chosen: Sequence[int]) -> list[int]:
+    """Those of their groups that nothing is decided on."""
+    held = set(chosen)
+    groups = [group for group in standing.order.groups if held & set(group.members)]
+    return [index for group in groups for index in group.members if index not in standing.decisions]
 
 
 def _last_folder(context: PageContext) -> str:

@@ -58,6 +58,7 @@ def _component():
 def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[str, Any]:
     """All that the component shows. Pictures and raw output are fetched by it, one by one."""
     run, order, rated = standing.run, standing.order, ratings.found(standing)
+    group_of = {index: group.best for group in order.groups for index in group.members}
     return {
         "mode": mode,
         "run": run.id,
@@ -74,7 +75,10 @@ def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[st
         "examples": [
             {"text": f"{sign} {one.name}", "kind": kind} for sign, one, kind in examples.beside(run.request)
         ],
-        "rows": [_row(context, standing, place, rated) for place in order.ranked],
+        "rows": [
+            _row(context, standing, place, rated) | {"group": group_of.get(place.scored.upload_index)}
+            for place in order.ranked
+        ],
         "cut": _cut(context, standing),
         "bin": _bin(standing),
         "open": st.session_state.get("zoomed"),
@@ -108,6 +112,7 @@ def _row(
         "height": row.height_px,
         "seen_width": row.seen_width_px,
         "seen_height": row.seen_height_px,
+        "sharpness": row.sharpness,
         "thumb": bool(row.thumbnail) or (standing.window is not None and row.width_px > 0),
         "decision": standing.decisions.get(row.upload_index),
         "why": t.reason(row.reason),

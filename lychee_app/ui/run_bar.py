@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from lychee_app import curate
 from lychee_app.errors import LycheeError
 from lychee_app.records import Run, Scored
 from lychee_app.store import View
@@ -73,7 +74,7 @@ def closer(context: PageContext, standing: Standing) -> None:
 
 def _look_closer(context: PageContext, run: Run, chosen: list[int], tokens: int) -> None:
     try:
-        asked = replace(run.request, max_image_tokens=tokens)
+        asked = replace(run.request, max_image_tokens=tokens, bursts="all")
         begun = context.services.jobs.start_after(run.id, asked, chosen)
         title = context.t("closer.title", title=run.name)
         context.services.store.rename(begun, title)
@@ -114,7 +115,7 @@ def stats(context: PageContext, view: View) -> list[str]:
     """The parts of the progress line."""
     t = context.t
     parts = [f"{view.done}/{view.total}"]
-    if view.phase in {"waiting", "loading"}:
+    if view.phase in {"waiting", "grouping", "loading"}:
         parts.append(t(f"phase.{view.phase}"))
     elif view.done:
         parts += [
@@ -132,7 +133,7 @@ def stats(context: PageContext, view: View) -> list[str]:
 
 def _stays(row: Scored) -> bool:
     """Whether the same file would be refused for the same reason again."""
-    return row.reason is not None and row.reason.code in {"empty", "format", "not-an-image"}
+    return row.reason is not None and row.reason.code in {"empty", "format", "not-an-image", "alike"}
 
 
 def unfinished(run: Run) -> bool:
@@ -145,6 +146,7 @@ def over(context: PageContext, standing: Standing) -> None:
     run, t = standing.run, context.t
     if standing.window:
         return _over_large(context, standing)
+    _beside(context, run)
     missing = run.total - len(run.images)
     failed = sum(row.failed for row in run.images)
     again = sum(row.failed and not _stays(row) for row in run.images)
@@ -195,6 +197,24 @@ def _over_large(context: PageContext, standing: Standing) -> None:
             icon=":material/play_circle:",
             width="stretch",
         )
+
+
+def _beside(context: PageContext, run: Run) -> None:
+    """What it saved to judge one of each group, and the way to judge the others too."""
+    t = context.t
+    if not (count := sum(row.stood_for for row in run.images)):
+        return
+    left, right = st.columns([5, 1.9], vertical_alignment="center")
+    with left:
+        notice(t("alike.one", n=count, time=t.span(curate.beside(run.images)[1])), "calm")
+    right.button(
+        t("alike.judge", n=count),
+        key="judge-alike",
+        on_click=state.tried,
+        args=(lambda: context.services.jobs.judge_beside(run.id),),
+        icon=":material/burst_mode:",
+        width="stretch",
+    )
 
 
 def _fate(context: PageContext, run: Run, missing: int, failed: int) -> str:

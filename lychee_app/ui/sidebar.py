@@ -13,7 +13,7 @@ from lychee_app.negation import either, negation
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.query import Question, Steps
 from lychee_app.records import Mode, Run
-from lychee_app.request import Precision, Request
+from lychee_app.request import Bursts, Precision, Request
 from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS
 from lychee_app.sizes import disk_gb
 from lychee_app.ui import board, examples, images, markup, model_picker, state
@@ -55,6 +55,7 @@ def draw(context: PageContext, standing: Standing | None, pile: Pile) -> None:
     with judged:
         model = model_picker.draw(context)
         mode = _mode(context)
+        bursts = _bursts(context)
         instruction, tokens, precision, prefilter = _advanced(context)
     as_typed = question or Question(st.session_state["query"], "", (), st.session_state["but_not"], "")
     wanted = Request(
@@ -66,6 +67,7 @@ def draw(context: PageContext, standing: Standing | None, pile: Pile) -> None:
         precision=precision,
         prefilter=prefilter,
         columns=columns,
+        bursts=bursts,
         **wished,
     )
     with judged:
@@ -133,6 +135,7 @@ def _fill(context: PageContext, request: Request, origin: str) -> None:
     st.session_state["tokens"] = _tokens(context, request)
     st.session_state["precision"] = request.precision
     st.session_state["prefilter"] = request.prefilter
+    st.session_state["bursts"] = request.bursts == "one"
 
 
 def _keep(context: PageContext, typed: Request, run: Run | None) -> None:
@@ -274,6 +277,12 @@ def _steps_chosen() -> Steps:
     return Steps(**chosen)
 
 
+def _bursts(context: PageContext) -> Bursts:
+    st.session_state.setdefault("bursts", False)
+    one = st.checkbox(context.t("bursts"), key="bursts", help=context.t("bursts.help"))
+    return "one" if one else "all"
+
+
 def _advanced(context: PageContext) -> tuple[str, int | None, Precision, int | None]:
     """The instruction, the most image tokens where they are not the machine's default, the precision, and how
     many are judged in full."""
@@ -361,6 +370,7 @@ def _same(context: PageContext, asked: Asked, run: Run) -> bool:
     return request is not None and (
         _sent_texts(request.question) == _sent_texts(run.question)
         and (request.mode, request.instruction) == (run.request.mode, run.request.instruction)
+        and request.bursts == run.request.bursts
         and request.precision in (run.request.precision, run.precision)
         and request.prefilter == run.request.prefilter
         and request.columns == run.request.columns

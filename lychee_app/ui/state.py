@@ -15,6 +15,7 @@ from streamlit.errors import StreamlitAPIException
 
 from lychee_app import analysis
 from lychee_app.analysis.window import Columns, Wish
+from lychee_app.curate import Group, groups
 from lychee_app.errors import LycheeError, StoreError
 from lychee_app.locale import Words, language_of
 from lychee_app.ranking import Ranked, best_axis, ranked
@@ -28,6 +29,7 @@ Place = Literal["page", "files", "stars", "board"]
 LARGE = 3000
 """With more rows than this a run is shown a page at a time: the browser, and each drawing, would be slow."""
 PAGE_ROWS = 200
+MOST_GROUPED_LIVE = 1000
 NEWEST = 8
 """Runs that are looked at for one in progress."""
 SECTIONS: tuple[Section, ...] = get_args(Section)
@@ -55,6 +57,8 @@ class Order:
     sources: dict[int, Source]
     modified: dict[int, float]
     """When a file of this machine was last changed, in seconds since 1970."""
+    groups: tuple[Group, ...] = ()
+    """Images that are alike; none of a long run while it is scored, which is drawn again with every row."""
 
     @property
     def indices(self) -> list[int]:
@@ -255,7 +259,9 @@ def _order(
     all_sources = sources(_services, run_id, whole.total)
     of_run = {index: source for index, source in all_sources.items() if index not in gone}
     modified = _modified(all_sources, run_id, whole.total)
-    return Order(run, places, by_index, best_axis(run.images), of_run, modified)
+    short = status != "running" or len(run.images) <= MOST_GROUPED_LIVE
+    alike = groups(run.images) if short else ()
+    return Order(run, places, by_index, best_axis(run.images), of_run, modified, alike)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)

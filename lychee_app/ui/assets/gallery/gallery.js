@@ -36,8 +36,8 @@ class Gallery {
   // What must outlive this component, which the page may take off and put back at any moment.
   recall() {
     const { mode, run } = this.data, sessions = (globalThis.lycheeSessions ??= new Map());
-    const usual = { filter: "all", sort: "rank", element: null, rating: "", facts: {}, more: false, height: store.get("row-height", HEIGHTS_PX.usual) };
-    if (!sessions.has(run)) sessions.set(run, { decisions: new Decisions(this.data), at: {}, shown: usual });
+    const usual = { filter: "all", sort: "rank", element: null, rating: "", facts: {}, more: false, folded: store.get("folded", true), height: store.get("row-height", HEIGHTS_PX.usual) };
+    if (!sessions.has(run)) sessions.set(run, { decisions: new Decisions(this.data), at: {}, shown: usual, opened: new Set() });
     this.session = sessions.get(run);
     this.decisions = this.session.decisions;
     this.decisions.app = this;
@@ -67,7 +67,8 @@ class Gallery {
     this.opened = times;
   }
   refresh() {
-    this.rows = this.decide_ ? this.data.rows : chosenRows(this);
+    this.chosen = this.decide_ ? this.data.rows : chosenRows(this);
+    this.rows = folded(this, this.chosen);
     if (this.decide_ && this.place(this.at) < 0) this.at = this.rows[0]?.index ?? null;
     if (this.grid) {
       this.toolbar();
@@ -78,7 +79,25 @@ class Gallery {
     if (this.viewer.isOpen) this.viewer.show();
   }
   row(index) { return this.byIndex.get(index); }
-  place(index) { return this.rows.findIndex((row) => row.index === index); }
+  // Of an image that lies under the card of its group that of the card.
+  place(index) {
+    const place = this.rows.findIndex((row) => row.index === index), group = this.row(index)?.group ?? null;
+    return place >= 0 || group === null ? place : this.rows.findIndex((row) => row.group === group);
+  }
+  // What was decided may bring another image of a group to the top. Who is filtered stays as it was.
+  refold(index) {
+    if (!this.shown.folded || (this.row(index)?.group ?? null) === null) return;
+    this.rows = folded(this, this.chosen);
+    this.grid?.arrange();
+  }
+  unfold() { // the group of the current image, or back
+    const group = this.row(this.at)?.group ?? null, { opened } = this.session;
+    if (group === null || !this.shown.folded) return;
+    if (!opened.delete(group)) opened.add(group);
+    const at = this.at;
+    this.refresh();
+    this.moveTo(at);
+  }
   url(kind, row) {
     return `${this.data.base}/${kind}/${this.data.run}/${row.index}?v=${row.hash}`;
   }
@@ -91,12 +110,17 @@ class Gallery {
   send(name, value) { this.root.send(name, value); }
   say(text) { this.message.hidden = !text; this.message.textContent = text; }
   repaint(index) {
+    this.refold(index);
     const tile = this.grid?.tiles.get(index);
     if (tile && this.byIndex.has(index)) tile.paint(this.byIndex.get(index));
     if (this.viewer.isOpen) this.viewer.show();
     this.counts();
   }
   repaintAll() {
+    if (this.shown.folded && this.cards.size) {
+      this.rows = folded(this, this.chosen);
+      this.grid?.arrange();
+    }
     for (const [index, tile] of this.grid?.tiles ?? []) tile.paint(this.byIndex.get(index));
     if (this.viewer.isOpen) this.viewer.show();
     this.counts();
@@ -119,7 +143,9 @@ class Gallery {
     else if (this.viewer.isOpen) this.viewer.close(true);
   }
   moveTo(index) {
-    if (this.place(index) < 0) return;
+    const place = this.place(index);
+    if (place < 0) return;
+    index = this.rows[place].index;
     const former = this.at;
     this.at = index;
     if (this.viewer.isOpen) {
@@ -137,8 +163,9 @@ class Gallery {
   }
   decide(decision) { // the key: decides, and goes on
     if (this.at === null) return this.step(0);
+    const place = this.place(this.at), next = this.rows[Math.min(place + 1, this.rows.length - 1)]?.index;
     this.decisions.set(this.at, decision);
-    return this.step(1);
+    return place < 0 ? this.step(0) : this.moveTo(next);
   }
   undo() {
     const index = this.decisions.undo();
@@ -166,7 +193,7 @@ class Gallery {
       ArrowUp: vertical(-1), ArrowDown: vertical(1),
       p: () => this.decide("pick"), x: () => this.decide("reject"), u: () => this.undo(),
       z: () => (undoes ? this.undo() : this.zoomKey()), b: () => open && this.viewer.hold(),
-      m: () => open && this.viewer.seen.click(),
+      m: () => open && this.viewer.seen.click(), g: () => this.unfold(),
       Escape: open && !this.decide_ ? () => this.viewer.close() : undefined,
     };
     const action = actions[name];
@@ -202,6 +229,14 @@ class Gallery {
         this.shown.element = value === "" ? null : Number(value);
       });
       this.ratingBox = this.select(words.rating_filter, (value) => { this.shown.rating = value; });
+      this.foldButton = this.tools.appendChild(make("button", "fold"));
+      this.foldButton.type = "button";
+      this.foldButton.title = words.fold_hint;
+      this.foldButton.onclick = () => {
+        this.shown.folded = !this.shown.folded;
+        store.set("folded", this.shown.folded);
+        this.refresh();
+      };
       this.moreButton = this.tools.appendChild(make("button", "more"));
       this.moreButton.type = "button";
       this.moreButton.onclick = () => { this.shown.more = !this.shown.more; this.toolbar(); };
@@ -222,6 +257,10 @@ class Gallery {
         words[`fact_${name}`], (value) => { if (value) this.shown.facts[name] = value; else delete this.shown.facts[name]; }, this.moreLine)]));
     }
     this.facts();
+    const groups = new Set(data.rows.map((row) => row.group).filter((group) => group !== null)).size;
+    this.foldButton.hidden = !groups;
+    this.foldButton.textContent = filled(words.fold, { n: groups });
+    this.foldButton.setAttribute("aria-pressed", String(shown.folded));
     this.sizeBox.value = shown.height;
     const elements = data.elements.map((text, k) => [String(k), filled(words.element_shown, { text })]);
     fillBox(this.elementBox, [["", words.any_element], ...elements], shown.element === null ? "" : String(shown.element));

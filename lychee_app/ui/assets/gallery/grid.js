@@ -129,6 +129,10 @@ class Tile {
     this.open.onfocus = () => { app.at = index; };
     this.rank = this.picture.appendChild(make("span", "rank"));
     this.score = this.picture.appendChild(make("span", "score"));
+    this.group = this.picture.appendChild(make("button", "group"));
+    this.group.type = "button";
+    this.group.tabIndex = -1;
+    this.group.onclick = () => { app.at = index; app.unfold(); };
     this.stars = this.picture.appendChild(make("span", "stars"));
     this.tools = this.picture.appendChild(make("div", "tools"));
     this.buttons = ["pick", "reject"].map((decision) => {
@@ -146,7 +150,8 @@ class Tile {
   }
   paint(row) {
     const { app } = this, { words } = app.data, decision = app.decisions.of(row.index);
-    const seen = JSON.stringify([row, decision, app.shown.sort, app.at === row.index, app.captionPx(), this.isNarrow(row)]);
+    const count = app.cards.get(row.index) ?? 0, opened = app.session.opened.has(row.group);
+    const seen = JSON.stringify([row, decision, app.shown.sort, count, opened && app.shown.folded, app.at === row.index, app.captionPx(), this.isNarrow(row)]);
     if (seen === this.seen) return;
     this.seen = seen;
     if (!this.image && row.thumb) {
@@ -164,6 +169,13 @@ class Tile {
     this.node.classList.toggle("failed", row.score === null);
     this.node.setAttribute("aria-current", String(app.at === row.index));
     this.open.tabIndex = app.at === row.index || (app.at === null && row === app.rows[0]) ? 0 : -1;
+    this.node.classList.toggle("card", count > 1 && !opened);
+    this.node.classList.toggle("member", opened && app.shown.folded && row.group !== null);
+    this.group.hidden = !count;
+    this.group.textContent = `▣ ${count}`;
+    this.group.setAttribute("aria-expanded", String(opened));
+    this.group.title = filled(words[`group_${opened ? "close" : "open"}`], { n: count });
+    this.group.setAttribute("aria-label", this.group.title);
     const place = row.rank === null ? words.unranked : filled(words.rank, { rank: row.rank });
     const aloud = ratedAloud(row, words);
     const told = (decision ? `, ${words[`marked_${decision}`]}` : "") + (aloud && `, ${aloud}`);

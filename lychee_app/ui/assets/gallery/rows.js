@@ -64,6 +64,28 @@ function narrowed({ data, shown }) {
     Object.entries(shown.facts).every(([name, value]) => isTold(name, row, value));
 }
 
+// One card for images that are alike: of those that are left the one that was picked, else the best that was not
+// rejected. The others of a group that is opened follow it.
+function folded(app, rows) {
+  app.cards = new Map(); // index of a card -> how many images it stands for
+  if (!app.shown.folded) return rows;
+  const groups = new Map();
+  for (const row of rows) if (row.group !== null) groups.set(row.group, [...(groups.get(row.group) ?? []), row]);
+  const standing = { pick: 0, reject: 2 }, place = (row) => standing[app.decisions.of(row.index)] ?? 1;
+  const rank = (row) => row.rank ?? Number.MAX_SAFE_INTEGER;
+  const better = (a, b) => place(a) - place(b) || rank(a) - rank(b) || b.sharpness - a.sharpness || a.index - b.index;
+  for (const members of groups.values()) {
+    members.sort(better);
+    if (members.length > 1) app.cards.set(members[0].index, members.length);
+  }
+  return rows.flatMap((row) => {
+    const members = groups.get(row.group);
+    if (row.group === null || members.length < 2) return [row];
+    if (row !== members[0]) return [];
+    return app.session.opened.has(row.group) ? members : [row];
+  });
+}
+
 function chosenRows(app) {
   const { data, shown } = app, isWithin = narrowed(app);
   const rows = data.rows.filter((row) => FILTERS[shown.filter](row, app) && isWithin(row));

@@ -155,6 +155,7 @@ class Viewer {
     this.reject = button("reject", `✕ ${words.reject_short}`, () => app.decide("reject"), words.key_reject);
     button("undo", "↶", () => app.undo(), words.key_undo);
     this.zoomed = button("zoom", "1:1", () => this.stage.toggle(), words.key_zoom);
+    this.group = button("group", "▣", () => app.unfold(), "");
     this.pin = button("beside", "◫", () => this.hold(), words.key_beside);
     this.seen = button("seen", words.seen, () => { this.asSeen = !this.asSeen; this.show(); }, words.key_seen);
     for (const kind of ["like", "unlike"]) {
@@ -202,6 +203,12 @@ class Viewer {
     this.title.title = row.name;
     this.pick.setAttribute("aria-pressed", String(decision === "pick"));
     this.reject.setAttribute("aria-pressed", String(decision === "reject"));
+    const members = app.shown.folded && row.group !== null ? app.data.rows.filter((one) => one.group === row.group).length : 0;
+    this.group.hidden = members < 2;
+    this.group.textContent = `▣ ${members}`;
+    this.group.title = filled(words[`group_${app.session.opened.has(row.group) ? "close" : "open"}`], { n: members });
+    this.group.setAttribute("aria-label", this.group.title);
+    this.group.setAttribute("aria-pressed", String(app.session.opened.has(row.group)));
     this.pin.setAttribute("aria-pressed", String(this.beside.includes(row.index)));
     this.seen.setAttribute("aria-pressed", String(this.asSeen));
     this.facts(row);
