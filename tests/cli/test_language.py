@@ -39,7 +39,7 @@ def test_the_table_its_headings_and_reasons_are_in_chinese(
         (["rank", "red", "/nowhere/at-all"], 1, "lychee: 找不到 /nowhere/at-all。"),
         (["rank", "...", "/nowhere"], 2, "lychee: 查询词是空的。"),
         (["demo"], 2, "lychee: 请写明图库放在哪里：lychee demo FOLDER。"),
-        (["dance"], 2, "lychee: 没有“dance”这个命令，可用的有：rank、eval、"),
+        (["dance"], 2, "lychee: 没有“dance”这个命令，可用的有：rank、sort、eval、"),
         (["rank", "red"], 2, "lychee: 缺少：PATH。帮助：lychee rank --help"),
         (["rank", "red", "x", "--limit", "0"], 2, "lychee: --limit 需要大于 0 的整数，不能是“0”。"),
     ],
