@@ -154,6 +154,18 @@ def test_scores_are_those_of_the_local_engine_to_the_last_digit(
     assert tuple(written) == run.images
 
 
+def test_a_first_look_keeps_the_same_images_with_the_same_scores_as_in_one_process(
+    settings: Settings, address: str, photos: list[Source], tmp_path: Path
+) -> None:
+    request = replace(RED, prefilter=5)
+    run = rank(photos, settings, address, NotingScorer(tmp_path / "seen"), request=request)
+    expected = recorder.rank(request, photos, fake_engine(FakeScorer(), settings), Unkept())
+    assert sum(row.passed_over for row in run.images) == 34
+    assert [(row.upload_index, row.margin, row.reason) for row in run.images] == [
+        (row.upload_index, row.margin, row.reason) for row in expected.images
+    ]
+
+
 def test_two_queries_are_judged_at_one_look_by_scorers_of_both_nodes(
     photos: list[Source], settings: Settings, address: str, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,17 @@ from benchmarks.made_up import REFUSED_EVERY, write_result
 from lychee_app import export
 from lychee_app.analysis.window import Wish
 from lychee_app.locale import Words
+from lychee_app.ranking import ranked
+from lychee_app.records import Source
 from lychee_app.services import opened
 from lychee_app.settings import Settings
 from lychee_app.store import Draft, Store
+from lychee_app.store.rows import pack_scored
+from lychee_app.store.store import FILE_NAME
 from lychee_app.ui import state
 from lychee_app.ui.state import PageContext
 from tests.support.page import html, ranking, sent, visit
+from tests.support.rows import failed, row, run_of
 
 IMAGES = 100_000
 MOST_SECONDS = 3.0
@@ -150,3 +156,22 @@ def test_a_path_without_a_result_is_told_of(settings: Settings, tmp_path: Path) 
 
 def read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+
+
+def test_a_large_run_of_the_store_itself_is_shown_so_too_and_can_be_gone_on_with(settings: Settings) -> None:
+    count = state.LARGE + 1
+    rows = [failed(n) if n % 100 == 0 else row(n, (37 * n % 1000) / 100 - 5) for n in range(count)]
+    with Store.open(settings.data_folder) as store:
+        files = [Source(f"{n:05}.jpg", path=Path(f"/photos/{n:05}.jpg")) for n in range(count + 5)]
+        store.create(run_of([], id="large", total=len(files)), files)
+        store.finish("large", "stopped", seconds=1.0, peak_memory_bytes=0)
+    kept = [(one.upload_index, one.margin, one.score, None, pack_scored(one)) for one in rows]
+    with sqlite3.connect(settings.data_folder / FILE_NAME) as db:
+        db.executemany("INSERT INTO images VALUES ('large', ?, ?, ?, ?, ?)", kept)
+    at = visit("large")
+    assert not at.exception
+    assert ranking(at) == [place.scored.upload_index for place in ranked(rows)][: state.PAGE_ROWS]
+    assert next(button.label for button in at.button if button.key == "resume") == "Resume · 5 left"
+    at.text_input(key=field("large", "text")).set_value("0001").run()
+    assert not at.exception
+    assert sorted(ranking(at)) == [1, *range(10, 20)]
