@@ -198,22 +198,30 @@ def _wish(arguments: argparse.Namespace) -> "ratings.Wish | None":
 
 
 def _rate(run: Run, sources: Sequence[Source], wish: "ratings.Wish", settings: Settings, t: Words) -> bool:
-    """Whether any image has its rating now."""
+    """Whether any image has its rating now, or keeps that of its owner."""
     from lychee_app import ratings
     from lychee_app.store import moves_folder
 
     planned = ratings.plan(run, enumerate(sources), wish)
     written = ratings.write(planned, moves_folder(settings.data_folder))
+    tally = ratings.Tally.of(written.changes)
     if written.changes:
-        stars = t.stars_counted(change.rating.stars or 0 for change in written.changes)
-        say(t("terminal.rated", n=len(written.changes), stars=stars))
-    if planned.same:
-        say(t("terminal.rated.same", n=planned.same))
+        say(t("terminal.rated", n=len(tally.stars), stars=t.stars_counted(tally.stars)))
+    if tally.replaced:
+        say(t("terminal.rated.replaced", n=tally.replaced))
+    if planned.kept:
+        say(t("stars.kept", n=len(planned.kept)))
+    if planned.same_images:
+        say(t("terminal.rated.same", n=planned.same_images))
+    if planned.passed_over:
+        say(t("terminal.rated.passed_over", n=planned.passed_over, keep=run.request.prefilter))
+    if planned.stood_for:
+        say(t("terminal.rated.stood_for", n=planned.stood_for))
     for one in written.left_out[:3]:
         say(t("terminal.rated.left", name=one.name, reason=t.reason(one.reason)))
     if more := len(written.left_out[3:]):
         say(t("terminal.rated.more", n=more))
-    return bool(written.changes or planned.same)
+    return bool(written.changes or planned.same or planned.kept)
 
 
 def undo(arguments: argparse.Namespace, t: Words) -> int:

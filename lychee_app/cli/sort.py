@@ -96,7 +96,7 @@ def _named(done: _Sorted, t: Words) -> bool:
     names = {index: columns[place].name for index, place in done.places.items() if place is not None}
     planned = ratings.plan(done.run, enumerate(done.found), ratings.Wish(names=names))
     written = ratings.write(planned, moves_folder(done.settings.data_folder))
-    say(t("terminal.sorted.named", n=len(written.changes)))
+    say(t("terminal.sorted.named", n=len(ratings.Tally.of(written.changes).stars)))
     for one in written.left_out[:3]:
         say(t("terminal.rated.left", name=one.name, reason=t.reason(one.reason)))
     return bool(written.changes or planned.same)

@@ -457,6 +457,28 @@ TEXT: dict[str, str | dict[str, str]] = {
     "stars.counts": "Sidecars: {new} new, {changed} changed, {same} say it already",
     "stars.new": "new",
     "stars.changed": "changed",
+    "stars.changed.was": "was {was}",
+    "stars.replaced": {
+        "one": "Existing ratings replaced: {n} image",
+        "other": "Existing ratings replaced: {n} images",
+    },
+    "stars.relabelled": {
+        "one": "Existing labels replaced: {n} image",
+        "other": "Existing labels replaced: {n} images",
+    },
+    "stars.kept": {
+        "one": "{n} image is rejected in its sidecar and stays so.",
+        "other": "{n} images are rejected in their sidecars and stay so.",
+    },
+    "stars.kept.help": "An image that is picked here gets stars all the same.",
+    "stars.stood_for": {
+        "one": "{n} that another image stands for gets none.",
+        "other": "{n} that other images stand for get none.",
+    },
+    "stars.passed_over": {
+        "one": "{n} outside the best {keep} gets none.",
+        "other": "{n} outside the best {keep} get none.",
+    },
     "stars.label": "green",
     "stars.left_out": {"one": "{n} image gets none:", "other": "{n} images get none:"},
     "stars.do": {"one": "Write {n} sidecar", "other": "Write {n} sidecars"},
@@ -624,6 +646,18 @@ TEXT: dict[str, str | dict[str, str]] = {
         "other": "Wrote the ratings of {n} images into sidecars: {stars}. To take them back: lychee undo",
     },
     "terminal.rated.same": "{n} had that rating already.",
+    "terminal.rated.replaced": {
+        "one": "{n} image had another rating, which was replaced.",
+        "other": "{n} images had another rating, which was replaced.",
+    },
+    "terminal.rated.stood_for": {
+        "one": "{n} that another image stands for was not rated.",
+        "other": "{n} that other images stand for were not rated.",
+    },
+    "terminal.rated.passed_over": {
+        "one": "{n} outside the best {keep} was not rated.",
+        "other": "{n} outside the best {keep} were not rated.",
+    },
     "terminal.rated.left": "Not rated: {name}: {reason}",
     "terminal.zip.left": "Not in the ZIP: {name}: {reason}",
     "terminal.rated.more": "… and {n} more",
@@ -998,6 +1032,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "nowhere": "The file is neither here nor there.",
     "origin-unknown": "It is not known where this image came from.",
     "sidecar-broken": "Its sidecar is broken and was left as it is: {detail}.",
+    "sidecar-doctype": "Its sidecar has a DOCTYPE, which may define entities, and was left as it is.",
     "sidecar-empty": "Its sidecar is empty and was left as it is.",
     "sidecar-no-file": "What has the name of its sidecar is no file, and was left as it is.",
     "sidecar-nowhere": "Its sidecar is a link that leads nowhere.",

@@ -2,11 +2,12 @@
 
     plan -> write -> undo            found: what the sidecars that are there say
 
-Images themselves are never touched. Of a sidecar that is there, only rating, label and keywords change.
+Images themselves are never touched. Of a sidecar that is there, only rating, label and keywords change,
+and nothing where somebody rejected the image before and it was not picked here.
 """
 
 from lychee_app.ratings.packet import Rating, read
-from lychee_app.ratings.plan import STARS, Change, Plan, Wish, plan, stars_of
+from lychee_app.ratings.plan import STARS, Change, Plan, Tally, Wish, plan, stars_of
 from lychee_app.ratings.sidecars import Folder, found
 from lychee_app.ratings.write import Journal, Undone, Written, journals, undo, write
 
@@ -17,6 +18,7 @@ __all__ = [
     "Journal",
     "Plan",
     "Rating",
+    "Tally",
     "Undone",
     "Wish",
     "Written",

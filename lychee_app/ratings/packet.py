@@ -4,6 +4,7 @@ XMP specification part 1 (ISO 16684-1): RDF/XML, where a simple property is an a
 or an element in it. `xmp:Rating` is -1 (rejected) to 5; `xmp:Label` a name; `dc:subject` a bag of keywords.
 """
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,14 +45,18 @@ class _Packet:
     after: str
     codec: str
     line_end: str
+    has_doctype: bool
+    """It may define entities, which the rest speaks of: such a packet is read, never written."""
 
     @classmethod
     def of(cls, packet: bytes) -> "_Packet":
         """Raises SidecarError."""
         if not packet.strip(b"\0 \t\r\n"):
             raise SidecarError("sidecar-empty")
-        codec = next((codec for mark, codec in _MARKS if packet.startswith(mark)), "utf-8")
         try:
+            codec = next((codec for mark, codec in _MARKS if packet.startswith(mark)), "") or _declared(
+                packet
+            )
             text = packet.decode(codec)
             before, after = _AHEAD.match(text), _BEHIND_REVERSED.match(text[::-1])
             start, end = before.end() if before else 0, len(text) - (after.end() if after else 0)
@@ -59,16 +64,25 @@ class _Packet:
             root = etree.fromstring(text[start:end].encode(), parser)
         except etree.XMLSyntaxError as error:
             raise SidecarError("sidecar-broken", detail=error.msg or "XML") from error
-        except ValueError as error:
+        except (ValueError, LookupError) as error:
             raise SidecarError("sidecar-broken", detail=str(error)) from error
         if next(root.iter(f"{{{RDF}}}RDF"), None) is None:
             raise SidecarError("sidecar-no-xmp")
         line_end = "\r\n" if "\r\n" in text and text.count("\r\n") == text.count("\n") else "\n"
-        return cls(root, text[:start], text[end:], codec, line_end)
+        has_doctype = root.getroottree().docinfo.internalDTD is not None
+        return cls(root, text[:start], text[end:], codec, line_end, has_doctype)
 
     def bytes(self) -> bytes:
         told = etree.tostring(self.root, encoding="unicode", with_tail=False)
-        return (self.before + told.replace("\n", self.line_end) + self.after).encode(self.codec)
+        text = self.before + told.replace("\n", self.line_end) + self.after
+        return text.encode(self.codec, "xmlcharrefreplace")
+
+
+def _declared(packet: bytes) -> str:
+    """The encoding that its first line names; UTF-8 where that cannot be. Raises LookupError: unknown."""
+    declared = _DECLARATION.match(packet)
+    codec = codecs.lookup(declared[1].decode()).name if declared else "utf-8"
+    return "utf-8" if codec.startswith(("utf-16", "utf-32")) else codec
 
 
 _MARKS = (
@@ -79,6 +93,7 @@ _MARKS = (
     (b"<\0", "utf-16-le"),
     (b"\0<", "utf-16-be"),
 )
+_DECLARATION = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*?encoding\s*=\s*["']([\w.:-]+)["']""", re.ASCII)
 _AHEAD = re.compile(r"(?:[\s\0\ufeff]|<\?(?:(?!\?>).)*\?>|<!--(?:(?!-->).)*-->)*", re.DOTALL)
 _BEHIND_REVERSED = re.compile(r"(?:[\s\0\ufeff]|>\?(?:(?!\?<).)*\?<|>--(?:(?!--!<).)*--!<)*", re.DOTALL)
 """Spaces, byte order marks, instructions and comments around the root element. Those behind it are read from
@@ -96,7 +111,7 @@ def changed(packet: bytes | None, rating: Rating) -> bytes:
     one.
 
     What `rating` does not name is left as it is; keywords are added to those there. The same bytes where
-    there is nothing to change. Raises SidecarError for a packet that is no XMP.
+    there is nothing to change. Raises SidecarError for a packet that is no XMP, or has a DOCTYPE.
     """
     parts = _Packet.of(_NEW if packet is None else packet)
     there = _rating(parts.root)
@@ -107,6 +122,8 @@ def changed(packet: bytes | None, rating: Rating) -> bytes:
     )
     if packet is not None and rating == Rating():
         return packet
+    if parts.has_doctype:
+        raise SidecarError("sidecar-doctype")
     if rating.stars is not None:
         _put(parts.root, RATING, str(rating.stars))
     if rating.label:

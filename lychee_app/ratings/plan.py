@@ -3,13 +3,13 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from lychee_app.errors import LycheeError, SidecarError, UsageError
 from lychee_app.export import LeftOut
-from lychee_app.ratings.packet import MOST_STARS, REJECTED, Rating, changed
+from lychee_app.ratings.packet import MOST_STARS, REJECTED, Rating, changed, read
 from lychee_app.ratings.sidecars import Folder, read_regular
 from lychee_app.reasons import Reason
 from lychee_app.records import Decision, Run, Scored, Source
@@ -40,23 +40,70 @@ class Wish:
 
 @dataclass(frozen=True)
 class Change:
-    """One sidecar. `before` is None where there is none yet."""
+    """One sidecar. `before` is None where there is none yet; `was`: what it said."""
 
     upload_index: int
     sidecar: Path
     before: bytes | None
     after: bytes
     rating: Rating
+    was: Rating = field(default_factory=Rating)
+
+    @property
+    def replaces_stars(self) -> bool:
+        """Whether somebody's stars, or a rejection, give way."""
+        return bool(self.was.stars) and self.rating.stars not in {None, self.was.stars}
+
+    @property
+    def replaces_label(self) -> bool:
+        return bool(self.was.label and self.rating.label) and self.was.label != self.rating.label
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`same` counts sidecars that say it already. `left_out` tells why an image has no change."""
+    """`same`: for each sidecar that says it already, the upload index of its image. `left_out` tells why an
+    image has no change.
+    """
 
     run_id: str
     changes: tuple[Change, ...]
-    same: int = 0
+    same: tuple[int, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    kept: tuple[int, ...] = ()
+    """Images that a sidecar says are rejected, and on which nothing was decided here: they stay so."""
+    not_judged: tuple[Scored, ...] = ()
+    """By the run's own wish, and so without a score to be rated by: those that a first look passed over, and
+    those that another image stands for.
+    """
+
+    @property
+    def passed_over(self) -> int:
+        return sum(row.passed_over for row in self.not_judged)
+
+    @property
+    def stood_for(self) -> int:
+        return sum(row.stood_for for row in self.not_judged)
+
+    @property
+    def same_images(self) -> int:
+        """Of which every sidecar says it already."""
+        return len(set(self.same) - {change.upload_index for change in self.changes})
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Images, however many sidecars each has. `stars`: what each gets; the others count those replaced."""
+
+    stars: tuple[int, ...]
+    replaced: int
+    relabelled: int
+
+    @classmethod
+    def of(cls, changes: Sequence[Change]) -> "Tally":
+        stars = {change.upload_index: change.rating.stars or 0 for change in changes}
+        replaced = {change.upload_index for change in changes if change.replaces_stars}
+        relabelled = {change.upload_index for change in changes if change.replaces_label}
+        return cls(tuple(stars.values()), len(replaced), len(relabelled))
 
 
 def stars_of(score: float, stars_from: Sequence[float] = STARS) -> int:
@@ -70,41 +117,64 @@ def plan(
     wish: Wish,
     decisions: Mapping[int, Decision] | None = None,
 ) -> Plan:
-    """For every image of the run, by its score, and by what was decided on it where that is wished."""
+    """For every image of the run, by its score, and by what was decided on it where that is wished.
+
+    Stars that are there are replaced. A rejection is only where the image was picked here; else all of its
+    sidecars stay as they are.
+    """
     by_index, left_out = dict(sources), []
     shots: dict[Path, list[tuple[Scored, Source, Rating]]] = defaultdict(list)
+    decided: Mapping[int, Decision] = decisions if wish.picks and decisions else {}
+    not_judged: list[Scored] = []
     for row in run.images if wish.names is None else _named(run, wish.names):
-        rating = _rating(run, row, wish, (decisions or {}).get(row.upload_index))
+        rating = _rating(run, row, wish, decided.get(row.upload_index))
         source = by_index.get(row.upload_index)
-        if isinstance(rating, Reason):
+        if isinstance(rating, Reason) and not row.failed:
+            not_judged.append(row)
+        elif isinstance(rating, Reason):
             left_out.append(LeftOut(row.upload_index, row.name, rating))
         elif source is None or source.path is None or source.private:
             left_out.append(LeftOut(row.upload_index, row.name, Reason.of("uploaded-no-sidecar")))
         else:
             shots[Path(os.path.abspath(source.path)).parent].append((row, source, rating))
-    changes: dict[Path, Change] = {}
-    same = 0
+    made: list[Change] = []
+    seen: set[Path] = set()
+    kept: list[int] = []
     for place, group in shots.items():
         folder: Folder | None = None
         for row, source, rating in group:
             try:
                 folder = folder or Folder(place, [each.path.name for _, each, _ in group if each.path])
                 files = [path.name for path in (source.path, *source.companions) if path]
-                for sidecar in map(_followed, folder.sidecars(files)):
-                    if sidecar in changes:  # the same file is in the run twice
-                        continue
-                    before = read_regular(sidecar) if sidecar.exists() else None
-                    after = changed(before, rating)
-                    if after == before:
-                        same += 1
-                    else:
-                        changes[sidecar] = Change(row.upload_index, sidecar, before, after, rating)
+                places = list(dict.fromkeys(map(_followed, folder.sidecars(files))))
+                found = [_found(place) for place in places if place not in seen]  # a file may be there twice
+                seen.update(places)
+                is_kept = rating.stars is not None and row.upload_index not in decided
+                if is_kept and any(was.stars == REJECTED for _, _, was in found):
+                    kept.append(row.upload_index)
+                else:
+                    made += _changes(row.upload_index, found, rating)
             except LycheeError as error:
                 left_out.append(LeftOut(row.upload_index, row.name, error.reason))
             except OSError as error:
                 detail = error.strerror or str(error)
                 left_out.append(LeftOut(row.upload_index, row.name, Reason.of("refused", detail=detail)))
-    return Plan(run.id, tuple(changes.values()), same, tuple(left_out))
+    changes = tuple(change for change in made if change.after != change.before)
+    same = tuple(change.upload_index for change in made if change.after == change.before)
+    return Plan(run.id, changes, same, tuple(left_out), tuple(kept), tuple(not_judged))
+
+
+def _changes(index: int, found: Iterable[tuple[Path, bytes | None, Rating]], rating: Rating) -> list[Change]:
+    """Of all sidecars of an image, also of those that say it already. Raises SidecarError."""
+    return [
+        Change(index, sidecar, before, changed(before, rating), rating, was) for sidecar, before, was in found
+    ]
+
+
+def _found(sidecar: Path) -> tuple[Path, bytes | None, Rating]:
+    """With what it holds, None where there is none yet, and what it says. Raises SidecarError, OSError."""
+    before = read_regular(sidecar) if sidecar.exists() else None
+    return sidecar, before, Rating() if before is None else read(before)
 
 
 def _named(run: Run, names: Mapping[int, str]) -> list[Scored]:
@@ -122,10 +192,10 @@ def _followed(sidecar: Path) -> Path:
 def _rating(run: Run, row: Scored, wish: Wish, decision: Decision | None) -> Rating | Reason:
     if wish.names is not None:
         return Rating(None, "", (wish.names[row.upload_index],))
-    if wish.picks and decision == "reject":
+    if decision == "reject":
         return Rating(REJECTED)
     if row.score is None:
         return row.reason or Reason.of("no-score")
     stars = stars_of(row.score, wish.stars_from)
     keywords = (run.question.typed,) if wish.keyword and stars >= 3 else ()
-    return Rating(stars, PICKED if wish.picks and decision == "pick" else "", keywords)
+    return Rating(stars, PICKED if decision == "pick" else "", keywords)

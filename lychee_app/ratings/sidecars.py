@@ -57,6 +57,9 @@ class Folder:
         names = [file + SUFFIX for file in files]
         if stem.casefold() not in self._shared:
             names.append(stem + SUFFIX)
+        for file in files:  # of a raw file or an original that has another stem
+            if file.casefold().endswith(SUFFIX) and Path(file).stem.casefold() not in self._shared:
+                names.append(file)
         found = (self.names.get(name.casefold()) for name in names)
         return [self.path / name for name in dict.fromkeys(found) if name]
 

@@ -26,9 +26,9 @@ _PHONE = re.compile(r"(img_)([eo]?)(\d{4})$")
 always a sidecar, tells what the camera itself did to it, as for a portrait.
 """
 _PIXEL = re.compile(r"(pxl_[\d_]+)(?:(\.[a-z_]+)-0[12])?(?:\.mp)?(\.cover|\.original)?$")
-"""PXL_1.RAW-01.COVER.jpg is shown for PXL_1.RAW-02.ORIGINAL.dng; so with PORTRAIT, MOTION, LONG_EXPOSURE. One
-with a film in it has an MP that its raw file lacks: PXL_1.MP.jpg, PXL_1.RAW-01.MP.COVER.jpg; in a download that
-film is a file, PXL_1.MP. The digits are date and time to the millisecond.
+"""PXL_1.RAW-01.COVER.jpg is shown for PXL_1.RAW-02.ORIGINAL.dng; so with PORTRAIT and others. One with a film
+in it has an MP that its raw file lacks: PXL_1.MP.jpg, PXL_1.RAW-01.MP.COVER.jpg; in a download that film is
+a file, PXL_1.MP. The digits are date and time to the millisecond.
 """
 _FIRST = (".jpg", ".jpeg", ".heic", ".heif")
 """Of several pictures of one name, what the raw file and the sidecars go with."""

@@ -158,5 +158,6 @@ def _write_names(context: PageContext, standing: Standing) -> None:
         written = ratings.write(planned, context.services.store.moves_folder)
     except LycheeError as error:
         return state.tell(error, place="board")
-    state.tell(t("sorting.named", n=len(written.changes)), "warn" if written.left_out else "good", "board")
+    images = len(ratings.Tally.of(written.changes).stars)
+    state.tell(t("sorting.named", n=images), "warn" if written.left_out else "good", "board")
     st.rerun()

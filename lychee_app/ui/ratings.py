@@ -10,7 +10,7 @@ from lychee_app import ratings
 from lychee_app.errors import LycheeError
 from lychee_app.export import LeftOut
 from lychee_app.locale import Words
-from lychee_app.ratings import Change, Journal, Plan, Rating, Wish
+from lychee_app.ratings import Change, Journal, Plan, Rating, Tally, Wish
 from lychee_app.ui import state, widgets
 from lychee_app.ui.export import MOST_ROWS, put_off, taken_back, told, undoable, within
 from lychee_app.ui.images import on_loopback
@@ -94,7 +94,7 @@ def confirm(context: PageContext, standing: Standing) -> None:
 
     @st.dialog(t("stars.confirm"), on_dismiss=put_off)
     def dialog() -> None:
-        st.html(_summary(t, planned))
+        st.html(_summary(t, planned, standing.run.request.prefilter))
         if planned.left_out:
             lines = [t("stars.left_out", n=len(planned.left_out)), *told(t, planned.left_out)]
             notice("\n".join(lines), "calm")
@@ -107,20 +107,49 @@ def confirm(context: PageContext, standing: Standing) -> None:
     dialog()
 
 
-def _summary(t: Words, planned: Plan) -> str:
+def _summary(t: Words, planned: Plan, keep: int | None) -> str:
+    """keep: how many were judged in full, where not all were."""
     new = sum(change.before is None for change in planned.changes)
-    counts = t("stars.counts", new=new, changed=len(planned.changes) - new, same=planned.same)
+    counts = t("stars.counts", new=new, changed=len(planned.changes) - new, same=len(planned.same))
     names = within([change.sidecar for change in planned.changes])
     rows = "".join(
-        f"<tr><td>{escaped(name)}</td><td>{_rated(t, change)}</td>"
-        f"<td>{escaped(t('stars.new' if change.before is None else 'stars.changed'))}</td></tr>"
+        f"<tr><td>{escaped(name)}</td><td>{_rated(t, change)}</td><td>{escaped(_how(t, change))}</td></tr>"
         for name, change in zip(names, planned.changes[:MOST_ROWS], strict=False)
     )
     more = len(planned.changes) - MOST_ROWS
     rest = f'<div class="ly-faint">{escaped(t("files.more", n=more))}</div>' if more > 0 else ""
-    lines = [counts, t.stars_counted(change.rating.stars or 0 for change in planned.changes)]
+    tally = Tally.of(planned.changes)
+    lines = [counts, t.stars_counted(tally.stars), *_of_others(t, tally, planned)]
+    if planned.passed_over:
+        lines.append(t("stars.passed_over", n=planned.passed_over, keep=keep))
+    if planned.stood_for:
+        lines.append(t("stars.stood_for", n=planned.stood_for))
     head = "<br>".join(map(escaped, lines))
     return f'<p class="ly-plain">{head}</p><table class="ly-table"><tbody>{rows}</tbody></table>{rest}'
+
+
+def _of_others(t: Words, tally: Tally, planned: Plan) -> list[str]:
+    """What becomes of the ratings and labels that are there."""
+    counts = {
+        "stars.replaced": tally.replaced,
+        "stars.relabelled": tally.relabelled,
+        "stars.kept": len(planned.kept),
+        "stars.kept.help": len(planned.kept),
+    }
+    return [t(key, n=n) for key, n in counts.items() if n]
+
+
+def _how(t: Words, change: Change) -> str:
+    """New, or changed; with the stars and the label that give way."""
+    if change.before is None:
+        return t("stars.new")
+    was = t.listed(
+        [
+            *([t.stars(change.was.stars or 0)] if change.replaces_stars else []),
+            *([change.was.label] if change.replaces_label else []),
+        ]
+    )
+    return t("stars.changed.was", was=was) if was else t("stars.changed")
 
 
 def _rated(t: Words, change: Change) -> str:
@@ -139,7 +168,8 @@ def _write(context: PageContext, planned: Plan) -> None:
     finally:
         st.session_state.pop("ratings", None)
     failed = written.left_out[len(planned.left_out) :]
-    lines = [t("stars.done", n=len(written.changes)), *told(t, failed)]
+    lines = [t("stars.done", n=len(written.changes)), *_of_others(t, Tally.of(written.changes), planned)]
+    lines += told(t, failed)
     return state.tell("\n".join(lines), "warn" if failed else "good", "stars")
 
 

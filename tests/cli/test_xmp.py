@@ -1,10 +1,13 @@
 """`lychee rank --xmp` and `lychee undo`."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from lychee_app import ratings
+from lychee_app.ratings import Rating
+from lychee_app.ratings.packet import changed
 from tests.cli.conftest import Lychee
 
 
@@ -35,6 +38,52 @@ def test_where_no_rating_can_be_written_that_is_the_status(lychee: Lychee, scene
             sidecar.unlink()
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "en",
+            [
+                "Wrote the ratings of 3 images",
+                "1 image had another rating, which was replaced.",
+                "1 image is rejected in its sidecar and stays so.",
+            ],
+        ),
+        (
+            "zh",
+            ["3 张图片的星级", "其中 1 张原有别的星级，已被替换。", "1 张在 XMP 里已标为“已弃”，保持不变。"],
+        ),
+    ],
+)
+def test_it_is_told_by_image_what_became_of_ratings_that_were_there(
+    lychee: Lychee, own: Path, language: str, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    first, second, *_ = sorted(own.iterdir())
+    rejected = changed(None, Rating(-1))
+    first.with_suffix(".xmp").write_bytes(rejected)
+    for sidecar in (second.with_suffix(".xmp"), Path(f"{second}.xmp")):
+        sidecar.write_bytes(changed(None, Rating(2)))
+    status, _, err = lychee("rank", "red umbrella", own, "--xmp", "--stars", "9.996,9.997,9.998,9.999,10")
+    assert status == 0
+    for words in said:
+        assert words in err
+    assert first.with_suffix(".xmp").read_bytes() == rejected
+
+
+def test_what_is_outside_the_best_is_one_line(lychee: Lychee, own: Path) -> None:
+    status, _, err = lychee("rank", "red umbrella", own, "--prefilter", "1", "--xmp")
+    assert (status, len(list(own.glob("*.xmp")))) == (0, 1)
+    assert "3 outside the best 1 were not rated." in err
+    assert "Not rated" not in err
+
+
+@pytest.fixture
+def own(scenes: Path, tmp_path: Path) -> Path:
+    """The scenes, where sidecars may lie about."""
+    return Path(shutil.copytree(scenes, tmp_path / "own"))
+
+
 def test_nothing_is_written_unless_asked(lychee: Lychee, scenes: Path) -> None:
     lychee("rank", "red umbrella", scenes)
     assert not list(scenes.glob("*.xmp"))
@@ -46,7 +95,7 @@ def test_nothing_is_written_unless_asked(lychee: Lychee, scenes: Path) -> None:
         (("--stars", "1,2,3,4,5"), "go with --xmp"),
         (("--xmp-keyword",), "go with --xmp"),
         (("--xmp", "--stars", "5,4,3,2,1"), "five scores that rise"),
-        (("--xmp", "--stars", "a"), "list of scores"),
+        (("--xmp", "--stars", "a"), "five scores that rise"),
     ],
 )
 def test_wrong_options_are_told_before_anything_is_scored(

@@ -86,8 +86,46 @@ ENTITIES = b"""<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>
 
 
 def test_no_file_is_read_that_a_packet_names() -> None:
-    assert b"root:" not in changed(ENTITIES, Rating(2))
-    assert b"&f;" in changed(ENTITIES, Rating(2))
+    assert read(ENTITIES) == Rating()
+
+
+INTERNAL = LIGHTROOM.replace(b"<x:xmpmeta", b'<!DOCTYPE x [<!ENTITY a "b">]>\n<x:xmpmeta', 1).replace(
+    b"xmp:Rating", b'xmp:Label="&a;" xmp:Rating'
+)
+
+
+@pytest.mark.parametrize(
+    "packet", [ENTITIES, INTERNAL, LIGHTROOM.replace(b"<x:xmpmeta", b"<!DOCTYPE x>\n<x:xmpmeta", 1)]
+)
+def test_a_packet_with_a_doctype_is_read_and_never_changed(packet: bytes) -> None:
+    with pytest.raises(SidecarError, match="has a DOCTYPE"):
+        changed(packet, Rating(2))
+    assert changed(packet, Rating(read(packet).stars)) is packet
+
+
+def test_entities_are_read_as_what_they_stand_for() -> None:
+    assert read(INTERNAL) == Rating(1, "b", ("holiday",))
+
+
+@pytest.mark.parametrize("declared", ["ISO-8859-1", "windows-1252", "GB18030", "us-ascii", "UTF-8", "UTF-16"])
+def test_the_encoding_that_a_packet_declares_is_kept(declared: str) -> None:
+    """Also for words that it has no characters for."""
+    note = {"GB18030": "家", "us-ascii": "home"}.get(declared, "é")
+    text = (
+        LIGHTROOM.decode().replace('<?xpacket begin="\ufeff"', '<?xpacket begin=""').replace("somebody", note)
+    )
+    packet = f'<?xml version="1.0" encoding="{declared}"?>\n{text}'
+    codec = "utf-8" if declared == "UTF-16" else declared  # it lies, as some programs do
+    after = changed(packet.encode(codec), Rating(5, keywords=("猫",)))
+    assert f"<!-- {note}'s note -->" in after.decode(codec)
+    assert read(after) == Rating(5, "", ("holiday", "猫"))
+    if declared != "UTF-16":
+        assert [item.text for item in etree.fromstring(after).iter("{*}li")][:2] == ["holiday", "猫"]
+
+
+def test_a_packet_in_an_encoding_that_nobody_knows_is_broken() -> None:
+    with pytest.raises(SidecarError):
+        changed(b'<?xml version="1.0" encoding="klingon"?>' + LIGHTROOM, Rating(2))
 
 
 @pytest.mark.parametrize(

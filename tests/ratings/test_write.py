@@ -15,6 +15,7 @@ import pytest
 from lychee_app import decide, ratings
 from lychee_app.errors import StoreError, UsageError
 from lychee_app.ratings import Wish
+from lychee_app.reasons import Reason
 from lychee_app.records import Source
 from tests.ratings.conftest import DARKTABLE, LIGHTROOM
 from tests.support.fakes import picture
@@ -88,6 +89,80 @@ def test_the_ranges_can_be_changed_and_must_rise() -> None:
     for odd in ((1, 2, 3), (5, 4, 3, 2, 1), (1, 1, 2, 3, 4)):
         with pytest.raises(UsageError, match="five scores that rise"):
             Wish(odd)
+
+
+def rated(stars: int, label: str = "") -> bytes:
+    told = f'xmp:Rating="{stars}"' + (f' xmp:Label="{label}"' if label else "")
+    return LIGHTROOM.replace(b'xmp:Rating="1"', told.encode())
+
+
+def test_a_rejection_stays_unless_the_image_is_picked(shoot: Shoot, tmp_path: Path) -> None:
+    beside = {f"{name}.xmp": rated(-1) for name in "abcd"}
+    run, sources, folder = shoot(dict.fromkeys(["a.jpg", "b.jpg", "c.jpg", "d.jpg"], 9.5), beside)
+    planned = ratings.plan(run, sources, Wish(keyword=True), {1: "pick", 2: "reject"})
+    assert (planned.kept, planned.same, planned.left_out) == ((0, 3), (2,), ())
+    ratings.write(planned, tmp_path / "moves")
+    assert {name: ratings.read(data).stars for name, data in contents(folder).items() if ".xmp" in name} == {
+        "a.xmp": -1,
+        "b.xmp": 5,
+        "c.xmp": -1,
+        "d.xmp": -1,
+    }
+    assert contents(folder)["a.xmp"] == beside["a.xmp"]
+    assert ratings.plan(run, sources, Wish(picks=False), {0: "pick"}).kept == (0, 2, 3)
+
+
+def test_one_sidecar_that_rejects_an_image_speaks_for_all_of_its_sidecars(shoot: Shoot) -> None:
+    run, sources, _ = shoot({"a.jpg": 9.5}, {"a.xmp": rated(3), "a.jpg.xmp": rated(-1)})
+    planned = ratings.plan(run, sources, Wish())
+    assert (planned.changes, planned.kept) == ((), (0,))
+
+
+def test_a_rejection_in_the_sidecar_of_an_original_with_another_name_is_seen(shoot: Shoot) -> None:
+    beside = {"PXL_1.RAW-02.ORIGINAL.dng": b"", "PXL_1.RAW-02.ORIGINAL.xmp": rated(-1)}
+    run, [(_, source)], folder = shoot({"PXL_1.RAW-01.COVER.jpg": 9.5}, beside)
+    shot = replace(source, companions=tuple(folder / name for name in beside))
+    assert ratings.found([(0, shot)])[0].stars == -1
+    assert ratings.plan(run, [(0, shot)], Wish()).kept == (0,)
+
+
+def test_stars_and_labels_that_give_way_are_counted_by_image(shoot: Shoot) -> None:
+    beside = {
+        **{"a.xmp": rated(2, "Red"), "a.jpg.xmp": rated(4)},  # both
+        "b.xmp": rated(0, "Blue"),  # no stars, and not picked
+        "c.xmp": rated(5),  # says it already
+        "d.xmp": rated(-1),
+    }
+    run, sources, _ = shoot(dict.fromkeys(["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"], 9.5), beside)
+    planned = ratings.plan(run, sources, Wish(), {0: "pick", 3: "pick"})
+    tally = ratings.Tally.of(planned.changes)
+    assert (tally.stars, tally.replaced, tally.relabelled) == ((5, 5, 5, 5), 2, 1)
+    assert planned.same_images == 1
+
+
+@pytest.mark.parametrize("broken", [b"", LIGHTROOM.replace(b"<x:", b"<!DOCTYPE x>\n<x:", 1)])
+def test_of_two_sidecars_of_an_image_both_are_written_or_none(broken: bytes, shoot: Shoot) -> None:
+    run, sources, _ = shoot({"a.jpg": 9.5}, {"a.jpg.xmp": rated(3), "a.xmp": broken})
+    planned = ratings.plan(run, sources, Wish())
+    assert (planned.changes, len(planned.left_out)) == ((), 1)
+
+
+def test_what_was_not_to_be_judged_is_counted_and_no_failure(shoot: Shoot) -> None:
+    run, sources, _ = shoot({"a.jpg": 9.5, "b.jpg": None, "c.jpg": None, "d.jpg": None})
+    a, b, c, d = run.images
+    passed_over = replace(c, reason=Reason.of("passed-over", keep=1, score=1.0))
+    run = replace(run, images=(a, b, passed_over, replace(d, reason=Reason.of("alike", name="a.jpg"))))
+    planned = ratings.plan(run, sources, Wish())
+    assert (planned.passed_over, planned.stood_for) == (1, 1)
+    assert [one.name for one in planned.left_out] == ["b.jpg"]
+
+
+def test_names_of_a_sorting_are_added_to_what_is_rejected_too(shoot: Shoot) -> None:
+    run, sources, _ = shoot({"a.jpg": 9.5}, {"a.xmp": rated(-1)})
+    planned = ratings.plan(run, sources, Wish(names={0: "team"}))
+    (change,) = planned.changes
+    assert ratings.read(change.after) == ratings.Rating(-1, "", ("holiday", "team"))
+    assert (planned.kept, ratings.Tally.of(planned.changes).replaced) == ((), 0)
 
 
 def test_undo_restores_byte_for_byte_and_removes_what_was_new(shoot: Shoot, tmp_path: Path) -> None:

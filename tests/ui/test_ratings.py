@@ -93,7 +93,8 @@ def test_stars_are_planned_told_written_and_taken_back_byte_for_byte(shown: Show
     told = html(at)
     assert "Sidecars: 2 new, 1 changed, 1 say it already" in told
     assert "<td>a.xmp</td><td>★★★★★ · green</td><td>new</td>" in told
-    assert "<td>b.xmp</td><td>★★★</td><td>changed</td>" in told
+    assert "<td>b.xmp</td><td>★★★</td><td>was ★</td>" in told
+    assert "Existing ratings replaced: 1 image" in told
     assert "<td>d.xmp</td><td>rejected</td><td>new</td>" in told
     assert "2 images get none:\ne.jpg: it is no image" in told
     assert "up.jpg: It was uploaded, so it has no folder here for a sidecar." in told
@@ -111,6 +112,35 @@ def test_stars_are_planned_told_written_and_taken_back_byte_for_byte(shown: Show
     assert contents(folder) == before
     assert not [one for one in at.button if (one.key or "").startswith("stars-back")]
     assert not at.exception
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "was"),
+    [
+        (
+            "en",
+            ["Existing ratings replaced: 2 images", "replaced: 1 image", "1 image is rejected in"],
+            "rejected, Red",
+        ),
+        ("zh", ["替换原有的星级：2 张", "颜色标签：1 张", "1 张在 XMP 里已标为“已弃”"], "Red"),
+    ],
+)
+def test_what_becomes_of_ratings_that_are_there_is_shown_before_it_is_written(
+    language: str, said: list[str], was: str, shown: Shown, folder: Path
+) -> None:
+    rejected = LIGHTROOM.replace(b'xmp:Rating="1"', b'xmp:Rating="-1" xmp:Label="Red"')
+    beside = {"a.xmp": rejected, "b.xmp": rejected, "c.xmp": LIGHTROOM}
+    at = deciding(
+        shown({"a.jpg": 9.5, "b.jpg": 9.5, "c.jpg": 5.0}, beside, decided={1: "pick"}, language=language)
+    )
+    at.button(key="stars-plan").click().run()
+    for words in (*said, was):
+        assert words in html(at)
+    at.button(key="stars-do").click().run()
+    for words in said:
+        assert words in html(at)
+    assert (folder / "a.xmp").read_bytes() == rejected
+    assert {name: one.stars for name, one in read(folder).items()} == {"a.xmp": -1, "b.xmp": 5, "c.xmp": 3}
 
 
 def test_ranges_label_and_keyword_can_be_changed_and_are_kept_over_another_view(
