@@ -22,6 +22,7 @@ from torch import Tensor
 from benchmarks import floors, photos
 from lychee_app import intake, query, recorder
 from lychee_app.engines.local import LocalEngine
+from lychee_app.likeness import Tokens
 from lychee_app.model import checkpoints, loading, weights
 from lychee_app.model.forward import Forward
 from lychee_app.model.positions import Grid
@@ -98,6 +99,9 @@ class ClockedScorer:
 
     def explain(self, candidate: Candidate, query: str, max_tokens: int = 160) -> Reply:
         return self.inner.explain(candidate, query, max_tokens)
+
+    def look(self, candidate: Candidate) -> Tokens:
+        return self.inner.look(candidate)
 
     def memory(self) -> MemoryReading:
         return self.inner.memory()

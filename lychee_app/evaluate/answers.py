@@ -176,6 +176,8 @@ class _Clock:
         if isinstance(event, Opened):
             first, self._opened = self._opened is None, event
             return self._on_event(event) if first else None
+        if not isinstance(event, Progress):
+            return self._on_event(event)
         self._last = event
         return self._on_event(replace(event, done=self.done, total=self._total, seconds=self.seconds))
 

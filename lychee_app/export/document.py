@@ -61,8 +61,9 @@ def document(
         "left_out": [_counted(reason) for reason in run.left_out],
         "caveats": [{"code": caveat.code, "text": str(caveat)} for caveat in caveats(run)],
     }
-    for image in whole["images"] if columns is not None else ():
-        image["column"] = columns.get(image["upload_index"])
+    if columns is not None:
+        for image in whole["images"]:
+            image["column"] = columns.get(image["upload_index"])
     return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}
 
 
