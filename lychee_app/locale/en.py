@@ -889,8 +889,8 @@ REASONS: dict[str, str | dict[str, str]] = {
         "other": "{n} sidecars without their pictures",
     },
     "left-out-companions": {
-        "one": "{n} raw file, original or sidecar of a picture that is here",
-        "other": "{n} raw files, originals and sidecars of pictures that are here",
+        "one": "{n} raw file or other companion of a picture that is here",
+        "other": "{n} raw files and other companions of pictures that are here",
     },
     "left-out-drawings": {
         "one": "{n} SVG drawing (not read here)",

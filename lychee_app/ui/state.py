@@ -4,6 +4,7 @@ The address holds what a refresh must bring back, the draft what was typed and a
 may be lost.
 """
 
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -30,6 +31,8 @@ LARGE = 3000
 """With more rows than this a run is shown a page at a time: the browser, and each drawing, would be slow."""
 PAGE_ROWS = 200
 MOST_GROUPED_LIVE = 1000
+LINGER_SECONDS = 6.0
+"""So long a message stands through drawings of its place."""
 NEWEST = 8
 """Runs that are looked at for one in progress."""
 SECTIONS: tuple[Section, ...] = get_args(Section)
@@ -345,8 +348,8 @@ def turn(page: int) -> None:
 
 
 def tell(error: LycheeError | str, kind: str = "bad", place: Place = "page") -> None:
-    """Leaves a message for the next drawing of that place."""
-    st.session_state[f"told:{place}"] = (error, kind)
+    """Leaves a message for the next drawing of that place, and for those that follow soon after."""
+    st.session_state[f"told:{place}"] = (error, kind, None)
 
 
 def tried(action: Callable[[], object]) -> None:
@@ -359,7 +362,16 @@ def tried(action: Callable[[], object]) -> None:
 
 
 def told(place: Place) -> tuple[LycheeError | str, str] | None:
-    return st.session_state.pop(f"told:{place}", None)
+    """What is to be read there. A drawing may follow at once that has nothing to do with it."""
+    key = f"told:{place}"
+    if key not in st.session_state:
+        return None
+    error, kind, since = st.session_state[key]
+    if since is not None and time.monotonic() - since > LINGER_SECONDS:
+        del st.session_state[key]
+        return None
+    st.session_state[key] = error, kind, since or time.monotonic()
+    return error, kind
 
 
 def zoom(index: int) -> None:

@@ -334,7 +334,7 @@ def test_an_uploaded_folder_is_held_to_the_same_rules(page: AppTest) -> None:
     assert sorted(left_out(page)) == [
         "1 excluded file",
         "1 file of the system",
-        "1 raw file or sidecar of a picture that is here",
+        "1 raw file or other companion of a picture that is here",
         "1 thumbnail of a NAS",
     ]
 
