@@ -378,7 +378,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "explain.note": "Generated on its own in {seconds} s; the ranking stays.",
     # decide
     "decide.counts": "{picks} picked · {rejects} rejected · {left} to go",
-    "decide.no_cut": "Set a cut-off under Results to pick everything above it at once.",
+    "decide.no_cut": "To pick everything above a line at once, take the suggested cut-off under Results, or set your own.",
     "decide.above": "Pick the {n} above the cut-off",
     "decide.above.best": "Pick the best of each group above it ({n})",
     "decide.below": "Reject the other {n}",

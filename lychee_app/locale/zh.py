@@ -345,7 +345,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "explain.note": "单独生成，用时 {seconds} s；不改变排名。",
     # decide
     "decide.counts": "已选 {picks} · 已弃 {rejects} · 未定 {left}",
-    "decide.no_cut": "在“结果”里设好分数线，就能一次选用线上的全部图片。",
+    "decide.no_cut": "在“结果”里采用建议的分数线，或自己设一条，就能一次选用线上的全部图片。",
     "decide.above": "选用分数线以上的 {n} 张",
     "decide.above.best": "每组只选分数线以上最好的一张（{n}）",
     "decide.below": "剔除其余 {n} 张",

@@ -33,8 +33,10 @@ def _in_bulk(context: PageContext) -> None:
         st.rerun()
     t, above = context.t, standing.above()
     picks, rejects = len(standing.decided("pick")), len(standing.decided("reject"))
-    left = len(standing.everything) - picks - rejects
+    left = standing.count_undecided
     faint(t("decide.counts", picks=picks, rejects=rejects, left=left))
+    if standing.run.request.columns:  # each has a cut-off of its own
+        return None
     if standing.cutoff is None:
         return faint(t("decide.no_cut"))
     with st.container(horizontal=True):

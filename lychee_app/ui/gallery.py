@@ -5,9 +5,11 @@ page again for each; here a thousand images scroll, sort and filter in the brows
 What the component asks for goes over the page's own addresses (routes.py); `data` tells it of a run.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import PurePath
 from typing import Any, Literal
 
 import streamlit as st
@@ -59,6 +61,7 @@ def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[st
     """All that the component shows. Pictures and raw output are fetched by it, one by one."""
     run, order, rated = standing.run, standing.order, ratings.found(standing)
     group_of = {index: group.best for group in order.groups for index in group.members}
+    names = distinct_names([place.scored for place in order.ranked])
     return {
         "mode": mode,
         "run": run.id,
@@ -76,7 +79,8 @@ def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[st
             {"text": f"{sign} {one.name}", "kind": kind} for sign, one, kind in examples.beside(run.request)
         ],
         "rows": [
-            _row(context, standing, place, rated) | {"group": group_of.get(place.scored.upload_index)}
+            _row(context, standing, place, rated)
+            | {"group": group_of.get(place.scored.upload_index), "name": names[place.scored.upload_index]}
             for place in order.ranked
         ],
         "cut": _cut(context, standing),
@@ -88,6 +92,20 @@ def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[st
     }
 
 
+def distinct_names(rows: Sequence[Scored]) -> dict[int, str]:
+    """By upload index. Where several files of this machine have one name, with the folder they lie in; with
+    the whole path, where that is one too.
+    """
+    names = {row.upload_index: row.name for row in rows}
+    for whole in (False, True):
+        often = {name for name, count in Counter(names.values()).items() if count > 1}
+        for row in rows:
+            if row.path and names[row.upload_index] in often:
+                tail = PurePath(row.path).parts[-2:]
+                names[row.upload_index] = row.path if whole else str(PurePath(*tail))
+    return names
+
+
 def _row(
     context: PageContext, standing: Standing, place: Ranked, rated: Mapping[int, Rating]
 ) -> dict[str, Any]:
@@ -95,7 +113,6 @@ def _row(
     unwanted = row.not_reply.p_yes if row.not_reply else None
     return {
         "index": row.upload_index,
-        "name": row.name,
         "beside": row.beside,
         "hash": row.sha256[:12],
         "rank": place.rank,

@@ -131,9 +131,25 @@ def stats(context: PageContext, view: View) -> list[str]:
     return parts
 
 
+_OF_THE_FILE = frozenset(
+    {
+        "alike",
+        "aspect",
+        "corrupt",
+        "empty",
+        "file-size",
+        "format",
+        "not-an-image",
+        "pixels-bomb",
+        "raw-unread",
+    }
+    | {"truncated", "truncated-share"}
+)
+"""Codes of what the same file would be refused for again."""
+
+
 def _stays(row: Scored) -> bool:
-    """Whether the same file would be refused for the same reason again."""
-    return row.reason is not None and row.reason.code in {"empty", "format", "not-an-image", "alike"}
+    return row.reason is not None and row.reason.code in _OF_THE_FILE
 
 
 def unfinished(run: Run) -> bool:

@@ -135,6 +135,13 @@ class Standing:
     def count_scored(self) -> int:
         return self.window.columns.table.count_scored if self.window else len(self.order.scored)
 
+    @property
+    def count_undecided(self) -> int:
+        """Of those that have a score: no others are gone through in Decide."""
+        if self.window:
+            return max(0, self.count_scored - len(self.decisions))
+        return sum(row.upload_index not in self.decisions for row in self.order.scored)
+
 
 def words() -> Words:
     """Those of the language in the address, else of the browser's."""

@@ -7,7 +7,7 @@ import pytest
 from lychee_app.records import Cutoff, Scored
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from tests.support.page import ranking, sent, visit_run
+from tests.support.page import html, ranking, sent, visit_run
 from tests.support.rows import TAKEN, failed, reply, row, told
 
 
@@ -86,3 +86,19 @@ def test_taking_a_decision_back_leaves_none(settings: Settings) -> None:
         assert [one["decision"] for one in sent(at.run(), "gallery")["rows"]] == ["pick", None, None]
         store.undo(run_id)
     assert [one["decision"] for one in sent(at.run(), "gallery")["rows"]] == [None] * 3
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(settings: Settings) -> None:
+    paths = ("/a/one/x.jpg", "/a/two/x.jpg", "/b/two/x.jpg", "/b/two/y.jpg", None)
+    rows = [replace(row(n, 5.0 - n), name=(path or "x.jpg")[-5:], path=path) for n, path in enumerate(paths)]
+    at = visit_run(settings, rows)
+    shown = [one["name"] for one in sent(at, "gallery")["rows"]]
+    assert shown == ["one/x.jpg", "/a/two/x.jpg", "/b/two/x.jpg", "y.jpg", "x.jpg"]
+
+
+def test_images_without_a_score_are_not_waited_for_in_decide(settings: Settings) -> None:
+    at = visit_run(settings, [row(0, 2.0), row(1, 1.0), failed(2)])
+    with Store.open(settings.data_folder) as store:
+        store.decide(at.query_params["run"], 0, "pick")
+    at.segmented_control(key="place").set_value("decide").run()
+    assert "1 picked · 0 rejected · 1 to go" in html(at)

@@ -9,12 +9,26 @@ from streamlit.testing.v1 import AppTest
 
 from lychee_app import decide, ui
 from lychee_app.errors import StoreError
+from lychee_app.reasons import Reason
 from lychee_app.records import Cutoff, Run
 from lychee_app.services import opened
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from tests.support.fakes import FakeScorer, picture
-from tests.support.page import COLOURS, drawn_until, files, finished, html, rank, ranking, sent, upload, visit
+from tests.support.page import (
+    COLOURS,
+    drawn_until,
+    files,
+    finished,
+    html,
+    rank,
+    ranking,
+    sent,
+    upload,
+    visit,
+    visit_run,
+)
+from tests.support.rows import failed, row
 
 HOSTILE = "<img src=x onerror=alert(1)> **b** $x$ [a](b) :material/x: |.png"
 
@@ -405,3 +419,12 @@ def test_a_data_folder_that_cannot_be_used_is_told_in_the_language_of_the_page()
     at = AppTest.from_function(script)
     at.query_params["lang"] = "zh"
     assert "/data 被另一个程序占用太久" in html(at.run())
+
+
+@pytest.mark.parametrize(("code", "offered"), [("truncated", 0), ("unreadable", 1)])
+def test_trying_again_is_offered_where_it_may_end_otherwise(
+    settings: Settings, code: str, offered: int
+) -> None:
+    broken = replace(failed(1), reason=Reason.of(code, detail="gone", kind="JPEG"))
+    at = visit_run(settings, [row(0, 1.0), broken])
+    assert len([button for button in at.button if button.key == "retry"]) == offered
