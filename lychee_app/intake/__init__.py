@@ -17,7 +17,6 @@ from itertools import islice
 from PIL import Image
 
 from lychee_app import addresses
-from lychee_app.curate import fingerprint
 from lychee_app.errors import ImageError
 from lychee_app.intake import workers
 from lychee_app.intake.decode import PIXELS_VERSION
@@ -135,6 +134,8 @@ def _fetched(address: str) -> bytes | Reason:
 
 
 def _outcome(index: int, name: str, answer: workers.Answer) -> Candidate | Refused:
+    from lychee_app.curate import fingerprint  # with numpy, which the decoders' processes do without
+
     head, body = answer.head, answer.body
     if reason := refused(head):
         return Refused(index, name, answer.sha256, reason)
