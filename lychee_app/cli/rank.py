@@ -137,7 +137,7 @@ def _say_alike(run: Run, t: Words) -> None:
 
     count, seconds = curate.beside(run.images)
     if run.request.bursts == "one":
-        say(t("terminal.alike.one", n=count, time=t.span(seconds)))
+        say(t("terminal.alike.one", n=count, time=t.span(seconds)) if count else t("terminal.alike.none"))
     elif seconds >= WORTH_SAVING_SECONDS:
         say(t("terminal.alike.all", n=count, time=t.span(seconds)))
 

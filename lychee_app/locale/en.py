@@ -702,6 +702,7 @@ TEXT: dict[str, str | dict[str, str]] = {
         "one": "Looking for images that are alike, among {n}.",
         "other": "Looking for images that are alike, among {n}.",
     },
+    "terminal.alike.none": "No two images are alike: each one was judged.",
     "terminal.alike.one": {
         "one": "{n} image is like one that was judged, and was not judged itself: about {time} saved. --bursts all judges it too.",
         "other": "{n} images are like one that was judged, and were not judged themselves: about {time} saved. --bursts all judges them too.",

@@ -595,6 +595,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "terminal.unscored": "{count}，其中 {unscored} 张没有分数",
     "terminal.alike": "{count}，另有 {alike} 张与其中的图片相似",
     "terminal.grouping": "正在 {n} 张图片中查找相似的。",
+    "terminal.alike.none": "没有相似的图片：每张都评了分。",
     "terminal.alike.one": "{n} 张与已评的图片相似，没有单独评分：大约省了 {time}。用 --bursts all 可全部评分。",
     "terminal.alike.all": "{n} 张与另一张更好的图片相似。用 --bursts one 每组只评一张，大约少用 {time}。",
     "terminal.best": "最好的 {listed} 张，共 {count}",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import skimage
+from PIL import Image
 
 from lychee_app.cli.parser import build_parser
 from lychee_app.locale import Words
@@ -422,3 +423,10 @@ def test_a_file_of_queries_that_cannot_be_asked_is_refused(
     ended, out, complaints = lychee("rank", "--queries", file, scenes, *more)
     assert (ended, out) == (status, "")
     assert said in complaints
+
+
+def test_one_of_each_group_is_judged_where_there_are_groups(lychee: Lychee, scenes: Path) -> None:
+    assert "No two images are alike" in lychee("rank", "red", scenes, "--bursts", "one")[2]
+    with Image.open(scenes / "scene-01.webp") as image:
+        image.convert("RGB").save(scenes / "again.jpg", quality=70)
+    assert "1 image is like one that was judged" in lychee("rank", "red", scenes, "--bursts", "one")[2]
