@@ -133,4 +133,5 @@ def test_the_page_judges_one_of_each_group_and_then_the_others(
     tab.locator(".st-key-judge-alike button").click()
     expect(tab.locator(".st-key-judge-alike")).to_have_count(0)
     expect(tab.locator(".filters .unscored")).to_have_count(0)
+    expect(tab.locator(".tile.card")).to_have_count(2)
     assert cards(tab) == {1: "3", 4: "2"}
