@@ -12,7 +12,7 @@ from dataclasses import replace
 from lychee_app import curate, intake
 from lychee_app.cache import ReplyCache
 from lychee_app.engines import Event, Grouping, Progress
-from lychee_app.engines.judge import placed
+from lychee_app.engines.judge import placed, refused_row
 from lychee_app.reasons import Reason
 from lychee_app.records import Candidate, ImageBudget, Refused, Scored, Source
 from lychee_app.request import Request
@@ -71,7 +71,7 @@ def one_of_each(
 
 def _looked(item: Candidate | Refused) -> Scored:
     if isinstance(item, Refused):
-        return Scored(item.upload_index, item.name, item.sha256, reason=item.reason)
+        return refused_row(item)
     return Scored(
         upload_index=item.upload_index,
         name=item.name,

@@ -87,7 +87,7 @@ class Judge:
 
     def row(self, item: Candidate | Refused) -> Scored:
         """Never raises for what one image does: that is the row's `error`."""
-        return _refused(item) if isinstance(item, Refused) else self._row(item)
+        return refused_row(item) if isinstance(item, Refused) else self._row(item)
 
     def _row(self, candidate: Candidate) -> Scored:
         started = time.perf_counter()
@@ -248,7 +248,7 @@ def _bare(candidate: Candidate, tile: int = 0) -> Scored:
     )
 
 
-def _refused(item: Refused) -> Scored:
+def refused_row(item: Refused) -> Scored:
     return Scored(item.upload_index, item.name, item.sha256, reason=item.reason)
 
 

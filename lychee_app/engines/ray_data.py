@@ -35,7 +35,7 @@ from lychee_app.engines.bursts import one_of_each
 from lychee_app.engines.first_look import first_budget, looks
 from lychee_app.engines.judge import Judge, judge_of, placed
 from lychee_app.engines.local import LocalEngine
-from lychee_app.engines.opening import OpenScorer, opener, prepared
+from lychee_app.engines.opening import OpenScorer, opener
 from lychee_app.engines.pools import Pools, RayOptions, pools
 from lychee_app.errors import CheckpointError, LycheeError
 from lychee_app.model import checkpoints, weights
@@ -73,7 +73,7 @@ class RayEngine:
         self._here = LocalEngine(settings, open_scorer)
 
     def prepared(self, request: Request) -> Request:
-        return prepared(request, self._settings, self._open_scorer)
+        return self._here.prepared(request)
 
     def run(
         self, request: Request, sources: Sequence[tuple[int, Source]], *, cache: ReplyCache | None = None
@@ -144,7 +144,7 @@ class RayEngine:
     def _rows(
         self, request: Request, sources: Sequence[tuple[int, Source]], board: Any, first: bool
     ) -> Iterator[tuple[Scored, MemoryReading]]:
-        sized = pools(_nodes(), small=self._is_small(request), options=self._options)
+        sized = pools(list(_alive().values()), small=self._is_small(request), options=self._options)
         count = sized.block_images(len(sources))
         blocks = [_packed(sources[start : start + count]) for start in range(0, len(sources), count)]
         batches = self._streamed(request, blocks, sized, board, first).iter_batches(
@@ -332,18 +332,15 @@ def _give_up_lost_nodes(board: Any, over: threading.Event) -> None:
     while not over.wait(_WATCH_SECONDS):
         with suppress(Exception):  # the whole cluster may be gone: the run hears of that by itself
             now = _alive()
-            for node in before - now:
+            for node in before.keys() - now.keys():
                 for scorer in _answer(board.scorers.remote(node), _TELL_SECONDS):
                     ray.kill(scorer, no_restart=True)
             before = now
 
 
-def _alive() -> set[str]:
-    return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-
-
-def _nodes() -> list[dict[str, float]]:
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+def _alive() -> dict[str, dict[str, float]]:
+    """What each node that is there has, by its id."""
+    return {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
 
 
 def _here(settings: Settings) -> Settings:
