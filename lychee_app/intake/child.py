@@ -39,7 +39,8 @@ def main() -> None:
         os.putenv(name, "1")  # numpy and LibRaw, should a file need them, reserve memory per thread
     Image.MAX_IMAGE_PIXELS = None  # every size is checked against the job's own limit
     decoders.loaded()
-    baseline, modules = _memory_bytes()[0], len(sys.modules)
+    ready_bytes = baseline = _memory_bytes()[0]
+    modules = len(sys.modules)
     _forbid_files_and_dumps()
     send(answers, {"ready": True})
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
@@ -49,9 +50,13 @@ def main() -> None:
             _serve(job, data, answers)
             del data
             _alarm(0)
-            if len(sys.modules) > modules:  # what a file had to be loaded for is no burden of the next one
+            if len(sys.modules) > modules:
                 _trim()
-                baseline, modules = max(baseline, _memory_bytes()[0]), len(sys.modules)
+                modules = len(sys.modules)
+            # what stays (modules, 74 MB of arenas of HEIF's threads) is no burden of the next
+            baseline = max(ready_bytes, _memory_bytes()[0])
+            if baseline - ready_bytes > job["memory_bytes"]:
+                return  # it leaks; the parent starts another
 
 
 def _serve(job: Head, data: bytes, answers: BinaryIO) -> None:

@@ -40,13 +40,20 @@ def lychee(capfd: pytest.CaptureFixture[str]) -> Lychee:
 
 
 @pytest.fixture(scope="session")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four pictures of the demo gallery."""
-    whole, few = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("few")
-    demo.write_gallery(whole)
-    for file in sorted(whole.glob("*.webp"))[:4]:
-        shutil.copy(file, few)
-    return few
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo gallery, only to be read."""
+    folder = tmp_path_factory.mktemp("gallery")
+    demo.write_gallery(folder)
+    return folder
+
+
+@pytest.fixture
+def scenes(gallery: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four pictures of the demo gallery: a test's own, to do with as it likes."""
+    folder = tmp_path_factory.mktemp("scenes")
+    for file in sorted(gallery.glob("*.webp"))[:4]:
+        shutil.copy(file, folder)
+    return folder
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ def scene(width_px: int = 160, height_px: int = 120) -> Image.Image:
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    decoders.loaded()
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
