@@ -1,7 +1,8 @@
 """Files that lie elsewhere: any address that fsspec knows, such as s3://bucket/key.
 
 Each kind of place has a library of its own, and its credentials where that library looks for them (s3fs: the
-variables and files of the AWS clients).
+variables and files of the AWS clients; all: FSSPEC_* and ~/.config/fsspec). An address is kept with its run
+and shown, so that one with a password is refused.
 """
 
 import re
@@ -13,6 +14,8 @@ from typing import Any
 from lychee_app.errors import UsageError
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+(::|://)", re.IGNORECASE)
+_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*://)[^/@:\[]*:(?!\d+[/?#]).*@", re.IGNORECASE)
+"""user:password@, which ends anywhere; a number there is a port."""
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -35,6 +38,7 @@ def listed(address: str) -> tuple[list[There], bool]:
     """All files that an address means: itself, all below a folder, or what a glob matches; and whether it is
     itself. Raises UsageError.
     """
+    _require_no_password(address)
     with _explained(address):
         system, path = _opened(address)
         if _MAGIC.search(path):
@@ -67,6 +71,13 @@ class FileTooLarge(Exception):
     def __init__(self, size_bytes: int) -> None:
         self.size_bytes = size_bytes
         super().__init__(size_bytes)
+
+
+def _require_no_password(address: str) -> None:
+    parts = address.split("::")
+    if any(map(_PASSWORD.match, parts)):
+        told = "::".join(_PASSWORD.sub(r"\1...@", part) for part in parts)
+        raise UsageError("address-password", address=told)
 
 
 def _opened(address: str) -> tuple[Any, str]:

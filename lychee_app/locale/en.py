@@ -863,6 +863,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "no-images": "There are no images to rank. Add some first.",
     "path-empty": "A path is empty. Give an image, a folder or a glob.",
     "address-library": "{address} needs a library that is not installed ({detail}). Install it, for s3:// with: pip install s3fs",
+    "address-password": "{address} holds a password, which would be kept with the run and shown. Leave it out, and name it where the library looks for it: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://, FSSPEC_FTP_USERNAME and FSSPEC_FTP_PASSWORD for ftp://, and so on.",
     "address-unreadable": "{address} cannot be read: {detail}. Check the address, and the credentials of its library.",
     "path-missing": "{path} does not exist. Check the spelling; a path is an image, a folder or a glob.",
     "path-unreadable": "{path} cannot be read: {detail}. Leave it out, or allow it to be read.",

@@ -739,6 +739,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "no-images": "没有可排序的图片，请先添加。",
     "path-empty": "路径是空的。请给出图片、文件夹或通配符。",
     "address-library": "读取 {address} 需要安装相应的库（{detail}）。例如 s3://：pip install s3fs",
+    "address-password": "{address} 含有密码，密码会随记录保存并显示。请去掉密码，改放在对应库读取的地方：s3:// 用 AWS_ACCESS_KEY_ID 和 AWS_SECRET_ACCESS_KEY，ftp:// 用 FSSPEC_FTP_USERNAME 和 FSSPEC_FTP_PASSWORD，依此类推。",
     "address-unreadable": "无法读取 {address}：{detail}。请检查地址，以及对应库的访问凭据。",
     "path-missing": "找不到 {path}。请检查拼写；路径可以是图片、文件夹或通配符。",
     "path-unreadable": "无法读取 {path}：{detail}。请去掉它，或开放读取权限。",

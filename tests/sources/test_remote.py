@@ -143,6 +143,31 @@ def test_an_address_that_leads_nowhere_is_told_in_a_sentence(address: str, code:
     assert address in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://someone:s3cr3t@127.0.0.1:1/x.jpg",
+        "s3://KEY:s3/cr3t@bucket/photos",
+        "ftp://:s3cr@3t@host/*.jpg",
+        "zip://a.jpg::http://someone:s3cr3t@127.0.0.1:1/b.zip",
+    ],
+)
+def test_an_address_with_a_password_is_refused_and_the_password_is_not_said(address: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        sources.find([address])
+    assert caught.value.code == "address-password"
+    assert not any(part in str(caught.value) for part in ("s3cr3t", "cr3t", "3t@"))
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:1/@b/x.jpg", "memory://a/b:c@d", "zip://*::file:///a@b:c/p.zip"]
+)
+def test_colons_and_ats_that_are_no_password_are_taken_as_they_are(address: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        sources.find([address])
+    assert caught.value.code != "address-password"
+
+
 def test_a_bucket_that_is_not_there_is_told_in_a_sentence(bucket: str) -> None:
     with pytest.raises(UsageError) as caught:
         sources.find(["s3://no-such-bucket-here/photos"])
