@@ -122,8 +122,9 @@ class Forgiving:
         try:
             return action(self._log)
         except StoreError as error:
-            self._works = False
-            self._on_failure(error)
+            told, self._works = not self._works, False  # an engine may ask from a thread of its own
+            if not told:
+                self._on_failure(error)
             return None
 
 

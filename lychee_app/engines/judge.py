@@ -62,6 +62,16 @@ class Judge:
         """The same at a quarter of the tokens, asked for the whole query alone."""
         return replace(self, request=first_request(self.request), budget=first_budget(self.budget))
 
+    def keys(self, candidate: Candidate) -> list[CacheKey]:
+        """What the cache may be asked about it."""
+        question = self.request.question
+        keys = [self._key(candidate, "judge", text) for text in (question.sent, *question.parts) if text]
+        if self.request.mode == "explain":
+            keys.append(self._key(candidate, "explain", self._as_explained()))
+        if self.models is not None:
+            keys += [self._key(candidate, "judge", self.models.key(one)) for one in self.request.examples]
+        return keys
+
     def rows(self, items: Iterable[Candidate | Refused]) -> Generator[Scored, None, None]:
         """In the order of the items: one at a time, or several where the scorer takes them."""
         if self.scorer.info.at_once > 1:
@@ -95,8 +105,7 @@ class Judge:
         try:
             candidate, (replies, likeness) = self._with_less(candidate)
         except ScoringError as error:
-            seconds = time.perf_counter() - started
-            return replace(_bare(candidate), reason=error.reason, seconds=seconds)
+            return replace(unscored_row(candidate, error.reason), seconds=time.perf_counter() - started)
         bare = _bare(candidate, replies[0].tile if self.request.question.sent else 0)
         row = verdict.answered(bare, self.request.question, self.request.mode, replies, likeness)
         return replace(row, seconds=time.perf_counter() - started)
@@ -179,8 +188,7 @@ class Judge:
 
     def explained(self, candidate: Candidate) -> Reply:
         """In words, about the view of it that is judged to match best."""
-        query = self.request.question.sent
-        query = self.domain.as_explained(query) if self.domain else query
+        query = self._as_explained()
         key = self._key(candidate, "explain", query)
         reply = self.cache.cached(key)
         if reply is None:
@@ -189,6 +197,10 @@ class Judge:
             reply = replace(reply, tile=tile)
             self.cache.remember({key: reply})
         return reply
+
+    def _as_explained(self) -> str:
+        query = self.request.question.sent
+        return self.domain.as_explained(query) if self.domain else query
 
     def _key(self, candidate: Candidate, mode: Mode, query: str) -> CacheKey:
         info, request = self.scorer.info, self.request
@@ -246,6 +258,11 @@ def _bare(candidate: Candidate, tile: int = 0) -> Scored:
         fingerprint=candidate.fingerprint,
         sharpness=candidate.sharpness,
     )
+
+
+def unscored_row(candidate: Candidate, reason: Reason) -> Scored:
+    """Of one that can be seen and has no score."""
+    return replace(_bare(candidate), reason=reason)
 
 
 def refused_row(item: Refused) -> Scored:

@@ -17,7 +17,8 @@ import platform
 import socket
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -29,17 +30,18 @@ import ray.exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from lychee_app import intake
-from lychee_app.cache import ReplyCache
+from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
 from lychee_app.engines import Event, Opened, Progress
 from lychee_app.engines.bursts import one_of_each
 from lychee_app.engines.first_look import first_budget, looks
-from lychee_app.engines.judge import Judge, judge_of, placed
+from lychee_app.engines.judge import Judge, judge_of, placed, unscored_row
 from lychee_app.engines.local import LocalEngine
 from lychee_app.engines.opening import OpenScorer, opener
 from lychee_app.engines.pools import Pools, RayOptions, pools
 from lychee_app.errors import CheckpointError, LycheeError
 from lychee_app.model import checkpoints, weights
-from lychee_app.records import MemoryReading, Reply, Scored, Source
+from lychee_app.reasons import Reason
+from lychee_app.records import Candidate, MemoryReading, Refused, Reply, Scored, Source
 from lychee_app.request import Request
 from lychee_app.settings import Settings, without_reports
 
@@ -47,6 +49,10 @@ BLOCK_BYTES = 16 << 20
 """Decoded images go on in blocks of about so much: five of 1,280 tokens."""
 OBJECT_STORE_BYTES = 1 << 30
 """Of the Ray that is started here. Blocks between the stages lie in it."""
+BATCH_IMAGES = 5
+"""A scorer is given so many together, and asks the board once for all of them."""
+MOST_DEATHS = 2
+"""An image that was at hand when so many scorers died, the last time alone, is not tried again."""
 DECODERS_EACH = 2
 """Decoder processes of each worker: one image is read while another is decoded."""
 _SMALL_BYTES = 1 << 30
@@ -78,9 +84,10 @@ class RayEngine:
     def run(
         self, request: Request, sources: Sequence[tuple[int, Source]], *, cache: ReplyCache | None = None
     ) -> Generator[Event, None, None]:
-        """Equal images share one computation where they come to the same scorer. The cache is not asked: it
-        is on one machine. Also raises LycheeError where there is no cluster. Which images are alike is looked
-        for in this process."""
+        """Equal images share one computation, but for those that are judged at the same time. Also raises
+        LycheeError where there is no cluster. Which images are alike is looked for in this process.
+
+        The cache is asked and filled here, for the scorers, from a thread of its own too."""
         if request.bursts == "one":
             return one_of_each(self._run, request, sources, cache, self._settings)
         return self._run(request, sources, cache)
@@ -90,13 +97,15 @@ class RayEngine:
     ) -> Generator[Event, None, None]:
         if not sources:
             return
+        cache = RecentReplies() if cache is None else cache
         connect(self._options.address or self._settings.ray_address)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         board: Any = _Board.options(scheduling_strategy=here).remote()  # it goes when this process goes
         over = threading.Event()
         threading.Thread(target=_give_up_lost_nodes, args=(board, over), daemon=True).start()
+        threading.Thread(target=_look_up, args=(board, cache), daemon=True).start()
         try:
-            yield from self._events(request, sources, board)
+            yield from self._events(request, sources, board, cache)
         except (ray.exceptions.RayError, ConnectionError) as error:
             raise _told(board, error) from error
         finally:
@@ -111,7 +120,7 @@ class RayEngine:
         return self._here.explain(request, source, sha256, cache=cache)
 
     def _events(
-        self, request: Request, sources: Sequence[tuple[int, Source]], board: Any
+        self, request: Request, sources: Sequence[tuple[int, Source]], board: Any, cache: ReplyCache
     ) -> Generator[Event, None, None]:
         own, began = dict(sources), 0.0
         memory = MemoryReading("RAM", 0, 0)
@@ -124,7 +133,7 @@ class RayEngine:
             while waiting and len(waiting) < before:
                 before = len(waiting)
                 try:
-                    for row, latest in self._rows(request, list(waiting.items()), board, first):
+                    for row, latest in self._rows(request, list(waiting.items()), board, first, cache):
                         memory = latest
                         if waiting.pop(row.upload_index, None):  # what died may be done again
                             yield row
@@ -142,7 +151,12 @@ class RayEngine:
             yield Progress(placed(row, own[row.upload_index]), done, len(sources), seconds, memory)
 
     def _rows(
-        self, request: Request, sources: Sequence[tuple[int, Source]], board: Any, first: bool
+        self,
+        request: Request,
+        sources: Sequence[tuple[int, Source]],
+        board: Any,
+        first: bool,
+        cache: ReplyCache,
     ) -> Iterator[tuple[Scored, MemoryReading]]:
         sized = pools(list(_alive().values()), small=self._is_small(request), options=self._options)
         count = sized.block_images(len(sources))
@@ -151,7 +165,10 @@ class RayEngine:
             batch_size=None, batch_format="pyarrow", prefetch_batches=0
         )
         for batch in batches:
-            yield from _unpacked(batch)
+            done: list[tuple[Scored, MemoryReading, dict[CacheKey, Reply]]] = _unpacked(batch)
+            if told := {key: reply for _, _, replies in done for key, reply in replies.items()}:
+                cache.remember(told)
+            yield from ((row, memory) for row, memory, _ in done)
 
     def _streamed(
         self, request: Request, blocks: list[pa.Table], sized: Pools, board: Any, first: bool
@@ -167,7 +184,7 @@ class RayEngine:
         )
         return decoded.map_batches(
             _Scorer,  # type: ignore[arg-type]
-            batch_size=1 if sized.scorer_cards else None,  # Ray wants a number where there are cards
+            batch_size=min(BATCH_IMAGES, blocks[0].num_rows),
             batch_format="pyarrow",
             fn_constructor_args=(request, self._settings, self._open_scorer, board, first),
             compute=ray.data.ActorPoolStrategy(size=sized.scorers, max_tasks_in_flight_per_actor=2),
@@ -224,7 +241,8 @@ def _start(address: str | None) -> None:
 
 @ray.remote(num_cpus=0)
 class _Board:
-    """What the processes of one run tell each other: the judge that is open, or why there is none.
+    """What the processes of one run tell each other: the judge that is open, or why there is none; which
+    images each scorer is at; and what the cache of the process that asks knows of them.
 
     Where it is gone the run ends: another one would not know what is open.
     """
@@ -235,6 +253,10 @@ class _Board:
         self._since = 0.0
         self._scorers: dict[str, list[Any]] = {}
         self._failure: LycheeError | None = None
+        self._at_hand: dict[str, set[int]] = {}
+        self._deaths: Counter[int] = Counter()
+        self._questions: asyncio.Queue[tuple[int, list[CacheKey]]] = asyncio.Queue()
+        self._answers: dict[int, asyncio.Future[_Known]] = {}
 
     async def settle(self, opened: Opened, host: str, node: str, scorer: Any) -> None:
         """Of each scorer, where it is and how it is reached. All must be the same judge."""
@@ -253,6 +275,38 @@ class _Board:
         """Those that opened their model on that node."""
         return self._scorers.pop(node, [])
 
+    async def take(
+        self, scorer: str, images: Sequence[int], keys: list[CacheKey]
+    ) -> tuple[dict[int, int], "_Known"]:
+        """Before a scorer judges images, by upload index: over which of them how many died; and the replies
+        that are known. Those that come again while another process is said to have them cost it its life.
+
+        Several of which one is under suspicion are to be taken one by one, so that it is known which it was.
+        """
+        for other, hand in self._at_hand.items():
+            if other != scorer:
+                self._deaths.update(hand.intersection(images))
+                hand.difference_update(images)
+        deaths = {index: self._deaths[index] for index in images if self._deaths[index]}
+        self._at_hand[scorer] = set() if deaths and len(images) > 1 else set(images)
+        return deaths, await self._known_of(keys) if keys else {}
+
+    async def _known_of(self, keys: list[CacheKey]) -> "_Known":
+        ticket, answer = id(keys), asyncio.get_running_loop().create_future()
+        self._answers[ticket] = answer
+        self._questions.put_nowait((ticket, keys))
+        return await answer
+
+    async def questions(self) -> list[tuple[int, list[CacheKey]]]:
+        """Those that wait for an answer, as soon as there is one."""
+        asked = [await self._questions.get()]
+        while not self._questions.empty():
+            asked.append(self._questions.get_nowait())
+        return asked
+
+    async def answer(self, ticket: int, known: "_Known") -> None:
+        self._answers.pop(ticket).set_result(known)
+
     async def fail(self, error: LycheeError) -> None:
         self._failure = self._failure or error
         self._known.set()
@@ -268,6 +322,33 @@ class _Board:
         return self._failure
 
 
+_Known = Mapping[CacheKey, Reply] | Exception
+"""What the cache knows, or why it cannot be asked."""
+
+
+class _Replies(RecentReplies):
+    """The cache of one scorer, which keeps apart what was computed here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._new: deque[Mapping[CacheKey, Reply]] = deque()
+
+    def remember(self, replies: Mapping[CacheKey, Reply]) -> None:
+        super().remember(replies)
+        self._new.append(replies)
+
+    def learn(self, replies: Mapping[CacheKey, Reply]) -> None:
+        """Of replies that the one who asks has."""
+        super().remember(replies)
+
+    def new(self) -> dict[CacheKey, Reply]:
+        """What was computed since this was asked last."""
+        told: dict[CacheKey, Reply] = {}
+        while self._new:
+            told |= self._new.popleft()
+        return told
+
+
 class _Scorer:
     """An actor: holds the model, and makes rows of blocks of candidates."""
 
@@ -281,10 +362,12 @@ class _Scorer:
     ) -> None:
         self._board = board
         self._judge: Judge | None = None
+        self._replies = _Replies()
+        self._process = ray.get_runtime_context().get_worker_id()
         settings = _here(settings)
         try:
             scorer = opener(settings, open_scorer)(request.model, request.precision)
-            judge = judge_of(request, scorer, settings, None)
+            judge = judge_of(request, scorer, settings, self._replies)
             self._judge = judge.first_look() if first else judge
             opened, here = Opened(scorer.info, judge.budget, judge.request), ray.get_runtime_context()
             place = (platform.node(), here.get_node_id(), here.current_actor)
@@ -297,12 +380,33 @@ class _Scorer:
         if judge is None:
             return
         try:
-            for row in judge.rows(_unpacked(block)):
+            for row in self._rows(judge, _unpacked(block)):
                 judge.scorer.release()
-                yield _packed([(row, judge.scorer.memory())])
+                yield _packed([(row, judge.scorer.memory(), self._replies.new())])
         except LycheeError as error:
             _answer(self._board.fail.remote(error))
             raise
+        self._board.take.remote(self._process, [], [])
+
+    def _rows(self, judge: Judge, items: list[Candidate | Refused]) -> Iterator[Scored]:
+        keys = [key for item in items if isinstance(item, Candidate) for key in judge.keys(item)]
+        if not self._take(items, keys):
+            yield from judge.rows(items)
+            return
+        for item in items:
+            if self._take([item]) >= MOST_DEATHS and isinstance(item, Candidate):
+                yield unscored_row(item, Reason.of("scorer-ended", n=MOST_DEATHS))
+            else:
+                yield judge.row(item)
+
+    def _take(self, items: list[Candidate | Refused], keys: Sequence[CacheKey] = ()) -> int:
+        """See _Board.take: the most that died over one of them."""
+        indices = [item.upload_index for item in items]
+        deaths, known = _answer(self._board.take.remote(self._process, indices, keys))
+        if isinstance(known, Exception):
+            raise known
+        self._replies.learn(known)
+        return max(deaths.values(), default=0)
 
 
 def _decoded(block: pa.Table, board: Any, settings: Settings, first: bool) -> Iterator[pa.Table]:
@@ -324,6 +428,19 @@ def _packed(items: Sequence[Any]) -> pa.Table:
 
 def _unpacked(block: pa.Table) -> list[Any]:
     return [pickle.loads(item.as_buffer()) for item in block["item"]]
+
+
+def _look_up(board: Any, cache: ReplyCache) -> None:
+    """Answers the scorers from the cache, until the run is over."""
+    with suppress(Exception):  # the board goes with the run, or with its cluster
+        while True:
+            for ticket, keys in _answer(board.questions.remote()):
+                try:
+                    told = {key: cache.cached(key) for key in keys}
+                    known = {key: reply for key, reply in told.items() if reply is not None}
+                except Exception as error:
+                    known = error
+                board.answer.remote(ticket, known)
 
 
 def _give_up_lost_nodes(board: Any, over: threading.Event) -> None:

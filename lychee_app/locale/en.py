@@ -944,6 +944,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "heavy": "Decoding this image takes about {megabytes:.0f} MB, more than may be used beside others. Try it again alone.",
     "timeout": "Decoding took longer than {seconds:g} s and was stopped. Save the image again as PNG or JPEG.",
     "crash": "The decoder crashed on this file. Save the image again as PNG or JPEG.",
+    "scorer-ended": "{n} processes ended while they judged this image, the last one with nothing else at hand. Save the image again as PNG or JPEG; if it stays, try fewer image tokens.",
     "unreadable": "The file cannot be read: {detail}.",
     "not-a-file": "This is no ordinary file but a folder, a device or a pipe.",
     "changed": "{name} has changed since it was scored. Rank the images again.",

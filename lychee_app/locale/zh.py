@@ -796,6 +796,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "heavy": "解码这张图大约需要 {megabytes:.0f} MB 内存，不能与其他图片同时进行。请单独重试。",
     "timeout": "解码超过 {seconds:g} 秒，已中止。请另存为 PNG 或 JPEG。",
     "crash": "解码程序在这个文件上崩溃了。请另存为 PNG 或 JPEG。",
+    "scorer-ended": "{n} 个进程在评判这张图片时意外结束，最后一次只评判了这一张。请把图片另存为 PNG 或 JPEG；若仍如此，请减少图片 token 数。",
     "unreadable": "文件无法读取：{detail}。",
     "not-a-file": "这不是普通文件，而是文件夹、设备或管道。",
     "changed": "{name} 在打分之后被改动过，请重新排序。",

@@ -1,11 +1,11 @@
 """The engine on a Ray cluster: a real one, of two nodes on this machine, whose processes are killed."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
@@ -21,6 +21,7 @@ from lychee_app.engines.local import LocalEngine
 from lychee_app.engines.pools import RayOptions
 from lychee_app.errors import CheckpointError, LycheeError, ModelLost
 from lychee_app.parquet import InParts
+from lychee_app.reasons import Reason
 from lychee_app.recorder import Unkept
 from lychee_app.records import Reply, Run, Scored, Source
 from lychee_app.request import Request
@@ -40,6 +41,8 @@ pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(240)]  #
 
 ROOT = Path(__file__).parents[2]
 NODE = {"num_cpus": 2, "object_store_memory": 120_000_000}
+NO_CARD = 2
+"""For each scorer: no node has so many, so that processors score."""
 SOON_MISSED = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
 """By the cluster, when a node is gone."""
 
@@ -54,7 +57,7 @@ def cluster() -> Iterator[object]:
         until_over.enter_context(s3.serving(patch))
         head = {**NODE, "include_dashboard": False, "_system_config": SOON_MISSED}
         started = Cluster(initialize_head=True, head_node_args=head)
-        started.add_node(**NODE)
+        started.add_node(**NODE, num_gpus=1)  # nobody looks for a card that is named
         try:
             yield started
         finally:
@@ -85,12 +88,14 @@ def rank(
     address: str,
     scorer: NotingScorer | None = None,
     *,
+    log: recorder.Log | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     request: Request = RED,
     scorers: int = 1,
+    cards: int = NO_CARD,
 ) -> Run:
-    engine = engine_of("ray", settings, RayOptions(address, 1, scorers), scorer)
-    return recorder.rank(request, photos, engine, Unkept(), on_event)
+    engine = engine_of("ray", settings, RayOptions(address, 1, scorers, cards), scorer)
+    return recorder.rank(request, photos, engine, log or Unkept(), on_event)
 
 
 def untimed(row: Scored) -> Scored:
@@ -136,7 +141,7 @@ def test_scores_are_those_of_the_local_engine_to_the_last_digit(
                 watched.append((view.done, view.phase))
 
         log = InParts(store, {request: tmp_path / "parts"})
-        engine = engine_of("ray", settings, RayOptions(address, 1, 1))
+        engine = engine_of("ray", settings, RayOptions(address, 1, 1, NO_CARD))
         run = recorder.rank(request, found, engine, log, watch)
         (kept,) = store.runs()
         assert (kept.status, kept.done, kept.total) == ("done", 10, 10)
@@ -171,7 +176,7 @@ def test_two_queries_are_judged_at_one_look_by_scorers_of_both_nodes(
 ) -> None:
     blue = replace(RED, question=query.ask("blue"))
     scorer = NotingScorer(tmp_path / "notes", seconds=0.1)
-    engine = engine_of("ray", settings, RayOptions(address), scorer)
+    engine = engine_of("ray", settings, RayOptions(address, cards=NO_CARD), scorer)
     runs = recorder.rank_each([RED, blue], photos, engine, Unkept())
     assert all(is_whole(run, photos) for run in runs)
     shown = scorer.shown()
@@ -182,18 +187,16 @@ def test_two_queries_are_judged_at_one_look_by_scorers_of_both_nodes(
         assert [row.margin for row in run.images] == [row.margin for row in local.images]
 
 
-def test_a_killed_scorer_and_a_killed_decoder_cost_no_image_and_make_no_row_twice(
+def test_an_image_that_ends_its_scorers_and_a_killed_decoder_cost_no_other_and_nothing_known_is_judged(
     photos: list[Source], settings: Settings, address: str, tmp_path: Path
 ) -> None:
-    scorer = NotingScorer(tmp_path / "notes", seconds=0.1, opening_seconds=2.0)
+    scorer = NotingScorer(tmp_path / "notes", opening_seconds=2.0, ends_at="27.png")
     rows: list[int] = []
     killed: list[int] = []
 
-    def kill_a_scorer(event: Event) -> None:
+    def note(event: Event) -> None:
         if isinstance(event, Progress):
             rows.append(event.scored.upload_index)
-            if event.done == 3:
-                os.kill(scorer.shown()[-1].process, signal.SIGKILL)
 
     def kill_a_decoder() -> None:
         """One that waits for a model that is still being opened."""
@@ -203,15 +206,24 @@ def test_a_killed_scorer_and_a_killed_decoder_cost_no_image_and_make_no_row_twic
                 process.kill()
                 killed.append(process.pid)
 
-    killing = threading.Thread(target=kill_a_decoder)
-    killing.start()
-    run = rank(photos, settings, address, scorer, on_event=kill_a_scorer, scorers=2)
-    killing.join()
+    known, others = FakeScorer(), FakeScorer()
+    with Store.open(settings.data_folder) as store:
+        recorder.rank(RED, photos[:20], fake_engine(known, settings), store)
+        killing = threading.Thread(target=kill_a_decoder)
+        killing.start()
+        run = rank(photos, settings, address, scorer, log=store, on_event=note, scorers=2)
+        killing.join()
+        recorder.rank(RED, photos, fake_engine(others, settings), store)
     assert killed
-    assert is_whole(run, photos)
+    assert [row.name for row in run.images if row.score is None] == ["03.png", "27.png"]
+    assert run.images[27].reason == Reason.of("scorer-ended", n=2)
+    assert run.images[27].thumbnail
     assert sorted(rows) == list(range(40))
-    again = len(scorer.shown()) - 39
-    assert 0 <= again <= 2 * 5, "only what lay in the killed one is scored again"
+    shown = Counter(note.name for note in scorer.shown())
+    assert shown["27.png"] == 2
+    assert max(shown.values()) <= 3, "only what lay in the one that ended is judged again"
+    assert not shown.keys() & {name for name, _ in known.seen}, "judged here before"
+    assert [name for name, _ in others.seen] == ["27.png"], "judged there before"
 
 
 def ray_workers(doing: str) -> list[psutil.Process]:
@@ -257,17 +269,19 @@ def test_a_killed_driver_goes_on_from_its_parts_and_scores_nothing_twice_that_st
         assert (kept.status, kept.done, kept.scored) == ("done", 40, 39)
 
 
-def test_images_of_a_bucket_are_fetched_by_the_workers(
-    settings: Settings, address: str, tmp_path: Path
+def test_images_of_a_bucket_are_fetched_by_the_workers_and_judged_where_a_card_is(
+    cluster, settings: Settings, address: str, tmp_path: Path
 ) -> None:
     files = {f"{number}.png": picture("red", (60, 44), seed=number) for number in range(6)}
     s3.put(files)
     found = sources.find([f"s3://{s3.BUCKET}"]).sources
-    run = rank(found, settings, address, NotingScorer(tmp_path / "notes"))
+    scorer = NotingScorer(tmp_path / "notes")
+    run = rank(found, settings, address, scorer, cards=1)
     here = [Source(name, data) for name, data in files.items()]
     local = recorder.rank(RED, here, fake_engine(FakeScorer(), settings), Unkept())
     assert [row.margin for row in run.images] == [row.margin for row in local.images]
     assert [row.address for row in run.images] == [source.address for source in found]
+    assert {note.node for note in scorer.shown()} == {cluster.list_all_nodes()[1].node_id}
 
 
 def test_a_worker_without_the_weights_is_told_in_a_sentence(
@@ -284,7 +298,7 @@ def test_a_lost_model_ends_the_run_and_rows_before_it_stand(
     photos: list[Source], settings: Settings, address: str, tmp_path: Path
 ) -> None:
     scorer = NotingScorer(tmp_path / "notes", lost_at="39.png", lost_with=ModelLost(told("gone")))
-    engine = engine_of("ray", settings, RayOptions(address, scorers=1), scorer)
+    engine = engine_of("ray", settings, RayOptions(address, scorers=1, cards=NO_CARD), scorer)
     with Store.open(settings.data_folder) as store:
         with pytest.raises(ModelLost, match="gone"):
             recorder.rank(RED, photos, engine, store)
@@ -297,7 +311,7 @@ def test_a_run_that_is_closed_ends_its_processes(
     photos: list[Source], settings: Settings, address: str, tmp_path: Path
 ) -> None:
     scorer = NotingScorer(tmp_path / "notes", seconds=0.2)
-    engine = engine_of("ray", settings, RayOptions(address, 1, 1), scorer)
+    engine = engine_of("ray", settings, RayOptions(address, 1, 1, NO_CARD), scorer)
     with closing(engine.run(RED, list(enumerate(photos)))) as events:
         assert isinstance(next(events), Opened)
         next(events)

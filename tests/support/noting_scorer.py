@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -34,13 +35,15 @@ class Shown:
 @dataclass(frozen=True)
 class NotingScorer:
     """An OpenScorer. `notes`: the file; seconds: that an image takes; opening_seconds: that it takes to open
-    the model; lost_at: the image of that name costs the model; absent: it cannot be opened."""
+    the model; lost_at: the image of that name costs the model; ends_at: that one its process;
+    absent: it cannot be opened."""
 
     notes: Path
     seconds: float = 0.0
     opening_seconds: float = 0.0
     lost_at: str = ""
     lost_with: LycheeError | None = None
+    ends_at: str = ""
     absent: LycheeError | None = None
 
     def __call__(self, name: str, precision: Precision) -> Scorer:
@@ -57,6 +60,8 @@ class NotingScorer:
         node = ray.get_runtime_context().get_node_id()
         with self.notes.open("a") as file:
             file.write(f"{candidate.name} {os.getpid()} {node}\n")
+        if candidate.name == self.ends_at:
+            os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(self.seconds)
 
     def shown(self) -> list[Shown]:
