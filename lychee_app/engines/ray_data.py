@@ -19,6 +19,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -58,6 +59,7 @@ DECODERS_EACH = 2
 _SMALL_BYTES = 1 << 30
 """Of weights; see model/threads.py."""
 _CONNECT_SECONDS = 5.0
+_JOIN_SECONDS = 60.0
 _TELL_SECONDS = 10.0
 _WATCH_SECONDS = 2.0
 _NOT_THERE = frozenset(
@@ -234,9 +236,24 @@ def _start(address: str | None) -> None:
         host, _, port = address.rpartition(":")
         if port.isdecimal() and "://" not in address:  # Ray itself would try for a minute
             socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
-        ray.init(address=address, **quiet)
+        _join(address, quiet)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise LycheeError("ray-no-cluster", address=address, detail=_line(error)) from error
+
+
+def _join(address: str, quiet: dict[str, Any]) -> None:
+    """Raises TimeoutError: where something else listens, Ray asks it for ever."""
+    joined: Future[None] = Future()
+
+    def join() -> None:
+        try:
+            ray.init(address=address, **quiet)
+            joined.set_result(None)
+        except Exception as error:
+            joined.set_exception(error)
+
+    threading.Thread(target=join, daemon=True).start()
+    joined.result(_JOIN_SECONDS)
 
 
 @ray.remote(num_cpus=0)
