@@ -3,7 +3,7 @@ itself, and what 1 M, 100 M and 10 G images would take at the rates of a card.
 
 Each size and engine is a `lychee rank` of its own over generated photographs of 0.3 megapixels, with the demo
 model and a data folder of its own: its rows are written down as anybody's. Memory is that of all processes of
-the command together (resident; what they share counts for each). docs/scale.md has the projection in words.
+the command together (PSS: what they share counts once). docs/scale.md has the projection in words.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import photos
-from benchmarks.resident import Watched, family
+from benchmarks.resident import Watched, family, shared_out_bytes
 from lychee_app.errors import UsageError
 
 SIZES = (100, 1_000, 10_000)
@@ -101,7 +101,7 @@ def _measured(engine: str, library: Path, images: int) -> dict[str, Any]:
         child = subprocess.Popen(
             command, env=os.environ | {"LYCHEE_HOME": home}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        with Watched(lambda: family(child.pid), every_seconds=0.5) as memory:
+        with Watched(lambda: family(child.pid), 1.0, shared_out_bytes) as memory:
             told, complaints = child.communicate()
         wall = time.perf_counter() - started
         result_bytes = sum(file.stat().st_size for file in parts.glob("*.parquet"))
