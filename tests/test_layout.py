@@ -46,6 +46,7 @@ ORDER = [
     "records",
     "addresses",
     "likeness",
+    "views",
     "request",
     "negation",
     "query",

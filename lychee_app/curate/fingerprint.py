@@ -1,55 +1,40 @@
-"""What of an image tells whether another shows the same: hashes of it and its parts, and its tints.
+"""What tells whether two images show the same: hashes of an image and its parts, and its tints.
 
-`imagehash.phash`, the signs of the lowest waves of a small grey picture, does not change with light, size or
-compression; the hashes of parts are there for what was cropped, or held a little otherwise. Grey alone would
-take a red shirt for the blue one, hence the tints. `python -m benchmarks bursts` holds it against the vision
-tower's own features.
+A hash, the signs of the lowest waves of a small grey picture (bit for bit that of `imagehash.phash`), does
+not change with light, size or compression; those of parts are there for what was cropped, or held a little
+otherwise. Grey alone would take a red shirt for the blue one, hence the tints. `python -m benchmarks bursts`
+holds it against the vision tower's own features.
 """
-
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from lychee_app import views
 
 SIDE = 8
 """Of a hash: SIDE x SIDE bits."""
-_HASHED_PX, _KEPT_PX = 4 * SIDE, 128
-_TINTS = 8
-"""Cells a side."""
+_HASHES_BYTES = views.COUNT * SIDE * SIDE // 8
+CODE_BYTES = _HASHES_BYTES + views.TINTS_BYTES
 _GAINS = (0.6, 0.8, 1.0, 1.25, 1.6)
 """Light and shade stretch tints; by so much they may be stretched."""
 _WORST = 3
 """Cells: one thing of another colour is enough."""
-VIEWS = 12
-CODE_BYTES = VIEWS * SIDE * SIDE // 8 + 2 * _TINTS**2
+_WAVES = np.cos(np.pi / 2 / views.SIDE_PX * np.outer(np.arange(SIDE), np.arange(1, 2 * views.SIDE_PX, 2)))
+"""(SIDE, views.SIDE_PX): the first rows of the discrete cosine transform, type II."""
 
 Hashes = NDArray[np.uint64]
 Tints = NDArray[np.float32]
 
 
-def fingerprint(image: Image.Image) -> str:
-    """CODE_BYTES in hexadecimal: of each view its hash, then the tints. Of RGB, of any size."""
-    import imagehash
-
-    small = image.resize((_KEPT_PX, _KEPT_PX), Image.Resampling.BOX)
-    grey = small.convert("L")
-    views = (grey.resize((_HASHED_PX, _HASHED_PX), Image.Resampling.BOX, box=box) for box in _boxes())
-    hashes = np.stack([imagehash.phash(view, SIDE).hash.ravel() for view in views])
-    tints = np.asarray(small.convert("YCbCr").resize((_TINTS, _TINTS), Image.Resampling.BOX))[..., 1:]
-    return (np.packbits(hashes).tobytes() + tints.tobytes()).hex()
-
-
-@cache
-def _boxes() -> tuple[tuple[float, float, float, float], ...]:
-    """The whole; 0.9 of a side from the middle; 0.8 and 0.7 of it, from the corners and the middle."""
-    corners = ((0.5, 0.5), (0, 0), (1, 0), (0, 1), (1, 1))
-    parts = [(1.0, 0, 0), (0.9, 0.5, 0.5), *((share, *at) for share in (0.8, 0.7) for at in corners)]
-    found = []
-    for share, across, down in parts:
-        side, left, top = share * _KEPT_PX, across * (1 - share) * _KEPT_PX, down * (1 - share) * _KEPT_PX
-        found.append((left, top, left + side, top + side))
-    return tuple(found)
+def fingerprint(seen: bytes) -> str:
+    """CODE_BYTES in hexadecimal, of `views.views` of an image: of each view its hash, then the tints."""
+    pixels = np.frombuffer(seen, np.uint8, views.COUNT * views.SIDE_PX**2)
+    waves = _WAVES @ pixels.reshape(-1, views.SIDE_PX, views.SIDE_PX) @ _WAVES.T
+    waves = waves.reshape(views.COUNT, -1)
+    half = waves.shape[1] // 2
+    lower, upper = np.partition(waves, (half - 1, half), axis=1)[:, half - 1 : half + 1].T
+    hashes = np.packbits(waves > ((lower + upper) / 2)[:, None])
+    return hashes.tobytes().hex() + seen[-views.TINTS_BYTES :].hex()
 
 
 class Codes:
@@ -60,12 +45,11 @@ class Codes:
         blank = bytes(CODE_BYTES)
         data = b"".join(bytes.fromhex(code) if ok else blank for code, ok in zip(codes, known, strict=True))
         table = np.frombuffer(data, np.uint8).reshape(len(codes), CODE_BYTES)
-        split = CODE_BYTES - 2 * _TINTS**2
         self.known = np.array(known, bool)
-        views = np.ascontiguousarray(table[:, :split]).view(np.uint64).reshape(-1, VIEWS)
-        self.hashes: Hashes = np.ascontiguousarray(views.T)
-        """(VIEWS, images); the first view is the whole."""
-        self._tints = table[:, split:].reshape(-1, _TINTS, _TINTS, 2)
+        hashes = np.ascontiguousarray(table[:, :_HASHES_BYTES]).view(np.uint64)
+        self.hashes: Hashes = np.ascontiguousarray(hashes.T)
+        """(views.COUNT, images); the first view is the whole."""
+        self._tints = table[:, _HASHES_BYTES:].reshape(-1, views.TINTS, views.TINTS, 2)
 
     def bits(self, one: int, others: NDArray[np.intp]) -> NDArray[np.uint8]:
         """In how many of SIDE * SIDE bits each differs from this one: the whole of either, or a part of it,
@@ -87,10 +71,11 @@ class Codes:
 
 
 def _apart(some: Tints, others: Tints) -> Tints:
-    """Both (images or 1, _TINTS, _TINTS, 2). Of each cell of `some` the nearest of nine of `others`; of the
+    """Both (images or 1, TINTS, TINTS, 2). Of each cell of `some` the nearest of nine of `others`; of the
     cells the worst."""
     room = np.pad(others, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
-    shifts = [room[:, y : y + _TINTS, x : x + _TINTS] for y in range(3) for x in range(3)]
+    size = views.TINTS
+    shifts = [room[:, y : y + size, x : x + size] for y in range(3) for x in range(3)]
     found = []
     for gain in _GAINS:
         nearest = np.min([np.abs(gain * some - shift).sum(axis=-1) for shift in shifts], axis=0)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict, replace
 from functools import partial
-from itertools import islice
+from itertools import islice, pairwise
 
 from PIL import Image
 
@@ -140,7 +140,8 @@ def _outcome(index: int, name: str, answer: workers.Answer) -> Candidate | Refus
     if reason := refused(head):
         return Refused(index, name, answer.sha256, reason)
     width_px, height_px = head["original"]
-    pictures, at = [], head["thumbnail_bytes"]
+    thumbnail, views = (bytes(body[first:end]) for first, end in pairwise((0, *head["ends"])))
+    pictures, at = [], head["ends"][-1]
     for width, height in head["sizes"]:
         at += ppm_bytes(width, height)
         pictures.append(Image.frombytes("RGB", (width, height), body[at - width * height * 3 : at]))
@@ -151,10 +152,10 @@ def _outcome(index: int, name: str, answer: workers.Answer) -> Candidate | Refus
         image=pictures[0],
         width_px=width_px,
         height_px=height_px,
-        thumbnail=bytes(body[: head["thumbnail_bytes"]]),
+        thumbnail=thumbnail,
         notes=tuple(map(Reason.read, head["notes"])),
         tiles=tuple(pictures[1:]),
         capture=Capture(**head["capture"]),
-        fingerprint="" if head["is_blank"] else fingerprint(pictures[0]),
+        fingerprint=fingerprint(views) if views else "",
         sharpness=head["sharpness"],
     )

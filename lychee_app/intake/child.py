@@ -11,6 +11,7 @@ import os
 import signal
 import stat
 import sys
+from itertools import accumulate
 from typing import BinaryIO
 
 from PIL import Image, PpmImagePlugin  # noqa: F401 (what writes PPM)
@@ -77,18 +78,18 @@ def _serve(job: Head, data: bytes, answers: BinaryIO) -> None:
 
 
 def _send_pixels(decoded: Decoded, answers: BinaryIO) -> None:
-    """The body: the thumbnail, then each picture as PPM, the one format Pillow writes to a pipe uncopied."""
+    """The body: the thumbnail, the views, then each picture as PPM, which Pillow writes uncopied."""
     pictures = (decoded.image, *decoded.tiles)
     head = {
         "sizes": [picture.size for picture in pictures],
         "original": (decoded.width_px, decoded.height_px),
         "notes": [vars(note) for note in decoded.notes],
-        "thumbnail_bytes": len(decoded.thumbnail),
+        "ends": list(accumulate(map(len, (decoded.thumbnail, decoded.views)))),
         "capture": vars(decoded.capture),
         "sharpness": decoded.sharpness,
-        "is_blank": decoded.is_blank,
     }
-    send(answers, head, decoded.thumbnail, more_bytes=sum(ppm_bytes(*picture.size) for picture in pictures))
+    pixels_bytes = sum(ppm_bytes(*picture.size) for picture in pictures)
+    send(answers, head, decoded.thumbnail + decoded.views, more_bytes=pixels_bytes)
     for picture in pictures:
         picture.save(answers, "PPM")
     answers.flush()

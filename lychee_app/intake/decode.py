@@ -9,7 +9,7 @@ import re
 import warnings
 from dataclasses import dataclass, replace
 
-from PIL import ExifTags, Image, ImageChops, ImageFilter, ImageStat
+from PIL import ExifTags, Image, ImageChops, ImageStat
 
 from lychee_app.errors import ImageError
 from lychee_app.intake import colour, cut_short, decoders, exif, fitting, frames, icon, metadata, raw
@@ -17,18 +17,16 @@ from lychee_app.intake.fitting import fit
 from lychee_app.intake.sniff import HEAD_BYTES, RAW, sniff
 from lychee_app.reasons import Reason
 from lychee_app.records import UNTOLD, Capture, ImageBudget
+from lychee_app.views import views
 
 PIXELS_VERSION = 4
 """Part of the cache key. Raise it whenever a file may come out as other pixels than before."""
 THUMBNAIL_PX = 320
-SHARP_PX = 640
-"""The longer side of what sharpness is measured on: of a burst it shows what is shaken or out of focus."""
 BAND_PX = 8_000_000
 """Larger images are flattened and shrunk in bands of this many pixels: no second copy of the whole exists."""
 
 _CUT_SHORT = re.compile("truncat|unexpected end|end of (?:file|data|image)|not enough|incomplete", re.I)
 _NO_MEMORY = re.compile("insufficient memory|out of memory|cannot allocate|memory allocation", re.I)
-_LAPLACIAN = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128)
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -46,7 +44,8 @@ _QUARTER_TURNS = {5, 6, 7, 8}
 class Decoded:
     """`image` is what the model sees; `width_px` and `height_px` are the original's, upright.
 
-    `tiles`, all of one size, are parts of it, larger, where the whole is shown too small.
+    `tiles`, all of one size, are parts of it, larger, where the whole is shown too small. `views`: of a blank
+    one none.
     """
 
     image: Image.Image
@@ -57,7 +56,7 @@ class Decoded:
     tiles: tuple[Image.Image, ...] = ()
     capture: Capture = UNTOLD
     sharpness: float = 0.0
-    is_blank: bool = False
+    views: bytes = b""
 
 
 def decode(data: bytes, budget: ImageBudget, max_px: int, light_bytes: int | None = None) -> Decoded:
@@ -216,10 +215,9 @@ class _Task:
             large = _turned(colour.to_srgb(pixels.resized(sheet), profile)[0], turn)
             tiles = tuple(large.crop(box) for box in tiling.boxes)
         notes = tuple(note for note in (pixels.note, colour_note) if note)
-        enough = max(small.size) >= SHARP_PX or max(small.size) >= max(image.size)
-        sharp = _sharpness(small if enough else pixels.resized(_within(image.size, SHARP_PX)))
-        thumbnail, blank = _thumbnail(small, upright), frames.is_blank(small)
-        return Decoded(small, *upright, thumbnail, notes, tiles, sharpness=sharp, is_blank=blank)
+        shown = _shown(small, upright)
+        seen = b"" if frames.is_blank(shown) else views(shown)
+        return Decoded(small, *upright, _webp(shown), notes, tiles, sharpness=_sharpness(shown), views=seen)
 
     def _weigh(self, image: Image.Image) -> None:
         need = _estimate_bytes(image)
@@ -325,26 +323,26 @@ def _grey_range(image: Image.Image) -> colour.GreyRange:
     return colour.grey_range(image, bits, stretch=True, inverted=inverted)
 
 
-def _within(size: tuple[int, int], side_px: int) -> tuple[int, int]:
-    scale = min(1.0, side_px / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
-def _sharpness(image: Image.Image) -> float:
-    """The variance of the Laplacian, of what there is of contrast: light and shade change it little."""
-    grey = image.convert("L").resize(_within(image.size, SHARP_PX), Image.Resampling.BOX)
-    edges = grey.filter(_LAPLACIAN)
-    return ImageStat.Stat(edges).var[0] / (ImageStat.Stat(grey).var[0] + 1)
-
-
-def _thumbnail(image: Image.Image, original: tuple[int, int]) -> bytes:
-    """WebP of at most THUMBNAIL_PX a side, in the shape of the original."""
+def _shown(image: Image.Image, original: tuple[int, int]) -> Image.Image:
+    """The thumbnail: of at most THUMBNAIL_PX a side, in the shape of the original."""
     scale = min(THUMBNAIL_PX, max(image.size)) / max(original)
     size = (max(1, round(original[0] * scale)), max(1, round(original[1] * scale)))
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=1.0)
+
+
+def _webp(image: Image.Image) -> bytes:
     file = io.BytesIO()
-    small = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=1.0)
-    small.save(file, "WEBP", quality=80, method=0)
+    image.save(file, "WEBP", quality=80, method=0)
     return file.getvalue()
+
+
+def _sharpness(thumbnail: Image.Image) -> float:
+    """The square of the steps from pixel to pixel, of the contrast there is: light changes it little. Of a
+    burst it shows what is shaken or out of focus."""
+    grey = thumbnail.convert("L")
+    moved = (ImageChops.offset(grey, 1, 0), ImageChops.offset(grey, 0, 1))
+    steps = sum(ImageStat.Stat(ImageChops.difference(grey, other)).rms[0] ** 2 for other in moved)
+    return steps / (ImageStat.Stat(grey).var[0] + 1)
 
 
 _PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}

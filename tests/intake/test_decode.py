@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage
-from PIL import Image, TiffImagePlugin, TiffTags
+from PIL import Image, ImageChops, TiffImagePlugin, TiffTags
 
 from lychee_app.errors import ImageError
 from lychee_app.intake.decode import THUMBNAIL_PX, Decoded, decode
 from lychee_app.reasons import Reason
 from lychee_app.records import ImageBudget
+from lychee_app.views import BYTES
 from tests.support import hostile, pictures
 
 PHOTOS = Path(skimage.__file__).parent / "data"
@@ -49,6 +50,16 @@ def test_every_accepted_format_shows_the_scene(kind: str) -> None:
     assert (result.width_px, result.height_px) == (160, 120)
     assert difference(result, pictures.scene()) < (8 if kind == "GIF" else 3)
     assert result.notes == ()
+
+
+def test_what_is_shaken_is_less_sharp_and_what_is_blank_has_no_views() -> None:
+    photo = Image.open(PHOTOS / "astronaut.png").convert("RGB")
+    shaken = ImageChops.blend(photo, ImageChops.offset(photo, 3, 0), 0.5)
+    told = [decoded(pictures.encoded(image, "PNG")) for image in (photo, shaken)]
+    assert told[0].sharpness > 1.2 * told[1].sharpness > 0
+    assert len(told[0].views) == BYTES
+    line, blank = (decoded(pictures.encoded(Image.new("L", size, 90), "PNG")) for size in ((1, 60), (60, 60)))
+    assert (line.sharpness, line.views, blank.views) == (0, b"", b"")
 
 
 def published(data: bytes) -> np.ndarray:
