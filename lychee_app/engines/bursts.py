@@ -12,9 +12,9 @@ from dataclasses import replace
 from lychee_app import curate, intake
 from lychee_app.cache import ReplyCache
 from lychee_app.engines import Event, Grouping, Progress
-from lychee_app.engines.judge import placed, refused_row
+from lychee_app.engines.judge import bare_row, placed
 from lychee_app.reasons import Reason
-from lychee_app.records import Candidate, ImageBudget, Refused, Scored, Source
+from lychee_app.records import ImageBudget, Scored, Source
 from lychee_app.request import Request
 from lychee_app.settings import Settings
 
@@ -25,19 +25,22 @@ TOLD_EACH = 20
 Run = Callable[[Request, Sequence[tuple[int, Source]], ReplyCache | None], Generator[Event, None, None]]
 
 
-def one_of_each(
+def judged(
     judge: Run,
     request: Request,
     sources: Sequence[tuple[int, Source]],
     cache: ReplyCache | None,
     settings: Settings,
 ) -> Generator[Event, None, None]:
-    """The events of a run: first those of the look. The rows of a group come together, so that a run that is
-    cut off has whole groups. Where the sharpest one cannot be scored, the next is asked in its place.
+    """The events of a run, of one of each group where that is asked for: first those of the look. The rows of
+    a group come together, so that a run that is cut off has whole groups. Where the sharpest one cannot be
+    scored, the next is asked in its place.
     """
+    if request.bursts != "one":
+        return (yield from judge(request, sources, cache))
     looks: dict[int, Scored] = {}
     for item in intake.prepare(sources, LOOK, settings):
-        looks[item.upload_index] = _looked(item)
+        looks[item.upload_index] = replace(bare_row(item), seen_width_px=0, seen_height_px=0)
         if len(looks) % TOLD_EACH == 0:
             yield Grouping(len(looks), len(sources))
     of_first = {group.best: group.members for group in curate.groups(looks.values())}
@@ -67,20 +70,3 @@ def one_of_each(
                     beside_it = replace(looks[other], reason=Reason.of("alike", name=row.name))
                     yield replace(event, scored=placed(beside_it, own[other]), done=done, total=len(sources))
         asked = next_best
-
-
-def _looked(item: Candidate | Refused) -> Scored:
-    if isinstance(item, Refused):
-        return refused_row(item)
-    return Scored(
-        upload_index=item.upload_index,
-        name=item.name,
-        sha256=item.sha256,
-        notes=item.notes,
-        width_px=item.width_px,
-        height_px=item.height_px,
-        thumbnail=item.thumbnail,
-        capture=item.capture,
-        fingerprint=item.fingerprint,
-        sharpness=item.sharpness,
-    )

@@ -97,7 +97,7 @@ class Judge:
 
     def row(self, item: Candidate | Refused) -> Scored:
         """Never raises for what one image does: that is the row's `error`."""
-        return refused_row(item) if isinstance(item, Refused) else self._row(item)
+        return bare_row(item) if isinstance(item, Refused) else self._row(item)
 
     def _row(self, candidate: Candidate) -> Scored:
         started = time.perf_counter()
@@ -105,8 +105,9 @@ class Judge:
         try:
             candidate, (replies, likeness) = self._with_less(candidate)
         except ScoringError as error:
-            return replace(unscored_row(candidate, error.reason), seconds=time.perf_counter() - started)
-        bare = _bare(candidate, replies[0].tile if self.request.question.sent else 0)
+            seconds = time.perf_counter() - started
+            return replace(bare_row(candidate), reason=error.reason, seconds=seconds)
+        bare = bare_row(candidate, replies[0].tile if self.request.question.sent else 0)
         row = verdict.answered(bare, self.request.question, self.request.mode, replies, likeness)
         return replace(row, seconds=time.perf_counter() - started)
 
@@ -240,33 +241,26 @@ def _view(candidate: Candidate, tile: int) -> Candidate:
     return replace(candidate, image=candidate.tiles[tile - 1], tiles=()) if tile else candidate
 
 
-def _bare(candidate: Candidate, tile: int = 0) -> Scored:
+def bare_row(item: Candidate | Refused, tile: int = 0) -> Scored:
     """The row but for the replies. tile: what the one to the query is about."""
-    seen, count = _view(candidate, tile).image, len(candidate.tiles)
-    notes = (*candidate.notes, Reason.of("tiles", count=count)) if count else candidate.notes
+    if isinstance(item, Refused):
+        return Scored(item.upload_index, item.name, item.sha256, reason=item.reason)
+    seen, count = _view(item, tile).image, len(item.tiles)
+    notes = (*item.notes, Reason.of("tiles", count=count)) if count else item.notes
     return Scored(
-        upload_index=candidate.upload_index,
-        name=candidate.name,
-        sha256=candidate.sha256,
+        upload_index=item.upload_index,
+        name=item.name,
+        sha256=item.sha256,
         notes=notes,
-        width_px=candidate.width_px,
-        height_px=candidate.height_px,
+        width_px=item.width_px,
+        height_px=item.height_px,
         seen_width_px=seen.width,
         seen_height_px=seen.height,
-        thumbnail=candidate.thumbnail,
-        capture=candidate.capture,
-        fingerprint=candidate.fingerprint,
-        sharpness=candidate.sharpness,
+        thumbnail=item.thumbnail,
+        capture=item.capture,
+        fingerprint=item.fingerprint,
+        sharpness=item.sharpness,
     )
-
-
-def unscored_row(candidate: Candidate, reason: Reason) -> Scored:
-    """Of one that can be seen and has no score."""
-    return replace(_bare(candidate), reason=reason)
-
-
-def refused_row(item: Refused) -> Scored:
-    return Scored(item.upload_index, item.name, item.sha256, reason=item.reason)
 
 
 def as_taught(request: Request, domain: Domain | None) -> Request:

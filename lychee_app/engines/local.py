@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from lychee_app import intake
 from lychee_app.cache import ReplyCache
 from lychee_app.engines import Event, Opened, Progress
-from lychee_app.engines.bursts import one_of_each
+from lychee_app.engines.bursts import judged
 from lychee_app.engines.first_look import looks
 from lychee_app.engines.judge import Judge, judge_of, placed
 from lychee_app.engines.opening import OpenScorer, opener, prepared
@@ -39,9 +39,7 @@ class LocalEngine:
     def run(
         self, request: Request, sources: Sequence[tuple[int, Source]], *, cache: ReplyCache | None = None
     ) -> Generator[Event, None, None]:
-        if request.bursts == "one":
-            return one_of_each(self._run, request, sources, cache, self._settings)
-        return self._run(request, sources, cache)
+        return judged(self._run, request, sources, cache, self._settings)
 
     def _run(
         self, request: Request, sources: Sequence[tuple[int, Source]], cache: ReplyCache | None

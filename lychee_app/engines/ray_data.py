@@ -33,9 +33,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from lychee_app import intake
 from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
 from lychee_app.engines import Event, Opened, Progress
-from lychee_app.engines.bursts import one_of_each
+from lychee_app.engines.bursts import judged
 from lychee_app.engines.first_look import first_budget, looks
-from lychee_app.engines.judge import Judge, judge_of, placed, unscored_row
+from lychee_app.engines.judge import Judge, bare_row, judge_of, placed
 from lychee_app.engines.local import LocalEngine
 from lychee_app.engines.opening import OpenScorer, opener
 from lychee_app.engines.pools import Pools, RayOptions, pools
@@ -90,9 +90,7 @@ class RayEngine:
         LycheeError where there is no cluster. Which images are alike is looked for in this process.
 
         The cache is asked and filled here, for the scorers, from a thread of its own too."""
-        if request.bursts == "one":
-            return one_of_each(self._run, request, sources, cache, self._settings)
-        return self._run(request, sources, cache)
+        return judged(self._run, request, sources, cache, self._settings)
 
     def _run(
         self, request: Request, sources: Sequence[tuple[int, Source]], cache: ReplyCache | None
@@ -412,7 +410,7 @@ class _Scorer:
             return
         for item in items:
             if self._take([item]) >= MOST_DEATHS and isinstance(item, Candidate):
-                yield unscored_row(item, Reason.of("scorer-ended", n=MOST_DEATHS))
+                yield replace(bare_row(item), reason=Reason.of("scorer-ended", n=MOST_DEATHS))
             else:
                 yield judge.row(item)
 
