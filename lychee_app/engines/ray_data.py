@@ -238,6 +238,8 @@ def _start(address: str | None) -> None:
             socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
         _join(address, quiet)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        if "RAY_AUTH_MODE" in f"{error} {error.__cause__}":
+            raise LycheeError("ray-token", address=address) from error
         raise LycheeError("ray-no-cluster", address=address, detail=_line(error)) from error
 
 

@@ -848,6 +848,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "ray-scorer": "已打开的 scorer 只属于本进程。请给引擎 ray 一个模型名称。",
     "ray-extra": '引擎 ray 需要安装 Ray：pip install "ray[data]"',
     "ray-no-cluster": "{address} 没有 Ray 集群（{detail}）。请在那里启动（ray start --head），或去掉 --ray-address，只用本机。",
+    "ray-token": "{address} 的 Ray 集群要求令牌。请设置 RAY_AUTH_MODE=token，并把主节点的令牌放在 ~/.ray/auth_token 或 RAY_AUTH_TOKEN 中。",
     "ray-failed": "Ray 集群无法继续：{detail}。已有结果都在，再运行一次同样的命令即可继续。",
     "worker-without-model": "工作节点 {host} 上没有 {model}。请在该机器上运行 lychee download {model}，或把模型放到所有机器共享的文件夹，再用 --model 指定。",
     "worker-other-model": "工作节点 {host} 上的 {model} 与其他机器的权重不同。请把同一个文件夹复制到所有机器。",
