@@ -43,8 +43,12 @@ ROOT = Path(__file__).parents[2]
 NODE = {"num_cpus": 2, "object_store_memory": 120_000_000}
 NO_CARD = 2
 """For each scorer: no node has so many, so that processors score."""
-SOON_MISSED = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
-"""By the cluster, when a node is gone."""
+SYSTEM = {
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 3,
+    "prestart_worker_first_driver": False,
+}
+"""A node that is gone is missed soon, and no process is started before it is needed."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +59,7 @@ def cluster() -> Iterator[object]:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as until_over:
         patch.setenv("PYTHONPATH", str(ROOT))  # for its workers, as is where the bucket is
         until_over.enter_context(s3.serving(patch))
-        head = {**NODE, "include_dashboard": False, "_system_config": SOON_MISSED}
+        head = {**NODE, "include_dashboard": False, "_system_config": SYSTEM}
         started = Cluster(initialize_head=True, head_node_args=head)
         started.add_node(**NODE, num_gpus=1)  # nobody looks for a card that is named
         try:
