@@ -998,6 +998,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "ray-no-cluster": "There is no Ray cluster at {address} ({detail}). Start one there (ray start --head), or leave --ray-address out to use this machine.",
     "ray-token": "The Ray cluster at {address} asks for a token. Set RAY_AUTH_MODE=token, and have the token of its head in ~/.ray/auth_token or in RAY_AUTH_TOKEN.",
     "ray-failed": "The Ray cluster could not go on: {detail}. What is scored is kept; give the same command again.",
+    "worker-ended": "On {host} the process that loads {model} ended again and again: as a rule it has too little memory. Take a smaller model, or --precision int8 or int4.",
     "worker-without-model": "The worker {host} does not have {model}. Run lychee download {model} there, or put the model into a folder that all machines share and name it with --model.",
     "worker-other-model": "The worker {host} has other weights of {model} than the rest. Copy the same folder to all machines.",
     "worker-other-precision": "The worker {host} runs the model in {now}, the others in {before}: such scores do not compare. Say which with --precision.",

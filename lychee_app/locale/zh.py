@@ -850,6 +850,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "ray-no-cluster": "{address} 没有 Ray 集群（{detail}）。请在那里启动（ray start --head），或去掉 --ray-address，只用本机。",
     "ray-token": "{address} 的 Ray 集群要求令牌。请设置 RAY_AUTH_MODE=token，并把主节点的令牌放在 ~/.ray/auth_token 或 RAY_AUTH_TOKEN 中。",
     "ray-failed": "Ray 集群无法继续：{detail}。已有结果都在，再运行一次同样的命令即可继续。",
+    "worker-ended": "{host} 上加载 {model} 的进程一再意外结束，通常是内存不足。请换用更小的模型，或 --precision int8、int4。",
     "worker-without-model": "工作节点 {host} 上没有 {model}。请在该机器上运行 lychee download {model}，或把模型放到所有机器共享的文件夹，再用 --model 指定。",
     "worker-other-model": "工作节点 {host} 上的 {model} 与其他机器的权重不同。请把同一个文件夹复制到所有机器。",
     "worker-other-precision": "工作节点 {host} 以 {now} 精度运行模型，其他机器是 {before}，分数不可比。请用 --precision 指定。",

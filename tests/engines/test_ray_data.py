@@ -273,6 +273,14 @@ def test_a_worker_without_the_weights_is_told_in_a_sentence(
     assert "lychee download fake" in str(caught.value)
 
 
+def test_a_model_whose_opening_ends_the_process_is_not_tried_for_ever(
+    photos: list[Source], settings: Settings, address: str, tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        rank(photos, settings, address, NotingScorer(tmp_path / "notes", ends_at=""))
+    assert caught.value.code == "worker-ended"
+
+
 def test_a_lost_model_ends_the_run_and_rows_before_it_stand(
     photos: list[Source], settings: Settings, address: str, tmp_path: Path
 ) -> None:
