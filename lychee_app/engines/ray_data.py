@@ -236,6 +236,8 @@ def _start(address: str | None) -> None:
             socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
         _join(address, quiet)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        if "RAY_AUTH_MODE" in f"{error} {error.__cause__}":
+            raise LycheeError("ray-token", address=address) from error
         raise LycheeError("ray-no-cluster", address=address, detail=_line(error)) from error
 
 
@@ -267,14 +269,21 @@ class _Board:
         self._opened: Opened | None = None
         self._since = 0.0
         self._scorers: dict[str, list[Any]] = {}
+        self._openings: Counter[str] = Counter()
         self._failure: LycheeError | None = None
         self._at_hand: dict[str, set[int]] = {}
         self._deaths: Counter[int] = Counter()
         self._questions: asyncio.Queue[tuple[int, list[CacheKey]]] = asyncio.Queue()
         self._answers: dict[int, asyncio.Future[_Known]] = {}
 
-    async def settle(self, opened: Opened, host: str, node: str, scorer: Any) -> None:
+    async def begin(self, scorer: str) -> int:
+        """Before a scorer opens the model: how often it has begun to since it last had it."""
+        self._openings[scorer] += 1
+        return self._openings[scorer]
+
+    async def settle(self, opened: Opened, host: str, node: str, scorer: Any, identity: str) -> None:
         """Of each scorer, where it is and how it is reached. All must be the same judge."""
+        del self._openings[identity]
         self._scorers.setdefault(node, []).append(scorer)
         first, info = self._opened or opened, opened.info
         if self._opened is None:
@@ -378,14 +387,17 @@ class _Scorer:
         self._board = board
         self._judge: Judge | None = None
         self._replies = _Replies()
-        self._process = ray.get_runtime_context().get_worker_id()
+        here = ray.get_runtime_context()
+        self._process, identity = here.get_worker_id(), here.get_actor_id()
         settings = _here(settings)
         try:
+            if _answer(board.begin.remote(identity)) > MOST_DEATHS:
+                raise CheckpointError("worker-ended", host=platform.node(), model=request.model)
             scorer = opener(settings, open_scorer)(request.model, request.precision)
             judge = judge_of(request, scorer, settings, self._replies)
             self._judge = judge.first_look() if first else judge
-            opened, here = Opened(scorer.info, judge.budget, judge.request), ray.get_runtime_context()
-            place = (platform.node(), here.get_node_id(), here.current_actor)
+            opened = Opened(scorer.info, judge.budget, judge.request)
+            place = (platform.node(), here.get_node_id(), here.current_actor, identity)
             _answer(board.settle.remote(opened, *place))
         except LycheeError as error:
             _answer(board.fail.remote(_of_this_host(error, request.model)))

@@ -43,8 +43,12 @@ ROOT = Path(__file__).parents[2]
 NODE = {"num_cpus": 2, "object_store_memory": 120_000_000}
 NO_CARD = 2
 """For each scorer: no node has so many, so that processors score."""
-SOON_MISSED = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
-"""By the cluster, when a node is gone."""
+SYSTEM = {
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 3,
+    "prestart_worker_first_driver": False,
+}
+"""A node that is gone is missed soon, and no process is started before it is needed."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +59,7 @@ def cluster() -> Iterator[object]:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as until_over:
         patch.setenv("PYTHONPATH", str(ROOT))  # for its workers, as is where the bucket is
         until_over.enter_context(s3.serving(patch))
-        head = {**NODE, "include_dashboard": False, "_system_config": SOON_MISSED}
+        head = {**NODE, "include_dashboard": False, "_system_config": SYSTEM}
         started = Cluster(initialize_head=True, head_node_args=head)
         started.add_node(**NODE, num_gpus=1)  # nobody looks for a card that is named
         try:
@@ -267,6 +271,14 @@ def test_a_worker_without_the_weights_is_told_in_a_sentence(
         rank(photos, settings, address, NotingScorer(tmp_path / "notes", absent=absent))
     assert caught.value.code == "worker-without-model"
     assert "lychee download fake" in str(caught.value)
+
+
+def test_a_model_whose_opening_ends_the_process_is_not_tried_for_ever(
+    photos: list[Source], settings: Settings, address: str, tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        rank(photos, settings, address, NotingScorer(tmp_path / "notes", ends_at=""))
+    assert caught.value.code == "worker-ended"
 
 
 def test_a_lost_model_ends_the_run_and_rows_before_it_stand(
