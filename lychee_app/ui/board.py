@@ -5,12 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from lychee_app import decide, ratings, sorting
+from lychee_app import decide, ratings, sorting, sources
 from lychee_app.errors import LycheeError, UsageError
 from lychee_app.request import Column
-from lychee_app.ui import routes, state, widgets
+from lychee_app.ui import export, routes, state, widgets
 from lychee_app.ui.images import on_loopback
-from lychee_app.ui.markup import notice
+from lychee_app.ui.markup import faint, notice
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
 
@@ -99,62 +99,47 @@ def _moved(context: PageContext, standing: Standing) -> None:
 
 
 def _actions(context: PageContext, standing: Standing) -> None:
-    """Folders and keywords, where the images are files of this machine."""
+    """A ZIP; folders and keywords, where the images are files of this machine."""
     t = context.t
+    export.sorted_zip(context, standing)
     files = [one for one in standing.order.sources.values() if one.path and not one.private]
-    if not (on_loopback() and files):
-        return
+    if not files:
+        return faint(t("sorting.uploads"))
+    if not on_loopback():
+        return None
     with st.container(horizontal=True, vertical_alignment="bottom", key="board-actions"):
         ways: list[decide.Action] = ["copy", "move"]
         action = one_of(t("files.how"), ways, lambda way: t(f"files.{way}"), key="board-how", show_label=True)
         typed = st.text_input(t("files.folder"), key="board-to", placeholder=t("files.folder.placeholder"))
         folder = widgets.pasted_path(typed)
-        if st.button(t(f"sorting.{action}"), key="board-carry", disabled=not folder):
-            _carry(context, standing, Path(folder), action)
+        if st.button(t("files.plan"), key="board-carry", disabled=not folder):
+            _plan(context, standing, Path(folder), action)
         if st.button(t("sorting.keywords"), key="board-keywords"):
             _write_names(context, standing)
     widgets.told(t, "board")
+    export.copied_and_moved(context, standing, "board")
+    return None
 
 
-def names_of(context: PageContext, standing: Standing) -> dict[int, str | None] | None:
-    """The name that each image of a sorting is under; None where the open run is none."""
-    if not (columns := standing.run.request.columns):
-        return None
-    places = _places(context, standing)
-    return {index: None if place is None else columns[place].name for index, place in places.items()}
-
-
-def _places(context: PageContext, standing: Standing) -> dict[int, int | None]:
-    return sorting.placed(standing.run, context.services.store.moved(standing.run.id))
-
-
-def _carry(context: PageContext, standing: Standing, folder: Path, action: decide.Action) -> None:
-    """Says what became of each name; taken back under Decide, as other copies and moves are."""
-    t, store, lines, lost = context.t, context.services.store, [], 0
-    files = standing.order.sources.items()
+def _plan(context: PageContext, standing: Standing, folder: Path, action: decide.Action) -> None:
+    """Nothing is touched before it is confirmed."""
+    t, files = context.t, sources.with_new_sidecars(standing.order.sources.items())
     try:
-        for planned in sorting.plans(standing.run, _places(context, standing), files, folder, action):
-            done = decide.carry_out(planned, store.moves_folder)
-            if action == "move":
-                store.relocate(done.moved)
-            lost += len(done.left_out)
-            lines.append(t(f"sorting.done.{action}", n=len(done.steps), name=planned.folder.name))
+        planned = sorting.plan(standing.run, export.places(context, standing), files, folder, action)
     except LycheeError as error:
-        decide.recover(store)
-        lines.append(t.error(error))
-        lost += 1
-    state.forget_orders()
-    state.tell("\n".join(lines) or t("sorting.nothing"), "warn" if lost or not lines else "good", "board")
-    st.rerun()
+        return state.tell(error, place="board")
+    if planned.steps:
+        st.session_state["planned"] = planned
+        st.rerun()
+    lines = [t("files.nothing"), *export.told(t, planned.left_out)] if planned.left_out else []
+    return state.tell("\n".join(lines) or t("sorting.nothing"), "calm", "board")
 
 
 def _write_names(context: PageContext, standing: Standing) -> None:
-    t, columns = context.t, standing.run.request.columns
-    named = {
-        index: columns[place].name for index, place in _places(context, standing).items() if place is not None
-    }
+    t, named = context.t, export.names_of(context, standing) or {}
+    names = {index: name for index, name in named.items() if name is not None}
     try:
-        planned = ratings.plan(standing.run, standing.order.sources.items(), ratings.Wish(names=named))
+        planned = ratings.plan(standing.run, standing.order.sources.items(), ratings.Wish(names=names))
         written = ratings.write(planned, context.services.store.moves_folder)
     except LycheeError as error:
         return state.tell(error, place="board")
