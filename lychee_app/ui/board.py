@@ -8,7 +8,8 @@ import streamlit as st
 from lychee_app import decide, ratings, sorting, sources
 from lychee_app.errors import LycheeError, UsageError
 from lychee_app.request import Column
-from lychee_app.ui import export, routes, state, widgets
+from lychee_app.ui import examples, export, routes, state, widgets
+from lychee_app.ui import ratings as ui_ratings
 from lychee_app.ui.images import on_loopback
 from lychee_app.ui.markup import faint, notice
 from lychee_app.ui.state import PageContext, Standing
@@ -29,10 +30,14 @@ def names(context: PageContext) -> tuple[Column, ...]:
         if not typed.strip():
             return ()
         try:
-            return sorting.columns(typed)
+            found = sorting.columns(typed)
         except UsageError as error:
             notice(t.error(error), "bad")
             return ()
+        asked = [st.session_state[key] for key in ("query", "but_not")]
+        if any(text.strip() for text in asked) or any(examples.given().values()):
+            notice(t("sorting.alone"), "warn")
+        return found
 
 
 def fill(columns: tuple[Column, ...]) -> None:
@@ -52,6 +57,7 @@ def draw(context: PageContext) -> None:
         key="board-columns",
         data=_data(context, standing, moved),
         on_moved_change=lambda: _moved(context, standing),
+        on_undone_change=lambda: _taken_back(context, standing),
     )
     if not standing.live:
         _actions(context, standing)
@@ -83,7 +89,7 @@ def _data(context: PageContext, standing: Standing, moved: dict[int, str]) -> di
         "base": routes.base(),
         "columns": [*titles, {"name": t("sorting.none"), "query": "", "least": ""}],
         "cards": cards,
-        "words": {key: t(f"sorting.{key}") for key in ("to", "by_hand", "least", "empty")},
+        "words": {key: t(f"sorting.{key}") for key in ("to", "by_hand", "least", "empty", "keys")},
     }
 
 
@@ -93,9 +99,25 @@ def _moved(context: PageContext, standing: Standing) -> None:
     columns = standing.run.request.columns
     if not isinstance(index, int) or not isinstance(place, int) or index not in standing.order.by_index:
         return
-    name = columns[place].name if 0 <= place < len(columns) else sorting.NONE
-    state.tried(lambda: context.services.store.move(standing.run.id, index, name))
+    name, store = columns[place].name if 0 <= place < len(columns) else sorting.NONE, context.services.store
+    before = store.moved(standing.run.id).get(index)
+    state.tried(lambda: store.move(standing.run.id, index, name))
+    _steps(standing).append((index, before))
     state.redraw("board")
+
+
+def _taken_back(context: PageContext, standing: Standing) -> None:
+    """A callback: of what was moved in this tab the last is where it was before."""
+    if not (steps := _steps(standing)):
+        return
+    index, before = steps.pop()
+    state.tried(lambda: context.services.store.move(standing.run.id, index, before))
+    state.redraw("board")
+
+
+def _steps(standing: Standing) -> list[tuple[int, str | None]]:
+    """What was moved by hand in this tab, and the name it was moved to before, newest last."""
+    return st.session_state.setdefault(f"board-steps:{standing.run.id}", [])
 
 
 def _actions(context: PageContext, standing: Standing) -> None:
@@ -118,6 +140,7 @@ def _actions(context: PageContext, standing: Standing) -> None:
             _write_names(context, standing)
     widgets.told(t, "board")
     export.copied_and_moved(context, standing, "board")
+    ui_ratings.written(context, standing, "board")
     return None
 
 

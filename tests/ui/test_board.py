@@ -17,7 +17,7 @@ from lychee_app.settings import Settings
 from lychee_app.store import Draft, Store
 from lychee_app.ui import export, state
 from tests.support.fakes import picture
-from tests.support.page import html, visit
+from tests.support.page import html, sent, visit
 from tests.support.rows import reply, row, run_of
 
 COLUMNS = (Column("warm", "red"), Column("cold", "blue"))
@@ -97,3 +97,40 @@ def test_images_that_were_dropped_get_a_zip_with_a_folder_for_each_name(
         names = archive.namelist()
         assert archive.read("cold/same.png") == shoot[2].read_bytes()
     assert sorted(names) == ["cold/same.png", "warm/same (2).png", "warm/same.png"]
+
+
+def test_a_sorting_shows_nothing_that_is_meant_for_a_ranking(settings: Settings, shoot: list[Path]) -> None:
+    at = visit(kept(settings, [Source(path.name, path=path) for path in [*shoot, *shoot]]).id)
+    assert "ly-finding" not in html(at)
+    assert sent(at, "gallery")["cut"] is None
+    at.segmented_control(key="place").set_value("decide").run()
+    assert "to go" not in html(at)
+    assert not at.exception
+
+
+def test_names_written_as_keywords_are_taken_back_on_the_board(settings: Settings, shoot: list[Path]) -> None:
+    at = visit(kept(settings, [Source(path.name, path=path) for path in shoot]).id)
+    at.button(key="board-keywords").click().run()
+    assert "3 sidecars were written" in html(at)
+    assert len(list(shoot[0].parent.glob("*.xmp"))) == 3
+    at.button(key="stars-back-0").click().run()
+    assert not list(shoot[0].parent.glob("*.xmp"))
+
+
+def test_what_a_sorting_leaves_out_of_account_is_told_beside_the_names(page: AppTest) -> None:
+    page.text_area(key="names").set_value("warm: red\nnone: blue").run()
+    assert "by these names alone" not in html(page)
+    page.text_area(key="query").set_value("a cat").run()
+    assert "by these names alone" in html(page)
+
+
+def test_an_example_that_cannot_be_judged_is_told_beside_its_field_and_starts_no_run(
+    page: AppTest, store: Store
+) -> None:
+    page.file_uploader(key="example-0").set_value([("good.png", picture("red"), "image/png")]).run()
+    assert page.session_state["like"].name == "good.png"
+    page.file_uploader(key="example-0").set_value([("cut.png", picture("red")[:4000], "image/png")]).run()
+    assert "The example image cut.png cannot be used" in html(page)
+    assert page.session_state["like"].name == "good.png"
+    assert not page.file_uploader(key="example-1").value
+    assert not store.runs(limit=1)
