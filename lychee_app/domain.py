@@ -22,7 +22,9 @@ UNLIKE = Reason.of("unlike-demo")
 
 @dataclass(frozen=True)
 class Curve:
-    """Of a likeness (likeness.py) the probability that the image shows something of the example."""
+    """Makes a score of a likeness (likeness.py). It was fitted to whether an image shows something of an
+    example that shows one thing or three; of a fuller one a single thing is a small share, and scores low.
+    """
 
     centre: float
     slope: float

@@ -81,8 +81,8 @@ def rank(
         instruction,
         max_image_tokens,
         precision=precision,
-        like=None if like is None else example_at(like),
-        unlike=None if unlike is None else example_at(unlike),
+        like=None if like is None else example_at(like, settings),
+        unlike=None if unlike is None else example_at(unlike, settings),
         prefilter=prefilter,
         bursts=bursts,
     )

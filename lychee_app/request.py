@@ -63,8 +63,9 @@ class Request:
 
     @property
     def named(self) -> str:
-        """What stands for the query where it has no words: the names of a sorting, or of its examples."""
+        """In a line: the words and the examples, as in "green sofa ≈ sofa.jpg"; or the names of a sorting."""
         if self.columns:
             return " | ".join(column.name for column in self.columns)
         signs = ("≈", self.like), ("≉", self.unlike)
-        return self.question.typed or " ".join(f"{sign} {one.name}" for sign, one in signs if one)
+        examples = [f"{sign} {one.name}" for sign, one in signs if one]
+        return " ".join([self.question.typed, *examples] if self.question.typed else examples)

@@ -143,38 +143,19 @@ def listed(run: Run, places: Mapping[int, int | None]) -> list[list[Scored]]:
     return groups
 
 
-def plans(
+def plan(
     run: Run,
     places: Mapping[int, int | None],
     sources: Iterable[tuple[int, Source]],
     folder: Path,
     action: decide.Action,
-) -> Iterator[decide.Plan]:
-    """What would be copied or moved into a folder for each name that has images. `folder` is made for them.
+) -> decide.Plan:
+    """What would be copied or moved into a folder for each name that has images. Changes nothing.
 
-    One after the other, as the next is asked for: each is planned over what the last has left. Raises
-    UsageError where the folder cannot be used.
+    Raises UsageError where a folder cannot be used.
     """
-    files = list(sources)
-    folder = folder.expanduser()
-    if not str(folder).strip() or folder == Path():
-        raise UsageError("target-none")
-    for number, column in enumerate(run.request.columns):
-        if chosen := [index for index, place in places.items() if place == number]:
-            _make(folder)
-            yield decide.plan(run, chosen, files, folder / column.name, action)
-
-
-def _make(folder: Path) -> None:
-    """Raises UsageError."""
-    try:
-        folder.mkdir(exist_ok=True)
-    except FileExistsError as error:
-        raise UsageError("target-file", path=str(folder)) from error
-    except FileNotFoundError as error:
-        raise UsageError("target-parent", path=str(folder.parent)) from error
-    except OSError as error:
-        raise UsageError("target-not-made", path=str(folder), detail=error.strerror or str(error)) from error
+    names = {index: run.request.columns[place].name for index, place in places.items() if place is not None}
+    return decide.plan(run, list(names), sources, folder, action, under=names)
 
 
 def _strength(row: Scored, number: int) -> float:

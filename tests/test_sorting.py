@@ -1,12 +1,13 @@
 """Several queries as one sorting: what is read, where an image goes, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lychee_app import recorder, sorting
+from lychee_app import decide, recorder, sorting
 from lychee_app.errors import LycheeError, UsageError
-from lychee_app.records import Run
+from lychee_app.records import Run, Source
 from lychee_app.request import Column, Request
 from lychee_app.settings import Settings
 from tests.support.fakes import FakeScorer, engine_of, sources
@@ -115,14 +116,36 @@ def test_fifty_names_are_judged_in_one_run(settings: Settings) -> None:
     assert sorting.placed(run) == {0: 49}
 
 
-def test_each_name_with_images_gets_a_folder(tmp_path: Path) -> None:
-    run = run_with((2.0, -1.0), (2.5, -1.0))
-    files = list(enumerate(sources("red", "red")))
-    goal = tmp_path / "sorted"
-    (planned,) = sorting.plans(run, sorting.placed(run), files, goal, "copy")
-    assert planned.folder == goal / "a"
+def test_a_folder_for_each_name_with_images_is_one_action_that_is_taken_back_whole(tmp_path: Path) -> None:
+    run = run_with((2.0, -1.0), (2.5, -1.0), (-1.0, 3.0), (-1.0, -1.0))
+    files = []
+    for index, (folder, name) in enumerate([("1", "x"), ("2", "x"), ("1", "y"), ("1", "z")]):
+        path = tmp_path / folder / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"%d" % index)
+        files.append((index, Source(path.name, path=path)))
+    run = replace(run, images=tuple(replace(each, sha256="") for each in run.images))
+    goal, places = tmp_path / "sorted", sorting.placed(run)
+    (goal / "b").mkdir(parents=True)
+    planned = sorting.plan(run, places, files, goal, "move")
+    targets = {step.upload_index: str(step.target.relative_to(goal)) for step in planned.steps}
+    assert targets == {1: "a/x.png", 0: "a/x (2).png", 2: "b/y.png"}
+    assert not (goal / "a").exists()
+    done = decide.carry_out(planned, tmp_path / "moves")
+    assert (goal / "a" / "x (2).png").read_bytes() == b"0"
+    assert len(decide.journals(tmp_path / "moves")) == 1
+    decide.undo(done.journal)
+    assert all(source.path and source.path.exists() for _, source in files)
+    assert list(goal.rglob("*")) == [goal / "b"], "what was there before stays"
+
+
+def test_a_name_that_is_a_file_there_is_told_before_anything_is_touched(tmp_path: Path) -> None:
+    run = run_with((2.0, -1.0))
+    (tmp_path / "a").write_bytes(b"")
+    with pytest.raises(UsageError, match="is a file"):
+        sorting.plan(run, sorting.placed(run), list(enumerate(sources("red"))), tmp_path, "copy")
     with pytest.raises(UsageError, match="gone"):
-        list(sorting.plans(run, sorting.placed(run), files, tmp_path / "gone" / "deep", "copy"))
+        sorting.plan(run, sorting.placed(run), [], tmp_path / "gone" / "deep", "copy")
 
 
 def test_what_was_asked_can_be_typed_again() -> None:

@@ -65,10 +65,10 @@ class Finding:
 def findings(run: Run, cutoff: Cutoff | None = None) -> list[Finding]:
     """In the order they are worth reading. `cutoff` is the one in force; the suggested one if None.
 
-    Where the scores tell little (caveats.py), only what does not rest on them.
+    Of a sorting, and where the scores tell little (caveats.py), only what does not rest on them.
     """
     scored = [row for row in run.images if is_scored(row)]
-    if tells_little(scored):
+    if run.request.columns or tells_little(scored):
         return [*_passed_over(run), *_unscored(run), *_duplicates(run)]
     suggested = suggest_cut(scored)
     if cutoff is None and suggested is not None:

@@ -52,7 +52,7 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
     settings = Settings.from_environment()
     wish = _wish(arguments)
     asked = arguments.like, arguments.unlike
-    like, unlike = (None if path is None else example_at(path) for path in asked)
+    like, unlike = (None if path is None else example_at(path, settings) for path in asked)
     requests = [
         Request(
             question,

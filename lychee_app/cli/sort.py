@@ -73,18 +73,17 @@ def _carried(done: _Sorted, folder: Path, action: "decide.Action", t: Words) -> 
     from lychee_app import decide, sorting
     from lychee_app.store import Store
 
-    carried = 0
+    planned = sorting.plan(done.run, done.places, enumerate(done.found), folder, action)
     with Store.open(done.settings.data_folder) as store:
-        for planned in sorting.plans(done.run, done.places, enumerate(done.found), folder, action):
-            made = decide.carry_out(planned, store.moves_folder)
-            if action == "move":
-                store.relocate(made.moved)
-            carried += len(made.steps)
-            said = {"name": planned.folder.name, "folder": str(planned.folder)}
-            say(t(f"terminal.sorted.{action}", n=len(made.steps), **said))
-            for one in made.left_out[:3]:
-                say(t("terminal.sorted.left", name=one.name, reason=t.reason(one.reason)))
-    return carried > 0
+        made = decide.carry_out(planned, store.moves_folder)
+        if action == "move":
+            store.relocate(made.moved)
+    for goal in planned.within:
+        count = sum(step.target.parent == goal for step in made.steps)
+        say(t(f"terminal.sorted.{action}", n=count, name=goal.name, folder=str(goal)))
+    for one in made.left_out[:3]:
+        say(t("terminal.sorted.left", name=one.name, reason=t.reason(one.reason)))
+    return bool(made.steps)
 
 
 def _named(done: _Sorted, t: Words) -> bool:

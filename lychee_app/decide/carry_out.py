@@ -23,14 +23,15 @@ def carry_out(plan: Plan, journal_folder: Path, on_step: Callable[[int], None] =
     """Copies or moves file after file; what fails is left out with a reason, and left as it was.
 
     Where an image stays, its companions stay with it. `on_step` is called with the number of steps behind.
-    Raises UsageError if the folder cannot be made, and StoreError if the journal cannot be written.
+    Raises UsageError if a folder cannot be made, and StoreError if the journal cannot be written.
     """
     made_folder = _make(plan.folder)
+    made_within = tuple(goal.name for goal in plan.within if _make(goal))
     steps: list[Step] = []
     left_out = list(plan.left_out)
     images = {step.upload_index: step.source for step in reversed(plan.steps)}
     stayed: set[int] = set()
-    with new_journal(journal_folder, plan, made_folder) as (path, journal):
+    with new_journal(journal_folder, plan, made_folder, made_within) as (path, journal):
         for number, step in enumerate(plan.steps, start=1):
             problem = None if step.upload_index in stayed else _take(step, plan.action, journal)
             if problem is not None:
@@ -41,7 +42,14 @@ def carry_out(plan: Plan, journal_folder: Path, on_step: Callable[[int], None] =
                 steps.append(step)
             on_step(number)
     return Done(
-        path, plan.run_id, plan.action, plan.folder, tuple(steps), tuple(left_out), made_folder=made_folder
+        path,
+        plan.run_id,
+        plan.action,
+        plan.folder,
+        tuple(steps),
+        tuple(left_out),
+        made_folder=made_folder,
+        made_within=made_within,
     )
 
 

@@ -7,7 +7,7 @@ this process made itself are in it, so everything in it is safe to take back.
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,8 @@ from lychee_app.export import LeftOut
 
 @dataclass(frozen=True)
 class Done:
-    """What was carried out. `finished` is False where it was cut off; `made_folder`: the folder was new."""
+    """What was carried out. `finished` is False where it was cut off; `made_folder`: the folder was new;
+    `made_within`: names of those within it that were."""
 
     journal: Path
     run_id: str
@@ -31,6 +32,7 @@ class Done:
     left_out: tuple[LeftOut, ...] = ()
     finished: bool = True
     made_folder: bool = False
+    made_within: tuple[str, ...] = ()
 
     @property
     def moved(self) -> dict[Path, Path]:
@@ -59,14 +61,16 @@ class Journal:
 
 
 @contextmanager
-def new_journal(folder: Path, plan: Plan, made_folder: bool) -> Iterator[tuple[Path, Journal]]:
+def new_journal(
+    folder: Path, plan: Plan, made_folder: bool, made_within: Sequence[str] = ()
+) -> Iterator[tuple[Path, Journal]]:
     """Raises StoreError if the journal cannot be written: then nothing more is touched."""
     path = folder / f"{time.time_ns():020d}-{os.urandom(4).hex()}.jsonl"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with path.open("x", encoding="ascii") as file:
             journal = Journal(file)
-            journal.write(_head(plan, made_folder))
+            journal.write(_head(plan, made_folder, made_within))
             yield path, journal
             journal.write({"finished": True})
     except OSError as error:
@@ -94,6 +98,7 @@ def read_journal(path: Path) -> tuple[Done, dict[Path, Path]]:
             steps=tuple(_step(line) for line in rest),
             finished="finished" in lines[-1],
             made_folder=head["made_folder"],
+            made_within=tuple(head.get("made_within", ())),
         )
     except (OSError, IndexError, KeyError, ValueError) as error:
         raise StoreError("journal-unreadable", path=str(path), detail=str(error)) from error
@@ -122,7 +127,7 @@ def shorten(done: Done, asides: Mapping[Path, Path]) -> None:
     try:
         with aside.open("x", encoding="ascii") as file:
             journal = Journal(file)
-            journal.write(_head(done, done.made_folder))
+            journal.write(_head(done, done.made_folder, done.made_within))
             for step in done.steps:
                 journal.step(step, asides[step.target])
             if done.finished:
@@ -134,9 +139,9 @@ def shorten(done: Done, asides: Mapping[Path, Path]) -> None:
         raise StoreError("journal-unwritable", path=str(done.journal), detail=detail) from error
 
 
-def _head(planned: Plan | Done, made_folder: bool) -> dict[str, Any]:
+def _head(planned: Plan | Done, made_folder: bool, made_within: Sequence[str]) -> dict[str, Any]:
     head = {"run_id": planned.run_id, "action": planned.action, "folder": str(planned.folder)}
-    return {**head, "made_folder": made_folder}
+    return {**head, "made_folder": made_folder, "made_within": list(made_within)}
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -40,6 +40,13 @@ class Plan:
     left_out: tuple[LeftOut, ...]
     size_bytes: int
 
+    @property
+    def within(self) -> list[Path]:
+        """The folders in `folder` that files go to."""
+        return [
+            goal for goal in dict.fromkeys(step.target.parent for step in self.steps) if goal != self.folder
+        ]
+
 
 def plan(
     run: Run,
@@ -47,34 +54,38 @@ def plan(
     sources: Iterable[tuple[int, Source]],
     folder: Path,
     action: Action,
+    *,
+    under: Mapping[int, str] | None = None,
 ) -> Plan:
     """Plans for the images of those upload indexes, best first. Names in use get a number: "name (2).jpg".
 
-    The folder may be missing, its parent may not. Raises UsageError if the folder cannot be used.
+    The folder may be missing, its parent may not. under: by upload index, the folder within it that an image
+    goes to. Raises UsageError if a folder cannot be used.
     """
     folder = _usable(folder)
     by_index = dict(sources)
-    taken = {folded(name) for name in os.listdir(folder)} if folder.is_dir() else set()
+    goals = {index: _within(folder, under[index]) if under else folder for index in chosen}
+    taken = {goal: _names_in(goal) for goal in goals.values()}
     steps: list[Step] = []
     left_out: list[LeftOut] = []
     planned: set[Path] = set()
     for row in (place.scored for place in ranking.chosen(run.images, chosen)):
-        source = by_index.get(row.upload_index)
-        found = _fit(row, source, folder, action, planned)
+        source, goal = by_index.get(row.upload_index), goals[row.upload_index]
+        found = _fit(row, source, goal, action, planned)
         if isinstance(found, LeftOut):
             left_out.append(found)
             continue
         files = [found]
         for path in map(Path, map(os.path.abspath, source.companions if source else ())):
-            problem = _problem(path, folder, action, planned)
+            problem = _problem(path, goal, action, planned)
             if problem is None:
                 files.append(path)
             elif problem.code != "missing":  # what is gone was not promised
                 left_out.append(LeftOut(row.upload_index, path.name, problem))
-        for path, name in zip(files, _names(files, taken), strict=True):
-            taken.add(folded(name))
+        for path, name in zip(files, _names(files, taken[goal]), strict=True):
+            taken[goal].add(folded(name))
             planned.add(path)
-            steps.append(Step(row.upload_index, path, folder / name, row.sha256 if path == found else ""))
+            steps.append(Step(row.upload_index, path, goal / name, row.sha256 if path == found else ""))
     size_bytes = _needed_bytes(steps, folder, action)
     return Plan(run.id, action, folder, tuple(steps), tuple(left_out), size_bytes)
 
@@ -91,6 +102,16 @@ def _usable(folder: Path) -> Path:
     if not os.access(folder if folder.exists() else folder.parent, os.W_OK | os.X_OK):
         raise UsageError("target-read-only", path=str(folder))
     return folder
+
+
+def _within(folder: Path, name: str) -> Path:
+    """Raises UsageError."""
+    goal = folder / name
+    return _usable(goal) if os.path.lexists(goal) else goal
+
+
+def _names_in(folder: Path) -> set[str]:
+    return {folded(name) for name in os.listdir(folder)} if folder.is_dir() else set()
 
 
 def _fit(

@@ -53,9 +53,10 @@ def undo(journal: Path) -> Undone:
         forget(journal)
     elif len(left) < len(done.steps):
         shorten(replace(done, steps=tuple(left)), asides)
-    if done.made_folder:
+    made = [done.folder / name for name in done.made_within]
+    for folder in (*made, *([done.folder] if done.made_folder else ())):
         with suppress(OSError):
-            done.folder.rmdir()
+            folder.rmdir()
     return Undone(tuple(back), tuple(there), tuple(left_out))
 
 

@@ -1,6 +1,5 @@
 """The example images of a request, as the judge at hand sees them."""
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,29 +10,31 @@ from PIL import Image
 from lychee_app import demo, intake
 from lychee_app.domain import Curve
 from lychee_app.errors import ImageError, ScoringError, UsageError
-from lychee_app.intake.sniff import HEAD_BYTES, sniff
 from lychee_app.likeness import Seen, Usual
-from lychee_app.records import Candidate, ImageBudget, Reply, Scorer, ScorerInfo, Source
+from lychee_app.records import Candidate, ImageBudget, Refused, Reply, Scorer, ScorerInfo, Source
 from lychee_app.request import Example, Request
 from lychee_app.settings import Settings
 
 VERSION = 1
 """Part of the cache key. Raise it whenever a likeness would come out otherwise."""
+CHECKED = ImageBudget(token_px=28, max_tokens=64, most_tiles=0)
+"""Of an example when it is given, whoever will judge."""
 USUAL_TOKENS = 64
 """Of each picture that tells what is usual: 32 of them are looked at before the first comparison."""
 
 
-def example_at(path: str | os.PathLike[str], name: str = "") -> Example:
-    """A file of this machine as an example. Raises UsageError where it is not there, or is no image."""
+def example_at(path: str | os.PathLike[str], settings: Settings, name: str = "") -> Example:
+    """A file of this machine as an example. Raises UsageError where it is not there, or cannot be shown to a
+    judge: it is decoded as every image is."""
     found = Path(os.path.abspath(Path(path).expanduser()))
     try:
         data = found.read_bytes()
-        sniff(data[:HEAD_BYTES])
     except OSError as error:
         raise UsageError("example-gone", name=name or found.name, path=str(found)) from error
-    except ImageError as error:
-        raise UsageError("example-unreadable", name=name or found.name, detail=str(error)) from error
-    return Example(intake.same_name_safe(name or found.name), hashlib.sha256(data).hexdigest(), str(found))
+    (seen,) = intake.prepare([(0, Source(found.name, data=data))], CHECKED, settings)
+    if isinstance(seen, Refused):
+        raise UsageError("example-unreadable", name=name or found.name, detail=str(seen.reason))
+    return Example(intake.same_name_safe(name or found.name), seen.sha256, str(found))
 
 
 def require(request: Request) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import struct
 import time
 import zipfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +51,13 @@ def write_zip(
     sources: Iterable[tuple[int, Source]],
     *,
     fixed_dates: bool = False,
+    under: Mapping[int, str] | None = None,
 ) -> Zipped:
     """Writes the images of those upload indexes to `path`, best first; one of them in memory at a time.
 
-    Each keeps its file's date. fixed_dates: none does, and the same picks give the same bytes. A file that
-    is gone, or is not the one that was scored, is left out and told. Raises StoreError if `path` cannot be
-    written.
+    Each keeps its file's date. fixed_dates: none does, and the same picks give the same bytes. under: by
+    upload index, the folder in the archive that an image lies in, with its own name. A file that is gone, or
+    is not the one that was scored, is left out and told. Raises StoreError if `path` cannot be written.
     """
     by_index = dict(sources)
     written: list[tuple[int, str]] = []
@@ -68,7 +69,9 @@ def write_zip(
             if isinstance(data, LeftOut):
                 left_out.append(data)
                 continue
-            name = unique_name(member_name(place, len(run.images)), taken)
+            folder = f"{under[place.scored.upload_index]}/" if under else ""
+            own = clean_name(place.scored.name) if under else member_name(place, len(run.images))
+            name = unique_name(folder + own, taken)
             taken.add(folded(name))
             source = by_index[place.scored.upload_index]
             archive.writestr(member(name, None if fixed_dates else modified(source)), data)

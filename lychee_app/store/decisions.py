@@ -100,12 +100,17 @@ class Decisions:
             query = "SELECT upload_index, name FROM moved_by_hand WHERE run_id = ?"
             return dict(db.execute(query, (run_id,)).fetchall())
 
-    def move(self, run_id: str, upload_index: int, name: str) -> None:
-        """Raises StoreError when there is no such run, LookupError when it has no such image."""
+    def move(self, run_id: str, upload_index: int, name: str | None) -> None:
+        """See Store. Raises StoreError when there is no such run, LookupError when it has no such image."""
         with self._database.writing() as db:
             if not 0 <= upload_index < _total(db, run_id):
                 raise LookupError(f"run {run_id} has no image {upload_index}")
-            db.execute("INSERT OR REPLACE INTO moved_by_hand VALUES (?, ?, ?)", (run_id, upload_index, name))
+            if name is None:
+                place = "run_id = ? AND upload_index = ?"
+                db.execute(f"DELETE FROM moved_by_hand WHERE {place}", (run_id, upload_index))
+            else:
+                row = (run_id, upload_index, name)
+                db.execute("INSERT OR REPLACE INTO moved_by_hand VALUES (?, ?, ?)", row)
 
     def judged_alike(self, run: Run) -> dict[str, tuple[float, Decision]]:
         """By content: margin and decision of every image decided on in this run, or in another that asked the

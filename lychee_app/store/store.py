@@ -266,7 +266,8 @@ class Store:
         """Of a sorting: the name that somebody moved an image to, "" for none, by upload index."""
         return self._decisions.moved(run_id)
 
-    def move(self, run_id: str, upload_index: int, name: str) -> None:
+    def move(self, run_id: str, upload_index: int, name: str | None) -> None:
+        """By hand; None: back to where the sorting has it."""
         self._decisions.move(run_id, upload_index, name)
 
     def judged_alike(self, run: Run) -> dict[str, tuple[float, Decision]]:

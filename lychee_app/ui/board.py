@@ -5,12 +5,13 @@ from typing import Any
 
 import streamlit as st
 
-from lychee_app import decide, ratings, sorting
+from lychee_app import decide, ratings, sorting, sources
 from lychee_app.errors import LycheeError, UsageError
 from lychee_app.request import Column
-from lychee_app.ui import routes, state, widgets
+from lychee_app.ui import examples, export, routes, state, widgets
+from lychee_app.ui import ratings as ui_ratings
 from lychee_app.ui.images import on_loopback
-from lychee_app.ui.markup import notice
+from lychee_app.ui.markup import faint, notice
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
 
@@ -29,10 +30,14 @@ def names(context: PageContext) -> tuple[Column, ...]:
         if not typed.strip():
             return ()
         try:
-            return sorting.columns(typed)
+            found = sorting.columns(typed)
         except UsageError as error:
             notice(t.error(error), "bad")
             return ()
+        asked = [st.session_state[key] for key in ("query", "but_not")]
+        if any(text.strip() for text in asked) or any(examples.given().values()):
+            notice(t("sorting.alone"), "warn")
+        return found
 
 
 def fill(columns: tuple[Column, ...]) -> None:
@@ -52,6 +57,7 @@ def draw(context: PageContext) -> None:
         key="board-columns",
         data=_data(context, standing, moved),
         on_moved_change=lambda: _moved(context, standing),
+        on_undone_change=lambda: _taken_back(context, standing),
     )
     if not standing.live:
         _actions(context, standing)
@@ -83,7 +89,7 @@ def _data(context: PageContext, standing: Standing, moved: dict[int, str]) -> di
         "base": routes.base(),
         "columns": [*titles, {"name": t("sorting.none"), "query": "", "least": ""}],
         "cards": cards,
-        "words": {key: t(f"sorting.{key}") for key in ("to", "by_hand", "least", "empty")},
+        "words": {key: t(f"sorting.{key}") for key in ("to", "by_hand", "least", "empty", "keys")},
     }
 
 
@@ -93,68 +99,70 @@ def _moved(context: PageContext, standing: Standing) -> None:
     columns = standing.run.request.columns
     if not isinstance(index, int) or not isinstance(place, int) or index not in standing.order.by_index:
         return
-    name = columns[place].name if 0 <= place < len(columns) else sorting.NONE
-    state.tried(lambda: context.services.store.move(standing.run.id, index, name))
+    name, store = columns[place].name if 0 <= place < len(columns) else sorting.NONE, context.services.store
+    before = store.moved(standing.run.id).get(index)
+    state.tried(lambda: store.move(standing.run.id, index, name))
+    _steps(standing).append((index, before))
     state.redraw("board")
 
 
-def _actions(context: PageContext, standing: Standing) -> None:
-    """Folders and keywords, where the images are files of this machine."""
-    t = context.t
-    files = [one for one in standing.order.sources.values() if one.path and not one.private]
-    if not (on_loopback() and files):
+def _taken_back(context: PageContext, standing: Standing) -> None:
+    """A callback: of what was moved in this tab the last is where it was before."""
+    if not (steps := _steps(standing)):
         return
+    index, before = steps.pop()
+    state.tried(lambda: context.services.store.move(standing.run.id, index, before))
+    state.redraw("board")
+
+
+def _steps(standing: Standing) -> list[tuple[int, str | None]]:
+    """What was moved by hand in this tab, and the name it was moved to before, newest last."""
+    return st.session_state.setdefault(f"board-steps:{standing.run.id}", [])
+
+
+def _actions(context: PageContext, standing: Standing) -> None:
+    """A ZIP; folders and keywords, where the images are files of this machine."""
+    t = context.t
+    export.sorted_zip(context, standing)
+    files = [one for one in standing.order.sources.values() if one.path and not one.private]
+    if not files:
+        return faint(t("sorting.uploads"))
+    if not on_loopback():
+        return None
     with st.container(horizontal=True, vertical_alignment="bottom", key="board-actions"):
         ways: list[decide.Action] = ["copy", "move"]
         action = one_of(t("files.how"), ways, lambda way: t(f"files.{way}"), key="board-how", show_label=True)
         typed = st.text_input(t("files.folder"), key="board-to", placeholder=t("files.folder.placeholder"))
         folder = widgets.pasted_path(typed)
-        if st.button(t(f"sorting.{action}"), key="board-carry", disabled=not folder):
-            _carry(context, standing, Path(folder), action)
+        if st.button(t("files.plan"), key="board-carry", disabled=not folder):
+            _plan(context, standing, Path(folder), action)
         if st.button(t("sorting.keywords"), key="board-keywords"):
             _write_names(context, standing)
     widgets.told(t, "board")
+    export.copied_and_moved(context, standing, "board")
+    ui_ratings.written(context, standing, "board")
+    return None
 
 
-def names_of(context: PageContext, standing: Standing) -> dict[int, str | None] | None:
-    """The name that each image of a sorting is under; None where the open run is none."""
-    if not (columns := standing.run.request.columns):
-        return None
-    places = _places(context, standing)
-    return {index: None if place is None else columns[place].name for index, place in places.items()}
-
-
-def _places(context: PageContext, standing: Standing) -> dict[int, int | None]:
-    return sorting.placed(standing.run, context.services.store.moved(standing.run.id))
-
-
-def _carry(context: PageContext, standing: Standing, folder: Path, action: decide.Action) -> None:
-    """Says what became of each name; taken back under Decide, as other copies and moves are."""
-    t, store, lines, lost = context.t, context.services.store, [], 0
-    files = standing.order.sources.items()
+def _plan(context: PageContext, standing: Standing, folder: Path, action: decide.Action) -> None:
+    """Nothing is touched before it is confirmed."""
+    t, files = context.t, sources.with_new_sidecars(standing.order.sources.items())
     try:
-        for planned in sorting.plans(standing.run, _places(context, standing), files, folder, action):
-            done = decide.carry_out(planned, store.moves_folder)
-            if action == "move":
-                store.relocate(done.moved)
-            lost += len(done.left_out)
-            lines.append(t(f"sorting.done.{action}", n=len(done.steps), name=planned.folder.name))
+        planned = sorting.plan(standing.run, export.places(context, standing), files, folder, action)
     except LycheeError as error:
-        decide.recover(store)
-        lines.append(t.error(error))
-        lost += 1
-    state.forget_orders()
-    state.tell("\n".join(lines) or t("sorting.nothing"), "warn" if lost or not lines else "good", "board")
-    st.rerun()
+        return state.tell(error, place="board")
+    if planned.steps:
+        st.session_state["planned"] = planned
+        st.rerun()
+    lines = [t("files.nothing"), *export.told(t, planned.left_out)] if planned.left_out else []
+    return state.tell("\n".join(lines) or t("sorting.nothing"), "calm", "board")
 
 
 def _write_names(context: PageContext, standing: Standing) -> None:
-    t, columns = context.t, standing.run.request.columns
-    named = {
-        index: columns[place].name for index, place in _places(context, standing).items() if place is not None
-    }
+    t, named = context.t, export.names_of(context, standing) or {}
+    names = {index: name for index, name in named.items() if name is not None}
     try:
-        planned = ratings.plan(standing.run, standing.order.sources.items(), ratings.Wish(names=named))
+        planned = ratings.plan(standing.run, standing.order.sources.items(), ratings.Wish(names=names))
         written = ratings.write(planned, context.services.store.moves_folder)
     except LycheeError as error:
         return state.tell(error, place="board")

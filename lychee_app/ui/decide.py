@@ -32,11 +32,11 @@ def _in_bulk(context: PageContext) -> None:
     if (standing := state.standing(context)) is None:
         st.rerun()
     t, above = context.t, standing.above()
+    if standing.run.request.columns:  # each has a cut-off of its own, and no image need be decided on
+        return None
     picks, rejects = len(standing.decided("pick")), len(standing.decided("reject"))
     left = standing.count_undecided
     faint(t("decide.counts", picks=picks, rejects=rejects, left=left))
-    if standing.run.request.columns:  # each has a cut-off of its own
-        return None
     if standing.cutoff is None:
         return faint(t("decide.no_cut"))
     with st.container(horizontal=True):

@@ -10,8 +10,8 @@ from lychee_app.engines.example import example_at
 from lychee_app.errors import LycheeError
 from lychee_app.records import Source
 from lychee_app.request import Example, Request
-from lychee_app.ui import pictures, state
-from lychee_app.ui.markup import data_url, escaped, image_tag
+from lychee_app.ui import pictures, state, widgets
+from lychee_app.ui.markup import data_url, escaped, faint, image_tag
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
 
@@ -47,7 +47,7 @@ def chosen(context: PageContext, standing: Standing, told: Mapping[str, Any]) ->
     if source.path is None or row is None:
         return
     try:
-        example = example_at(source.path, row.name)
+        example = example_at(source.path, context.services.settings, row.name)
     except LycheeError as error:
         state.tell(error)
     else:
@@ -76,13 +76,17 @@ def draw(context: PageContext) -> None:
         kind = one_of(
             t("example_image.kind"), KINDS, lambda kind: t(f"example_image.{kind}"), key="example-kind"
         )
-        st.file_uploader(
-            t("example_image.file"),
-            key="example-file",
-            on_change=_uploaded,
-            args=(context, kind),
-            label_visibility="collapsed",
-        )
+        faint(t("example_image.help"))
+        key = f"example-{st.session_state.get('examples-refused', 0)}"
+        with st.container(key="example-file"):
+            st.file_uploader(
+                t("example_image.file"),
+                key=key,
+                on_change=_uploaded,
+                args=(context, kind, key),
+                label_visibility="collapsed",
+            )
+        widgets.told(t, "example")
 
 
 def _shown(context: PageContext, kind: Kind, example: Example) -> str:
@@ -99,13 +103,15 @@ def _drop(kind: Kind) -> None:
     st.session_state[kind] = None
 
 
-def _uploaded(context: PageContext, kind: Kind) -> None:
-    """A callback: the file is kept where uploads are."""
-    file = st.session_state.get("example-file")
+def _uploaded(context: PageContext, kind: Kind, key: str) -> None:
+    """A callback: the file is kept where uploads are. One that will not do is told beside the field, which is
+    empty again: what was chosen before stays."""
+    file = st.session_state.get(key)
     if file is None:
         return
-    store = context.services.store
+    store, settings = context.services.store, context.services.settings
     try:
-        st.session_state[kind] = example_at(store.upload(store.keep(file.getvalue())), file.name)
+        st.session_state[kind] = example_at(store.upload(store.keep(file.getvalue())), settings, file.name)
     except LycheeError as error:
-        state.tell(error)
+        state.tell(error, place="example")
+        st.session_state["examples-refused"] = st.session_state.get("examples-refused", 0) + 1

@@ -4,20 +4,21 @@ import os
 import tempfile
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
-from lychee_app import analysis, decide, export, sizes, sources
+from lychee_app import analysis, decide, export, sizes, sorting, sources
 from lychee_app.decide import Action, Done, Plan
 from lychee_app.errors import LycheeError
 from lychee_app.export import LeftOut
 from lychee_app.intake.names import path_safe, same_name_safe
 from lychee_app.locale import Words
-from lychee_app.records import Decision, Source
-from lychee_app.ui import board, state, widgets
+from lychee_app.records import Decision, Run, Source
+from lychee_app.ui import state, widgets
 from lychee_app.ui.findings import sentence
 from lychee_app.ui.images import on_loopback
 from lychee_app.ui.markup import escaped, faint, notice
@@ -57,11 +58,15 @@ def draw(context: PageContext) -> None:
     return None
 
 
+def _stem(run: Run) -> str:
+    return export.clean_name(run.title or run.question.sent or run.name, fallback="lychee", max_bytes=60)
+
+
 def _listed(context: PageContext, standing: Standing, window: Window) -> None:
     """Of a large run: what the filter leaves, in its order, in a few columns."""
     run, columns = standing.run, window.columns
     rows = zip(window.shown, *columns.of(window.shown), strict=True)
-    stem = export.clean_name(run.title or run.question.sent, fallback="lychee", max_bytes=60)
+    stem = _stem(run)
     st.download_button(
         context.t("library.csv", n=len(window.shown)),
         data=lambda: export.columns_csv(rows, standing.decisions).encode(),
@@ -77,7 +82,7 @@ def _downloads(context: PageContext, standing: Standing, whole: Callable[[], Sta
     """Nothing is made before it is asked for. whole: the same with all that its rows have."""
     t, run, decisions = context.t, standing.run, standing.decisions
     picks, fixed_dates = standing.decided("pick"), bool(st.session_state.get("zip-fixed"))
-    stem = export.clean_name(run.title or run.question.sent or run.name, fallback="lychee", max_bytes=60)
+    stem = _stem(run)
     rows = [standing.order.by_index[index].scored for index in picks]
     with st.container(horizontal=True, key="downloads"):
         _download(t("export.csv"), f"{stem}.csv", lambda: export.to_csv(whole().run, decisions).encode())
@@ -146,7 +151,20 @@ def _is_gone(source: Source | None) -> bool:
 
 
 def _json(context: PageContext, standing: Standing, decisions: Mapping[int, Decision]) -> str:
-    return export.to_json(standing.run, decisions, columns=board.names_of(context, standing))
+    return export.to_json(standing.run, decisions, columns=names_of(context, standing))
+
+
+def names_of(context: PageContext, standing: Standing) -> dict[int, str | None] | None:
+    """The name that each image of a sorting is under; None where the open run is none."""
+    if not (columns := standing.run.request.columns):
+        return None
+    found = places(context, standing).items()
+    return {index: None if place is None else columns[place].name for index, place in found}
+
+
+def places(context: PageContext, standing: Standing) -> dict[int, int | None]:
+    """Of a sorting: see sorting.placed."""
+    return sorting.placed(standing.run, context.services.store.moved(standing.run.id))
 
 
 def _report(context: PageContext, standing: Standing) -> str:
@@ -155,12 +173,33 @@ def _report(context: PageContext, standing: Standing) -> str:
     return export.to_html(standing.run, standing.decisions, language=context.t.language, notes=notes)
 
 
-def zipped(context: PageContext, standing: Standing, *, fixed_dates: bool = False) -> bytes:
-    """The picks, and a list of those left out. In memory, where Streamlit keeps every download."""
+def sorted_zip(context: PageContext, standing: Standing) -> None:
+    """Of a sorting: a folder for each name."""
+    named = names_of(context, standing) or {}
+    under = {index: name for index, name in named.items() if name is not None}
+    _download(
+        context.t("sorting.zip", n=len(under)),
+        f"{_stem(standing.run)}.zip",
+        lambda: zipped(context, standing, under=under),
+        key="board-zip",
+        icon=":material/folder_zip:",
+        disabled=not under,
+    )
+
+
+def zipped(
+    context: PageContext,
+    standing: Standing,
+    *,
+    fixed_dates: bool = False,
+    under: Mapping[int, str] | None = None,
+) -> bytes:
+    """The picks, or the images `under` a name each in a folder of that; and a list of those left out. In
+    memory, where Streamlit keeps every download."""
     with tempfile.TemporaryDirectory() as folder:
         path, files = Path(folder) / "picks.zip", standing.order.sources.items()
-        picks = standing.decided("pick")
-        made = export.write_zip(path, standing.run, picks, files, fixed_dates=fixed_dates)
+        chosen = standing.decided("pick") if under is None else list(under)
+        made = export.write_zip(path, standing.run, chosen, files, fixed_dates=fixed_dates, under=under)
         if made.left_out:
             lines = [f"{one.name}: {context.t.reason(one.reason)}" for one in made.left_out]
             text = "\n".join([context.t("export.left_out", n=len(lines)), *lines, ""])
@@ -205,7 +244,7 @@ def _files(context: PageContext, standing: Standing) -> None:
                 st.rerun()
             notice("\n".join([t("files.nothing"), *told(t, planned.left_out)]), "calm")
     widgets.told(t, "files")
-    _undoable(context, standing)
+    copied_and_moved(context, standing, "files")
 
 
 def _others(standing: Standing, chosen: Sequence[int]) -> list[int]:
@@ -223,8 +262,8 @@ def _last_folder(context: PageContext) -> str:
     return str(done[0].folder) if done else ""
 
 
-def confirm(context: PageContext, standing: Standing) -> None:
-    """Asks about what was planned; nothing is touched before this is answered."""
+def confirm(context: PageContext, standing: Standing, place: state.Place = "files") -> None:
+    """Asks about what was planned; nothing is touched before this is answered, at `place`."""
     planned = st.session_state.get("planned")
     if not isinstance(planned, Plan) or planned.run_id != standing.run.id:
         return
@@ -239,7 +278,7 @@ def confirm(context: PageContext, standing: Standing) -> None:
         words = t(f"files.do.{planned.action}", n=len(planned.steps))
         if st.button(words, type="primary", key="carry-do"):
             put_off()
-            _carry_out(context, planned)
+            _carry_out(context, planned, place)
             st.rerun()
 
     dialog()
@@ -258,16 +297,18 @@ def told(t: Words, left_out: Sequence[LeftOut]) -> list[str]:
 
 
 def _summary(context: PageContext, planned: Plan) -> str:
-    names = within([step.source for step in planned.steps])
+    names, goal = within([step.source for step in planned.steps]), planned.folder
     rows = "".join(
-        f"<tr><td>{escaped(name)}</td><td>→ {escaped(same_name_safe(step.target.name))}</td></tr>"
+        f"<tr><td>{escaped(name)}</td><td>→ {escaped(path_safe(step.target.relative_to(goal)))}</td></tr>"
         for name, step in zip(names, planned.steps[:MOST_ROWS], strict=False)
     )
     more = len(planned.steps) - MOST_ROWS
     rest = f'<div class="ly-faint">{escaped(context.t("files.more", n=more))}</div>' if more > 0 else ""
     folder, size = escaped(path_safe(planned.folder)), sizes.files(planned.size_bytes)
+    counts = Counter(step.target.parent.name for step in planned.steps if step.target.parent != goal)
+    each = "".join(f"<br>{escaped(name)}: {count}" for name, count in counts.items())
     return (
-        f'<p class="ly-plain"><code>{folder}</code> · {size}</p>'
+        f'<p class="ly-plain"><code>{folder}</code> · {size}{each}</p>'
         f'<table class="ly-table"><tbody>{rows}</tbody></table>{rest}'
     )
 
@@ -281,7 +322,7 @@ def within(paths: Sequence[Path]) -> list[str]:
     return [path_safe(path.relative_to(folder)) for path in paths]
 
 
-def _carry_out(context: PageContext, planned: Plan) -> None:
+def _carry_out(context: PageContext, planned: Plan, place: state.Place) -> None:
     store = context.services.store
     try:
         done = decide.carry_out(planned, store.moves_folder)
@@ -290,19 +331,19 @@ def _carry_out(context: PageContext, planned: Plan) -> None:
     except LycheeError as error:
         decide.recover(store)
         state.forget_orders()
-        return state.tell(error, place="files")
+        return state.tell(error, place=place)
     state.forget_orders()
     lost = len(done.left_out) - len(planned.left_out)
     text = context.t(f"files.done.{done.action}", n=len(done.steps), lost=lost)
-    return state.tell(text, "warn" if lost else "good", "files")
+    return state.tell(text, "warn" if lost else "good", place)
 
 
-def _undoable(context: PageContext, standing: Standing) -> None:
+def copied_and_moved(context: PageContext, standing: Standing, place: state.Place) -> None:
     """Every copy and move of this run that can still be taken back."""
     t, journals = context.t, decide.journals(context.services.store.moves_folder)
     done = [one for one in journals if one.run_id == standing.run.id]
     was = [t(f"files.was.{one.action}", n=len(one.steps), folder=path_safe(one.folder)) for one in done]
-    undoable(t, "take-back", was, lambda number: _take_back(context, done[number]))
+    undoable(t, "take-back", was, lambda number: _take_back(context, done[number], place))
 
 
 def undoable(t: Words, key: str, was: Sequence[str], take_back: Callable[[int], None]) -> None:
@@ -320,7 +361,7 @@ def undoable(t: Words, key: str, was: Sequence[str], take_back: Callable[[int], 
             )
 
 
-def _take_back(context: PageContext, done: Done) -> None:
+def _take_back(context: PageContext, done: Done, place: state.Place) -> None:
     t, store = context.t, context.services.store
 
     def undo() -> tuple[list[str], Sequence[LeftOut]]:
@@ -335,7 +376,7 @@ def _take_back(context: PageContext, done: Done) -> None:
         lines += [t("files.undone.there", n=len(undone.there))] if undone.there else []
         return lines, undone.left_out
 
-    taken_back(t, "files", undo)
+    taken_back(t, place, undo)
 
 
 def taken_back(t: Words, place: state.Place, undo: Callable[[], tuple[list[str], Sequence[LeftOut]]]) -> None:

@@ -162,7 +162,9 @@ def _taken(standing: Standing, row: Scored) -> dict[str, Any]:
 
 
 def _cut(context: PageContext, standing: Standing) -> dict[str, Any] | None:
-    """Where the line is drawn: somebody's own cut-off, else the suggested one."""
+    """Where the line is drawn: somebody's own cut-off, else the suggested one. A sorting has none."""
+    if standing.run.request.columns:
+        return None
     if standing.window:
         ranked = standing.cutoff is not None and standing.window.wish.sort == "rank"
         return (

@@ -116,14 +116,14 @@ def _about(context: PageContext, drawn: RunSummary) -> None:
 
 
 def _markup(context: PageContext, summary: RunSummary) -> str:
-    t = context.t
+    t, best = context.t, None if summary.request.columns else summary.best_score
     about = [
         *facts(t, summary),
         t("history.images", n=summary.total, scored=summary.scored),
         t("history.picks", n=summary.picks) if summary.picks else "",
         t("history.rejects", n=summary.rejects) if summary.rejects else "",
         "" if summary.status == "done" else t(f"status.{summary.status}"),
-        "" if summary.best_score is None else t("history.best", score=one_decimal(summary.best_score)),
+        "" if best is None else t("history.best", score=one_decimal(best)),
     ]
     line = " · ".join(escaped(fact) for fact in about if fact)
     best = strip(routes.thumbnail(summary.id, index, version) for index, version in summary.shown)
@@ -216,9 +216,9 @@ def _pages(context: PageContext, page: int, more: bool) -> None:
 
 def heading(t: Words, run: Run | RunSummary) -> str:
     """HTML of one line: the title, the query where it is another text, and what was not wanted."""
-    typed, typed_not = run.question.typed, run.question.typed_not
-    title = run.title or run.request.named
-    query = f" <code>{escaped(typed)}</code>" if typed and title != typed else ""
+    asked, typed_not = run.request.named, run.question.typed_not
+    title = run.title or asked
+    query = f" <code>{escaped(asked)}</code>" if title != asked else ""
     minus = f" {escaped(t('sent.not'))} <code>{escaped(typed_not)}</code>" if typed_not else ""
     return f"{escaped(title)}{query}{minus}"
 

@@ -10,6 +10,7 @@ from lychee_app.ui import (
     board,
     charts,
     decide,
+    export,
     findings,
     first_screen,
     gallery,
@@ -159,6 +160,7 @@ def _answer(context: PageContext, standing: Standing) -> None:
         # of the page, and each would be there twice until the browser has cleared the old one away.
         every = (1.0 if standing.run.total <= SMALL else 3.5) if standing.live else None
         st.fragment(run_every=every)(_results)(context, standing.live)
+        export.confirm(context, standing, "board")
     else:
         faint(context.t("run.empty"))
 

@@ -48,7 +48,7 @@ def draw(context: PageContext) -> None:
         st.session_state["planned"] = ratings.plan(standing.run, files, wish, standing.decisions)
         st.rerun()
     widgets.told(t, "stars")
-    _undoable(context, standing)
+    written(context, standing, "stars")
     return None
 
 
@@ -173,17 +173,17 @@ def _write(context: PageContext, planned: Plan) -> None:
     return state.tell("\n".join(lines), "warn" if failed else "good", "stars")
 
 
-def _undoable(context: PageContext, standing: Standing) -> None:
+def written(context: PageContext, standing: Standing, place: state.Place) -> None:
     """What was written for this run and can still be taken back."""
     t, journals = context.t, ratings.journals(context.services.store.moves_folder)
     done = [one for one in journals if one.run_id == standing.run.id]
     was = [t("stars.was", n=one.sidecars) for one in done]
-    undoable(t, "stars-back", was, lambda number: _take_back(t, done[number]))
+    undoable(t, "stars-back", was, lambda number: _take_back(t, done[number], place))
 
 
-def _take_back(t: Words, journal: Journal) -> None:
+def _take_back(t: Words, journal: Journal, place: state.Place) -> None:
     def undo() -> tuple[list[str], Sequence[LeftOut]]:
         undone = ratings.undo(journal.path)
         return [t("stars.undone", n=len(undone.sidecars))], undone.left_out
 
-    taken_back(t, "stars", undo)
+    taken_back(t, place, undo)

@@ -32,7 +32,7 @@ def title(context: PageContext, standing: Standing) -> None:
     head = escaped(run.name)
     minus = f" {escaped(t('sent.not'))} <code>{escaped(sent_not)}</code>" if sent_not else ""
     drawing = context.services.clock.spent(run.id)
-    differs = question.sent not in ("", run.name)
+    differs = question.sent not in ("", run.title or question.typed)
     sent = f"{escaped(t('sent'))} <code>{escaped(question.sent)}</code>" if differs else ""
     sent = f'<div class="ly-sent">{sent}{minus}</div>' if sent or minus else ""
     cost = f'data-seconds="{run.seconds:.3f}" data-drawing="{drawing:.3f}"'

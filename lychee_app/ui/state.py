@@ -25,7 +25,7 @@ from lychee_app.services import Services
 from lychee_app.store import Draft, View
 
 Section = Literal["results", "decide", "history"]
-Place = Literal["page", "files", "stars", "board"]
+Place = Literal["page", "files", "stars", "board", "example"]
 """Where a message stands: above the page, or beside the buttons that it answers."""
 LARGE = 3000
 """With more rows than this a run is shown a page at a time: the browser, and each drawing, would be slow."""

@@ -19,6 +19,8 @@ class Suggestion:
 
 
 def suggestion(context: PageContext, standing: Standing) -> Suggestion | None:
+    if standing.run.request.columns:  # each has a cut-off of its own
+        return None
     scored = standing.order.scored
     fitted = calibration(context, standing)
     if isinstance(fitted, Calibration):

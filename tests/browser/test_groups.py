@@ -64,10 +64,17 @@ def test_a_group_is_one_card_that_a_click_or_a_key_opens(
     tab.locator(".fold").click()
     expect(tab.locator(".tile")).to_have_count(6)
     assert cards(tab) == {}
+    tab.evaluate("localStorage.setItem('lychee-row-height', '90')")
     tab.reload()  # as it was left
     expect(tab.locator(".tile")).to_have_count(6)
     tab.locator(".fold").click()
     expect(tab.locator(".tile")).to_have_count(3)
+    small = tab.locator(".tile[data-index='1'] .picture")
+    small.hover()
+    number = small.locator(".group")
+    width = (number.bounding_box() or {"width": 0})["width"]
+    number.click(trial=True, position={"x": width - 2, "y": 8})  # no other button lies over it
+    expect(small.locator(".tools .pick")).to_be_visible()
 
 
 def test_picking_a_card_picks_the_best_and_a_rejected_one_makes_room_for_the_next(
@@ -84,7 +91,7 @@ def test_picking_a_card_picks_the_best_and_a_rejected_one_makes_room_for_the_nex
     expect(tab.locator(".tile[data-index='5']")).to_be_visible()
     expect_decisions(server, run, {1: "pick", 4: "reject"})
     assert cards(tab) == {1: "3", 5: "2"}
-    tab.locator(".tile[data-index='5'] .open").focus()
+    expect(tab.locator(".tile[data-index='5']")).to_have_attribute("aria-current", "true")
     tab.keyboard.press("x")  # nothing but rejected ones is left: the best of them
     expect(tab.locator(".tile[data-index='4']")).to_be_visible()
     tab.keyboard.press("u")
@@ -101,8 +108,10 @@ def test_the_viewer_and_decide_go_from_card_to_card_and_open_them(
 ) -> None:
     tab = open_tab(server)
     run = ranked(tab, shoot)
+    tab.route("**/lychee/image/**", lambda route: route.fulfill(body="no picture any more"))
     tab.locator(".tile .open").first.click()
     viewer = tab.locator("dialog.viewer")
+    expect(viewer.locator(".lost")).to_contain_text("This is the small picture")
     expect(viewer.locator(".frame")).to_have_count(3)
     while "1.png" not in viewer.locator(".title").inner_text():
         tab.keyboard.press("ArrowRight")
@@ -130,6 +139,10 @@ def test_the_page_judges_one_of_each_group_and_then_the_others(
     ranked(tab, shoot)
     expect(tab.get_by_text("3 images are like one that was judged")).to_be_visible()
     assert set(cards(tab).values()) == {"3", "2"}
+    tab.locator(".tile .open").first.focus()
+    tab.keyboard.press("p")  # of three that have a score two are left, as Decide counts
+    expect(tab.locator(".filters .undecided")).to_have_text("Undecided 2")
+    tab.keyboard.press("u")
     tab.locator(".st-key-judge-alike button").click()
     expect(tab.locator(".st-key-judge-alike")).to_have_count(0)
     expect(tab.locator(".filters .unscored")).to_have_count(0)

@@ -8,6 +8,8 @@ from playwright.sync_api import Page, expect
 from lychee_app.store import Store
 from tests.browser.conftest import Server, add, at_rest, run_of, wait_until_over
 
+NONE = "under no name"
+
 
 def column(tab: Page, name: str):
     return tab.locator(f'.board .column[aria-label="{name}"]')
@@ -25,17 +27,24 @@ def test_images_are_sorted_under_names_and_what_is_moved_by_hand_stays(
     tab.locator(".st-key-rank button").click()
     wait_until_over(tab, 6)
     expect(tab.locator(".ly-query").first).to_have_text("warm | cold")
-    for name, count in (("warm", 2), ("cold", 2), ("none", 2)):
+    for name, count in (("warm", 2), ("cold", 2), (NONE, 2)):
         expect(column(tab, name).locator(".card")).to_have_count(count)
     at_rest(tab)
-    column(tab, "none").locator(".card").first.locator("select").select_option(label="warm")
+    column(tab, NONE).locator(".card").first.locator("select").select_option(label="warm")
     expect(column(tab, "warm").locator(".card")).to_have_count(3)
-    column(tab, "none").locator(".card").first.press("2")
+    column(tab, NONE).locator(".card").first.press("2")
     expect(column(tab, "cold").locator(".card")).to_have_count(3)
     at_rest(tab)
-    column(tab, "warm").locator(".card").first.drag_to(column(tab, "none").locator("header"))
-    expect(column(tab, "none").locator(".card")).to_have_count(1)
-    expect(column(tab, "none").locator(".by-hand")).to_have_text("by hand")
+    tab.keyboard.press("u")  # as elsewhere, and the image keeps the keys
+    expect(column(tab, NONE).locator(".card")).to_have_count(1)
+    expect(column(tab, NONE).locator(".by-hand")).to_have_count(0)
+    at_rest(tab)
+    tab.keyboard.press("Shift+ArrowLeft")
+    expect(column(tab, "cold").locator(".card")).to_have_count(3)
+    at_rest(tab)
+    column(tab, "warm").locator(".card").first.drag_to(column(tab, NONE).locator("header"))
+    expect(column(tab, NONE).locator(".card")).to_have_count(1)
+    expect(column(tab, NONE).locator(".by-hand")).to_have_text("by hand")
     tab.reload()
     expect(column(tab, "warm").locator(".card")).to_have_count(2)
     expect(column(tab, "cold").locator(".card")).to_have_count(3)

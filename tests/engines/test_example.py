@@ -30,7 +30,7 @@ def red(tmp_path: Path) -> Example:
 def example_of(folder: Path, colour: str) -> Example:
     path = folder / f"an-example-{colour}.png"
     path.write_bytes(picture(colour, seed=99))
-    return example_at(path)
+    return example_at(path, Settings(data_folder=folder))
 
 
 def asked(words: str = "", **more) -> Request:
@@ -103,10 +103,10 @@ def test_a_likeness_that_is_known_is_not_looked_for_again(red: Example, settings
     assert not {"0-red.png", "1-green.png"} & set(looked)
 
 
-def test_where_there_are_only_examples_their_names_stand_for_the_query(red: Example) -> None:
+def test_a_run_is_called_by_its_words_and_the_names_of_its_examples(red: Example) -> None:
     assert asked(like=red).named == "≈ an-example-red.png"
     assert asked(unlike=red).named == "≉ an-example-red.png"
-    assert asked("a cat", like=red).named == "a cat"
+    assert asked("a cat", like=red, unlike=red).named == "a cat ≈ an-example-red.png ≉ an-example-red.png"
 
 
 def test_an_example_that_is_gone_or_another_by_now_is_told_before_an_image_is_read(
@@ -123,13 +123,21 @@ def test_an_example_that_is_gone_or_another_by_now_is_told_before_an_image_is_re
 
 
 @pytest.mark.parametrize(
-    ("data", "code"), [(None, "example-gone"), (b"", "example-unreadable"), (b"a page", "example-unreadable")]
+    ("data", "code"),
+    [
+        (None, "example-gone"),
+        (b"", "example-unreadable"),
+        (b"a page", "example-unreadable"),
+        (picture("red")[:400], "example-unreadable"),  # an image that was cut off
+    ],
 )
-def test_what_is_no_image_is_no_example(tmp_path: Path, data: bytes | None, code: str) -> None:
+def test_what_cannot_be_judged_is_no_example(
+    tmp_path: Path, settings: Settings, data: bytes | None, code: str
+) -> None:
     if data is not None:
         (tmp_path / "x.png").write_bytes(data)
     with pytest.raises(UsageError) as told:
-        example_at(tmp_path / "x.png")
+        example_at(tmp_path / "x.png", settings)
     assert told.value.code == code
 
 
@@ -156,7 +164,7 @@ def test_the_demo_finds_scenes_that_show_what_the_example_shows(settings: Settin
     files = [
         replace(one, data=encoded(scene.image, "PNG")) for one, (scene, _) in zip(files, scenes, strict=True)
     ]
-    request = Request(query.beside_examples(), model="demo", like=example_at(path))
+    request = Request(query.beside_examples(), model="demo", like=example_at(path, settings))
     found = recorder.rank(request, files, LocalEngine(settings), recorder.Unkept())
     shown = {index for index, (_, truth) in enumerate(scenes) if truth}
     first = {place.scored.upload_index for place in ranked(found.images)[: len(shown)]}

@@ -1,17 +1,21 @@
 // The images of a sorting under their names. A card goes to another column by dragging, by its menu, or by a key:
-// 1 to 9 for the columns as they stand, 0 for none.
+// 1 to 9 for the columns as they stand, 0 for none, Shift and an arrow for the one beside it. U takes back.
 const oneDecimal = (score) => (score === null || score === undefined ? "–" : score.toFixed(1));
 
 class Board {
   constructor(root) {
     this.root = root;
     this.node = root.appendChild(make("div", "board"));
+    this.keys = root.appendChild(make("p", "keys"));
   }
   update(data) {
     this.data = data;
-    const seen = JSON.stringify(data), held = this.root.getRootNode().activeElement?.closest?.(".card")?.dataset.index;
+    const seen = JSON.stringify(data);
     if (seen === this.seen) return;
+    const held = this.moved ?? this.root.getRootNode().activeElement?.closest?.(".card")?.dataset.index;
     this.seen = seen;
+    this.moved = undefined;
+    this.keys.textContent = data.words.keys;
     const across = this.node.scrollLeft;
     this.node.replaceChildren(...data.columns.map((column, place) => this.column(column, place)));
     this.node.scrollLeft = across;
@@ -21,7 +25,9 @@ class Board {
     const node = make("section", "column"), cards = this.data.cards[place];
     node.setAttribute("aria-label", name);
     const head = node.appendChild(make("header"));
+    const last = this.data.columns.length - 1, key = place === last ? "0" : place < 9 ? String(place + 1) : "";
     head.append(make("b", "", name), make("span", "count", String(cards.length)));
+    if (key) head.append(make("kbd", "", key));
     if (query) head.append(make("div", "query", `${query} · ${this.data.words.least} ${least}`));
     const list = node.appendChild(make("div", "cards"));
     list.append(...cards.map((card) => this.card(card, place)));
@@ -74,16 +80,23 @@ class Board {
     });
     node.addEventListener("dragend", () => { this.dragged = undefined; });
     node.addEventListener("keydown", (event) => {
-      if (event.target !== node || !/^[0-9]$/.test(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
-      const last = data.columns.length - 1, at = event.key === "0" ? last : Number(event.key) - 1;
-      if (at > last) return;
+      const name = event.key.toLowerCase(), last = data.columns.length - 1;
+      const undoes = name === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
+      if (event.target !== node || ((event.ctrlKey || event.metaKey || event.altKey) && !undoes)) return;
+      const beside = event.shiftKey ? { arrowleft: place - 1, arrowright: place + 1 }[name] : undefined;
+      const at = /^[0-9]$/.test(name) ? (name === "0" ? last : Number(name) - 1) : beside;
+      if (name !== "u" && !undoes && !(at >= 0 && at <= last)) return;
       event.preventDefault();
       event.stopPropagation();
-      this.move(index, at);
+      if (at === undefined) this.root.send("undone", Date.now());
+      else this.move(index, at);
     });
     return node;
   }
-  move(index, place) { this.root.send("moved", [index, place, Date.now()]); }
+  move(index, place) {
+    this.moved = index; // it keeps the focus, for the next key
+    this.root.send("moved", [index, place, Date.now()]);
+  }
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {

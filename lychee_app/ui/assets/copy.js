@@ -4,6 +4,7 @@ export default function ({ data, parentElement }) {
   root.replaceChildren();
   const button = root.appendChild(make("button", "copy", data.label));
   button.type = "button";
+  button.disabled = !data.text;
   let timer = 0;
   button.onclick = async () => {
     try {

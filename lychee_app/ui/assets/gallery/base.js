@@ -14,7 +14,7 @@ const GONE_MS = 1500; // off the page for longer: somebody went elsewhere
 const MOST_BESIDE = 4;
 const MOST_KEPT = 1000; // steps that a refresh can still take back one by one
 const CHIP_PX = 76; // an element narrower than this is a dot
-const CHARTS = ".st-key-distribution, .st-key-overview"; // with images and keys of their own
+const APART = ".st-key-distribution, .st-key-overview, .board"; // with images and keys of their own
 
 const keptIn = (place) => ({
   get: (name, usual) => {

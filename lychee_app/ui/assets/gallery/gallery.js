@@ -58,6 +58,7 @@ class Gallery {
     }
     if (!data.elements.length) this.shown.element = null;
     this.hasRatings = data.rows.some((row) => row.stars);
+    this.hasReasons = data.rows.some((row) => row.why);
     if (!this.hasRatings) this.shown.rating = "";
     if (this.shown.filter === "above" && !data.cut) this.shown.filter = "all";
     this.refresh();
@@ -104,7 +105,8 @@ class Gallery {
   hasChips(row) { return this.data.elements.length > 0 || this.data.examples.length > 0 || row.not !== null; }
   captionPx() {
     if (this.shown.height < 130) return 0;
-    const lines = 1 + (this.data.elements.length || this.data.not_text || this.data.examples.length ? 1 : 0) + (this.data.mode_explain ? 2 : 0);
+    const { elements, not_text: not, examples } = this.data;
+    const lines = 1 + (elements.length || not || examples.length || this.hasReasons ? 1 : 0) + (this.data.mode_explain ? 2 : 0);
     return 6 + 22 * lines;
   }
   send(name, value) { this.root.send(name, value); }
@@ -161,10 +163,13 @@ class Gallery {
     const at = this.place(this.at), next = Math.min(Math.max(at + by, 0), this.rows.length - 1);
     if (this.rows.length) this.moveTo(this.rows[at < 0 ? 0 : next].index);
   }
-  decide(decision) { // the key: decides, and goes on
+  decide(decision) { // the key: decides, and goes on; where the card has another top now, to that
     if (this.at === null) return this.step(0);
     const place = this.place(this.at), next = this.rows[Math.min(place + 1, this.rows.length - 1)]?.index;
-    this.decisions.set(this.at, decision);
+    const at = this.at, isCard = this.cards.has(at) && !this.session.opened.has(this.row(at).group);
+    this.decisions.set(at, decision);
+    const top = isCard ? this.rows[this.place(at)].index : at;
+    if (top !== at && !this.decisions.of(top)) return this.moveTo(top);
     return place < 0 ? this.step(0) : this.moveTo(next);
   }
   undo() {
@@ -181,8 +186,8 @@ class Gallery {
     if (target.isContentEditable || target.closest?.('[role="dialog"], [role="listbox"]')) return undefined;
     const open = this.viewer.isOpen;
     if (!open && document.querySelector('[role="dialog"]')) return undefined;
-    // What has the focus in a chart is another image than the one the keys here are about.
-    if (!open && event.composedPath().some((node) => node.matches?.(CHARTS))) return undefined;
+    // What has the focus in a chart or under a name is another image than the one the keys here are about.
+    if (!open && event.composedPath().some((node) => node.matches?.(APART))) return undefined;
     const vertical = (step) => (open ? undefined : () => this.moveTo(
       this.at === null ? this.rows[0].index : this.grid.beside(this.at, step)));
     const place = target.getRootNode(), charts = place instanceof ShadowRoot && place !== this.root.getRootNode();

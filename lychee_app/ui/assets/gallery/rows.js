@@ -3,7 +3,7 @@ const FILTERS = {
   above: (row, app) => row.rank !== null && row.rank <= (app.data.cut?.above ?? 0),
   pick: (row, app) => app.decisions.of(row.index) === "pick",
   reject: (row, app) => app.decisions.of(row.index) === "reject",
-  undecided: (row, app) => !app.decisions.of(row.index),
+  undecided: (row, app) => row.score !== null && !app.decisions.of(row.index), // as Decide counts them
   unscored: (row) => row.score === null,
 };
 // By the rating in the sidecar: a least number of stars, or one of these.

@@ -40,7 +40,10 @@ class Stage {
     if (row.thumb) image.src = app.url("thumb", row); // there at once; the large one takes its place
     const large = new Image();
     large.onload = () => { image.src = large.src; node.classList.add("sharp"); };
-    large.onerror = () => node.classList.add("gone");
+    large.onerror = () => { // the small one, made large, is not to be taken for it
+      node.classList.add("gone");
+      node.append(make("span", "lost", app.data.words[row.thumb ? "lost" : "no_picture"]));
+    };
     large.src = app.url(asSeen ? "seen" : "image", row);
     return pane;
   }
