@@ -71,10 +71,11 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
     runs, found = scored(requests, arguments, Files(goals, read), settings, t)
     shown = [replace(run, images=export.listed(run, arguments.limit)) for run in runs]
     if arguments.json is not None:
-        as_json = export.to_json(shown[0]) if arguments.queries is None else export.to_json_list(shown)
+        limit, is_list = arguments.limit, arguments.queries is not None
+        as_json = export.to_json_list(runs, limit) if is_list else export.to_json(runs[0], limit=limit)
         write(arguments.json, as_json)
     if arguments.csv is not None:
-        write(arguments.csv, export.to_csv(shown[0]))
+        write(arguments.csv, export.to_csv(runs[0], limit=arguments.limit))
     _write_listed(arguments, runs[0], shown[0], found, t)
     if "-" not in (arguments.json, arguments.csv):
         for run, listed in zip(runs, shown, strict=True):

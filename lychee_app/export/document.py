@@ -22,9 +22,10 @@ def document(
     *,
     timing: bool = True,
     columns: Mapping[int, str | None] | None = None,
+    limit: int | None = None,
 ) -> dict[str, Any]:
-    """Images by rank, those without a score last. Without `timing` equal work gives equal documents.
-    columns: the name that each image of a sorting goes to.
+    """Images by rank, those without a score last; the first `limit`. Without `timing` equal work gives equal
+    documents. columns: the name that each image of a sorting goes to.
 
     A number that is not finite has no place in JSON and becomes null.
     """
@@ -37,7 +38,7 @@ def document(
         "mode": run.request.mode,
         "images": [
             _image(place, decisions or {}, timing) | {"group": group_of.get(place.scored.upload_index)}
-            for place in ranked(run.images)
+            for place in ranked(run.images)[:limit]
         ],
         "seconds": _number(run.seconds),
         "peak_memory_bytes": run.peak_memory_bytes,
@@ -73,14 +74,15 @@ def to_json(
     *,
     timing: bool = True,
     columns: Mapping[int, str | None] | None = None,
+    limit: int | None = None,
 ) -> str:
     """The document as text that is valid UTF-8 whatever a file was called."""
-    return _text(document(run, decisions, timing=timing, columns=columns))
+    return _text(document(run, decisions, timing=timing, columns=columns, limit=limit))
 
 
-def to_json_list(runs: Sequence[Run]) -> str:
+def to_json_list(runs: Sequence[Run], limit: int | None = None) -> str:
     """A list of documents, in the order of the runs."""
-    return _text([document(run) for run in runs])
+    return _text([document(run, limit=limit) for run in runs])
 
 
 def _text(whole: Any) -> str:

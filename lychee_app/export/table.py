@@ -18,23 +18,34 @@ _UNSEEN = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 Cell = str | float | int | None
 
 
-def to_csv(run: Run, decisions: Mapping[int, Decision] | None = None, *, timing: bool = True) -> str:
+def to_csv(
+    run: Run,
+    decisions: Mapping[int, Decision] | None = None,
+    *,
+    timing: bool = True,
+    columns: Mapping[int, str | None] | None = None,
+    limit: int | None = None,
+) -> str:
     """One line per image, by rank. Numbers are whole and plain; text that a spreadsheet would run is quoted.
 
-    Valid UTF-8 whatever a file was called. Without `timing` equal work gives equal text.
+    Valid UTF-8 whatever a file was called. timing, columns, limit: see document.
     """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\r\n")
-    after = ["seconds"] if timing else []
+    after = [*(["column"] if columns is not None else []), *(["seconds"] if timing else [])]
     writer.writerow(
         [_cell(text) for text in (*_FIRST, *(f"element: {e}" for e in run.question.elements), *_REST, *after)]
     )
     group_of = {index: group.best for group in groups(run.images) for index in group.members}
-    for place in ranked(run.images):
-        decision = (decisions or {}).get(place.scored.upload_index)
-        cells = _cells(place, len(run.question.elements), decision)
-        cells.append(group_of.get(place.scored.upload_index))
-        writer.writerow([_cell(cell) for cell in ([*cells, place.scored.seconds] if timing else cells)])
+    for place in ranked(run.images)[:limit]:
+        index = place.scored.upload_index
+        cells = _cells(place, len(run.question.elements), (decisions or {}).get(index))
+        cells.append(group_of.get(index))
+        if columns is not None:
+            cells.append(columns.get(index))
+        if timing:
+            cells.append(place.scored.seconds)
+        writer.writerow(map(_cell, cells))
     return BOM + file.getvalue().encode("utf-8", "backslashreplace").decode()
 
 

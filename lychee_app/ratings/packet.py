@@ -2,6 +2,7 @@
 
 XMP specification part 1 (ISO 16684-1): RDF/XML, where a simple property is an attribute of an rdf:Description
 or an element in it. `xmp:Rating` is -1 (rejected) to 5; `xmp:Label` a name; `dc:subject` a bag of keywords.
+digiKam keeps its flag apart: `digiKam:PickLabel` is 1 for rejected, whatever the rating says.
 """
 
 import codecs
@@ -17,9 +18,11 @@ from lychee_app.errors import SidecarError
 REJECTED, MOST_STARS = -1, 5
 XMP: Final = "http://ns.adobe.com/xap/1.0/"
 DC: Final = "http://purl.org/dc/elements/1.1/"
+DIGIKAM: Final = "http://www.digikam.org/ns/1.0/"
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 META: Final = "adobe:ns:meta/"
 RATING, LABEL, SUBJECT = f"{{{XMP}}}Rating", f"{{{XMP}}}Label", f"{{{DC}}}subject"
+PICK_LABEL, PICK_REJECTED, PICK_NONE = f"{{{DIGIKAM}}}PickLabel", "1", "0"
 _ABOUT, _DESCRIPTION, _LI, _BAG = f"{{{RDF}}}about", f"{{{RDF}}}Description", f"{{{RDF}}}li", f"{{{RDF}}}Bag"
 _NEW = (
     f'<x:xmpmeta xmlns:x="{META}" x:xmptk="Lychee">\n <rdf:RDF xmlns:rdf="{RDF}">\n'
@@ -126,6 +129,8 @@ def changed(packet: bytes | None, rating: Rating) -> bytes:
         raise SidecarError("sidecar-doctype")
     if rating.stars is not None:
         _put(parts.root, RATING, str(rating.stars))
+        if _value(parts.root, PICK_LABEL) == PICK_REJECTED:
+            _put(parts.root, PICK_LABEL, PICK_NONE)
     if rating.label:
         _put(parts.root, LABEL, rating.label)
     if rating.keywords:
@@ -139,6 +144,8 @@ def _rating(root: etree._Element) -> Rating:
         stars = None if told is None else max(REJECTED, min(MOST_STARS, round(float(told))))
     except (ValueError, OverflowError):
         stars = None
+    if _value(root, PICK_LABEL) == PICK_REJECTED:
+        stars = REJECTED
     keywords = tuple(
         item.text for bag in root.iter(SUBJECT) for item in bag.iter(_LI) if isinstance(item.text, str)
     )

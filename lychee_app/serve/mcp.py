@@ -108,11 +108,9 @@ def _told(run: Run, limit: int, t: Words) -> dict[str, Any]:
     """As `lychee rank --json` tells it, with the run's id, the caveats, and how many images it is about."""
     scored = [row for row in run.images if row.score is not None]
     cut = None if analysis.tells_little(scored) else analysis.suggest_cut(scored)
-    document = export.document(run)
     return {
         "run": run.id,
-        **document,
-        "images": document["images"][:limit],
+        **export.document(run, limit=limit),
         "scored": len(scored),
         "above_suggested_cutoff": cut and cut.count,
         "warnings": [t.reason(caveat) for caveat in analysis.caveats(run)],

@@ -85,7 +85,7 @@ def _downloads(context: PageContext, standing: Standing, whole: Callable[[], Sta
     stem = _stem(run)
     rows = [standing.order.by_index[index].scored for index in picks]
     with st.container(horizontal=True, key="downloads"):
-        _download(t("export.csv"), f"{stem}.csv", lambda: export.to_csv(whole().run, decisions).encode())
+        _download(t("export.csv"), f"{stem}.csv", lambda: _csv(context, whole(), decisions).encode())
         _download(t("export.json"), f"{stem}.json", lambda: _json(context, whole(), decisions).encode())
         _download(t("export.html"), f"{stem}.html", lambda: _report(context, whole()).encode())
         _download(
@@ -148,6 +148,10 @@ def _tell_gone(context: PageContext, names: Sequence[str]) -> None:
 
 def _is_gone(source: Source | None) -> bool:
     return source is None or (source.path is not None and not source.path.is_file())
+
+
+def _csv(context: PageContext, standing: Standing, decisions: Mapping[int, Decision]) -> str:
+    return export.to_csv(standing.run, decisions, columns=board.names_of(context, standing))
 
 
 def _json(context: PageContext, standing: Standing, decisions: Mapping[int, Decision]) -> str:

@@ -15,6 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FilePayload, Page, expect
 
 from lychee_app.records import Cutoff, Scored, Source
+from lychee_app.request import Column
 from lychee_app.store import Store
 from tests.browser.conftest import Server, at_rest, visit
 from tests.support.fakes import picture
@@ -27,6 +28,7 @@ MARGINS = (9.0, 3.0, 2.0, 1.4, 1.0, 0.6, 0.3, 0.0, -0.3, -0.7, -1.0, -1.5, -2.2,
 
 
 COLOURS = ("red", "green", "blue")
+KINDS = ("judged", "asked-again", "explained", "sorted", "refused")
 
 
 def _file(index: int) -> bytes:
@@ -58,12 +60,19 @@ def runs(server: Server) -> dict[str, str]:
     """One run of every kind, by what it is; the latest, in a history that other tests fill too."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with Store.open(server.home) as store:
-        for name in ("judged", "asked-again", "explained", "refused"):
+        for name in KINDS:
             mode = "explain" if name == "explained" else "judge"
             asked = {"query": "sofa + lamp", "sent_query": "sofa + lamp", "elements": ("sofa", "lamp")}
+            columns = (Column("Sofas", "sofa"), Column("Lamps", "lamp", 7.0)) if name == "sorted" else ()
             rows = [failed(n) for n in range(3)] if name == "refused" else list(_rows(mode))
             run = run_of(
-                (), id=f"access-{name}", created=now, mode=mode, not_text="a cat", total=len(rows), **asked
+                id=f"access-{name}",
+                created=now,
+                mode=mode,
+                not_text="a cat",
+                total=len(rows),
+                columns=columns,
+                **asked,
             )
             sources = [Source(one.name, data=_file(one.upload_index)) for one in rows]
             store.create(run, sources)
@@ -74,7 +83,7 @@ def runs(server: Server) -> dict[str, str]:
                 store.decide_all(run.id, {0: "pick", 1: "pick", 2: "reject"})
             status, error = ("failed", told("The model is gone.")) if name == "refused" else ("done", None)
             store.finish(run.id, status, seconds=1.0, peak_memory_bytes=0, error=error)
-    return {name: f"access-{name}" for name in ("judged", "asked-again", "explained", "refused")}
+    return {name: f"access-{name}" for name in KINDS}
 
 
 @pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("zh", "dark")])
@@ -113,15 +122,15 @@ def test_axe_finds_nothing_serious_on_any_view(
     tab.keyboard.press("b")
     tab.keyboard.press("ArrowRight")
     look("viewer side by side")
-    go("explained")
-    tab.locator(".says").first.wait_for()
-    look("explain mode")
-    go("judged", "&place=decide")
-    tab.locator(".viewer.inline .reply").first.wait_for()
-    look("decide")
-    go("refused")
-    tab.locator(".st-key-retry").wait_for()
-    look("a refused run")
+    for run, more, ready, view in (
+        ("explained", "", ".says", "explain mode"),
+        ("sorted", "", ".board .card", "a sorting's columns"),
+        ("judged", "&place=decide", ".viewer.inline .reply", "decide"),
+        ("refused", "", ".st-key-retry", "a refused run"),
+    ):
+        go(run, more)
+        tab.locator(ready).first.wait_for()
+        look(view)
     visit(tab, 2)
     tab.locator(".st-key-compare").wait_for()
     look("history")

@@ -430,3 +430,12 @@ def test_one_of_each_group_is_judged_where_there_are_groups(lychee: Lychee, scen
     with Image.open(scenes / "scene-01.webp") as image:
         image.convert("RGB").save(scenes / "again.jpg", quality=70)
     assert "1 image is like one that was judged" in lychee("rank", "red", scenes, "--bursts", "one")[2]
+
+
+def test_a_group_is_told_of_all_images_whatever_is_listed(lychee: Lychee, scenes: Path) -> None:
+    with Image.open(scenes / "scene-01.webp") as image:
+        image.convert("RGB").save(scenes / "again.jpg", quality=70)
+    groups = [image["group"] for image in document(lychee("rank", "red", scenes, "--json", "-")[1])["images"]]
+    first = next(place for place, group in enumerate(groups) if group is not None)
+    few = document(lychee("rank", "red", scenes, "--json", "-", "--limit", first + 1)[1])["images"]
+    assert [image["group"] for image in few] == groups[: first + 1]

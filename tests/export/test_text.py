@@ -109,6 +109,13 @@ def test_when_and_with_what_a_picture_was_taken_is_told_in_json_and_csv() -> Non
     assert [second[name] for name in taken] == [""] * 7
 
 
+def test_a_spreadsheet_of_a_sorting_names_where_each_image_goes() -> None:
+    run = run_of([row(0, 1.0), row(1, 2.0)])
+    told = list(csv.DictReader(io.StringIO(to_csv(run, columns={0: "team", 1: None}).removeprefix(BOM))))
+    assert [line["column"] for line in told] == ["", "team"]
+    assert "column" not in to_csv(run).splitlines()[0]
+
+
 @given(names(), names())
 def test_json_holds_any_name_and_any_query(name: str, query: str) -> None:
     run = run_of([row(0, 1.0, name=name, reply=reply(text=name))], query=query)

@@ -136,7 +136,9 @@ def test_a_time_has_its_fraction_and_its_offset_where_the_camera_told_them() -> 
     assert of(SubsecTimeOriginal="5 ", OffsetTimeOriginal="-03:30").time == "2024-05-04T13:02:11.500000-03:30"
     assert of(OffsetTimeOriginal="Z").time == "2024-05-04T13:02:11+00:00"
     assert of(SubsecTimeOriginal="x", OffsetTimeOriginal="+99:99").time == "2024-05-04T13:02:11"
-    assert of(time=None, DateTimeDigitized="2001:01:01 00:00:01").time == "2001-01-01T00:00:01"
+    for never_set in (None, "0000:00:00 00:00:00"):
+        made = of(time=never_set, DateTimeDigitized="2001:01:01 00:00:01")
+        assert made.time == "2001-01-01T00:00:01"
     assert of(time=None, DateTime="2024:01:01 00:00:00").time == ""
 
 

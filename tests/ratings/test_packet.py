@@ -85,6 +85,17 @@ ENTITIES = b"""<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>
 </rdf:RDF>"""
 
 
+def test_what_digikam_flags_as_rejected_is_until_it_gets_stars() -> None:
+    """As digiKam writes it: the flag beside a rating of its own."""
+    flag = b'xmlns:digiKam="http://www.digikam.org/ns/1.0/" digiKam:PickLabel="%d" xmp:Rating="2" rdf:about='
+    plain = changed(None, Rating(label="Red"))
+    rejected, accepted = (plain.replace(b"rdf:about=", flag % pick) for pick in (1, 3))
+    assert (read(rejected).stars, read(accepted).stars) == (-1, 2)
+    assert changed(rejected, Rating(-1)) == rejected
+    assert read(changed(rejected, Rating(2))) == Rating(2, "Red")
+    assert b'PickLabel="3"' in changed(accepted, Rating(4))
+
+
 def test_no_file_is_read_that_a_packet_names() -> None:
     assert read(ENTITIES) == Rating()
 
