@@ -19,6 +19,7 @@ from lychee_app import analysis
 from lychee_app.ranking import Ranked
 from lychee_app.ratings import Rating
 from lychee_app.records import Scored
+from lychee_app.store.table import count
 from lychee_app.ui import charts, examples, ratings, routes, state
 from lychee_app.ui.markup import asset
 from lychee_app.ui.state import PageContext, Standing
@@ -162,33 +163,23 @@ def _taken(standing: Standing, row: Scored) -> dict[str, Any]:
 
 
 def _cut(context: PageContext, standing: Standing) -> dict[str, Any] | None:
-    """Where the line is drawn: somebody's own cut-off, else the suggested one."""
-    if standing.window:
-        ranked = standing.cutoff is not None and standing.window.wish.sort == "rank"
-        return (
-            {
-                "above": len(standing.above()),
-                "text": charts.told(context, standing.cutoff),
-                "suggested": False,
-            }
-            if ranked and standing.cutoff
-            else None
-        )
-    scored = standing.order.scored
+    """Where the line is drawn: somebody's own cut-off, else the suggested one. In another order than by rank
+    a large run has none."""
+    if standing.window and standing.window.wish.sort != "rank":
+        return None
     cutoff, suggested = standing.cutoff, False
     if cutoff is None and not standing.live and (found := suggestion(context, standing)):
         cutoff, suggested = found.cutoff, True
     if cutoff is None:
         return None
     text = charts.told(context, charts.in_force(standing, cutoff))
-    return {"above": len(analysis.above(scored, cutoff)), "text": text, "suggested": suggested}
+    above = count(analysis.is_above(standing.numbers, cutoff))
+    return {"above": above, "text": text, "suggested": suggested}
 
 
 def _bin(standing: Standing) -> dict[str, Any] | None:
     """The bar chosen in the histogram: only its images are shown."""
-    if standing.window:
+    if (bar := state.bar_in_force(standing.numbers)) is None:
         return None
-    bins, place = charts.bins_in_force(standing), st.session_state.get("bin", -1)
-    if not 0 <= place < len(bins):
-        return None
-    return {"label": bins[place].label, "indexes": list(bins[place].upload_indexes)}
+    shown = standing.order.indices if standing.window else bar.upload_indexes
+    return {"label": bar.label, "indexes": list(shown)}

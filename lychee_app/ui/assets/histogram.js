@@ -21,7 +21,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const focused = root.getRootNode().activeElement?.closest?.(".cut, .slot");
   const again = focused && root.contains(focused) ? focused.dataset.bin ?? "cut" : null;
   root.replaceChildren();
-  const { edges, counts, points, words } = data;
+  const { edges, counts, points, steps, words } = data;
   const n = counts.length, top = Math.max(1, ...counts);
   const plot = root.appendChild(make("div", "plot"));
   plot.setAttribute("role", "group");
@@ -73,7 +73,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const room = new ResizeObserver(thin);
   room.observe(axis);
   const rug = axis.appendChild(make("div", "rug"));
-  points.slice(0, 400).forEach((point) => {
+  points.forEach((point) => {
     rug.appendChild(make("i")).style.left = `${100 * place(edges, point)}%`;
   });
   if (data.cut === null) return () => room.disconnect();
@@ -92,7 +92,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const draw = () => {
     const share = place(edges, value);
     cut.style.left = `${100 * share}%`;
-    const above = points.filter((point) => point >= value).length;
+    const above = value === data.cut ? data.above : steps.reduce((sum, [at, count]) => sum + (at >= value) * count, 0);
     cut.classList.toggle("unset", unset);
     tag.textContent = unset ? words.unset : words.tag.replace("{value}", value.toFixed(data.digits)).replace("{above}", above);
     tag.style.transform = `translateX(${share > 0.85 ? -90 : share < 0.15 ? -10 : -50}%)`;

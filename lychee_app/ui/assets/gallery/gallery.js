@@ -277,7 +277,7 @@ class Gallery {
     this.binBox.textContent = data.bin ? `${data.bin.label} ✕` : "";
     if (data.bin) this.binBox.setAttribute("aria-label", filled(words.unbin, { label: data.bin.label }));
     if (data.windowed) { // the page has these for all images of the run, of which here are a few
-      for (const box of [this.filterBox, this.elementBox, this.ratingBox, this.sortBox]) box.hidden = true;
+      for (const box of [this.filterBox, this.elementBox, this.ratingBox, this.moreButton, this.sortBox]) box.hidden = true;
     }
     this.counts();
   }
