@@ -1,6 +1,6 @@
 """The rows of a result that lies in Parquet parts, read where they lie: a few columns of all, all of a few.
 
-What is light of every row is held: some 400 bytes each, 40 MB for 100,000 images. Thumbnails and what the
+What is light of every row is held: some 320 bytes each, 32 MB for 100,000 images. Thumbnails and what the
 model said are read when they are asked for. A part is read once, as long as it is the same file.
 """
 

@@ -119,15 +119,19 @@ def test_an_element_filters_and_sorts_all_rows(run_id: str) -> None:
 
 
 def test_stars_are_read_when_they_are_asked_for(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
+    state.forget_orders()  # other tests have a run of this id
+    request.addfinalizer(state.forget_orders)
     monkeypatch.setattr(state, "LARGE", 100)
     write_result(tmp_path / "result", 300, files=tmp_path)
     (tmp_path / "0000").mkdir()
     (tmp_path / "0000" / "image-000007.xmp").write_bytes(LIGHTROOM)
     with Store.open(settings.data_folder) as store:
         run_id = store.attach(tmp_path / "result")
-    state.forget_orders()  # another test had a run of this id
     at = visit(run_id)
     assert {row["stars"] for row in sent(at, "gallery")["rows"]} == {None}
     at = visit(run_id, **{field(run_id, "stars"): "1"})
