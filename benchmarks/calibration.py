@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lychee_app.analysis import Calibration, Judged, calibrate, suggest_cut
+from lychee_app.analysis import Calibration, calibrate, suggest_cut
 from lychee_app.records import Cutoff, Scored, Scorer, sigmoid
 from recipe.exam import Examiner
 from recipe.phrases import Phrases
@@ -81,7 +81,7 @@ def _tried(
     decided[random.permutation(len(margins))[:count]] = True
     told = wanted ^ (random.random(len(margins)) < slips)
     pairs = zip(margins[decided], told[decided], strict=True)
-    fitted = calibrate(Judged(float(margin), bool(one)) for margin, one in pairs)
+    fitted = calibrate(*([margin for margin, one in pairs if one == kind] for kind in (True, False)))
     if not isinstance(fitted, Calibration):
         return None
     margins, wanted = margins[~decided], wanted[~decided]

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks import visit
+from lychee_app.curate.fingerprint import CODE_BYTES
 from lychee_app.query import Question
 from lychee_app.reasons import Reason
-from lychee_app.records import Reply, Run, Scored, sigmoid
+from lychee_app.records import Capture, Reply, Run, Scored, sigmoid
 from lychee_app.request import Request
 from lychee_app.store.parts import ROWS_PER_GROUP, ROWS_PER_PART, table_of
 
@@ -24,6 +25,7 @@ THUMBNAILS = 16
 """Different ones; a part has them over and over."""
 PATTERN_ROWS = 500
 REFUSED_EVERY = 997
+CAMERAS = (("NIKON Z 6", "24-70 mm f/4"), ("Canon EOS R5", "RF 50 mm f/1.8"), ("", ""))
 
 
 def write_result(
@@ -110,6 +112,11 @@ def _row(index: int) -> Scored:
         seen_width_px=196,
         seen_height_px=140,
         thumbnail=_thumbnail(index % THUMBNAILS),
+        capture=Capture(
+            f"2025-{index % 12 + 1:02}-{index % 28 + 1:02}T12:00:00", *CAMERAS[index % len(CAMERAS)]
+        ),
+        fingerprint=np.random.default_rng(index).bytes(CODE_BYTES).hex(),
+        sharpness=float(index % 100),
     )
     return replace(row, notes=(Reason.of("tiles", count=4),)) if index % 50 == 0 else row
 

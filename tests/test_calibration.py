@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lychee_app.analysis import Calibration, Judged, calibrate
+from lychee_app.analysis import Calibration, calibrate
 from lychee_app.reasons import Reason
 from lychee_app.records import logit, sigmoid
 
 
 def fitted(picks: list[float], rejects: list[float]) -> Calibration:
-    found = calibrate([Judged(one, True) for one in picks] + [Judged(one, False) for one in rejects])
+    found = calibrate(picks, rejects)
     assert isinstance(found, Calibration), found
     return found
 
@@ -71,7 +71,7 @@ def test_the_judges_own_probability_is_kept_where_it_is_right() -> None:
 def test_too_few_and_what_does_not_follow_the_score_give_no_curve_and_say_so(
     picks: list[float], rejects: list[float], code: str
 ) -> None:
-    found = calibrate([Judged(one, True) for one in picks] + [Judged(one, False) for one in rejects])
+    found = calibrate(picks, rejects)
     assert isinstance(found, Reason)
     assert found.code == code
 
@@ -83,7 +83,7 @@ MARGINS = st.lists(st.floats(-60, 60), min_size=3, max_size=20)
 def test_whatever_is_decided_the_curve_rises_and_stays_a_probability(
     picks: list[float], rejects: list[float]
 ) -> None:
-    found = calibrate([Judged(one, True) for one in picks] + [Judged(one, False) for one in rejects])
+    found = calibrate(picks, rejects)
     if isinstance(found, Calibration):
         chances = [found.chance(margin) for margin in np.linspace(-60, 60, 41)]
         assert chances == sorted(chances)
@@ -96,10 +96,14 @@ def test_whatever_is_decided_the_curve_rises_and_stays_a_probability(
 @given(st.lists(st.tuples(st.floats(-9, 9), st.booleans()), min_size=16, max_size=30), st.randoms())
 def test_the_order_of_decisions_does_not_matter(decided: list[tuple[float, bool]], random) -> None:
     turned = random.sample(decided, len(decided))
-    first, second = (calibrate(Judged(*one) for one in each) for each in (decided, turned))
+    first, second = (calibrate(*parted(each)) for each in (decided, turned))
     assert type(first) is type(second)
     if isinstance(first, Calibration) and isinstance(second, Calibration):
         assert first.slope == pytest.approx(second.slope, abs=1e-5)
+
+
+def parted(decided: list[tuple[float, bool]]) -> list[list[float]]:
+    return [[margin for margin, is_pick in decided if is_pick == wanted] for wanted in (True, False)]
 
 
 def test_a_logit_takes_a_probability_back() -> None:

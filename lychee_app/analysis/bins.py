@@ -1,12 +1,13 @@
 """Counting images by score or margin: every scored image is in exactly one bin."""
 
 import math
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lychee_app.ranking import is_scored, strength
+import numpy as np
+
 from lychee_app.records import Axis, Scored
+from lychee_app.store.table import Mask, Numbers, numbers_of
 
 RANGES = (0.0, 6.0, 7.5, 8.5, 9.0, 9.5, 10.0)
 """Edges of the six named ranges; each begins where the one below it ends."""
@@ -16,13 +17,14 @@ RANGES = (0.0, 6.0, 7.5, 8.5, 9.0, 9.5, 10.0)
 class Bin:
     """Images with low <= value < high on `axis`; the top bin holds its upper edge too.
 
-    `upload_indexes` are in upload order.
+    `upload_indexes` are in upload order; `mean_score` is that of its images, 0 where it has none.
     """
 
     low: float
     high: float
     axis: Axis
     upload_indexes: tuple[int, ...]
+    mean_score: float = 0.0
 
     @property
     def count(self) -> int:
@@ -37,45 +39,50 @@ class Bin:
         return f"<{self.high:g}" if lowest else f"{self.low:.1f}–{self.high:.1f}"
 
 
-def range_bins(images: Iterable[Scored]) -> tuple[Bin, ...]:
+def range_bins(images: Iterable[Scored] | Numbers) -> tuple[Bin, ...]:
     """The six named ranges, best first: [9.5, 10], [9, 9.5), [8.5, 9), [7.5, 8.5), [6, 7.5), [0, 6)."""
-    return _bins(images, RANGES, "score")[::-1]
+    found = numbers_of(images)
+    return _bins(found, found.with_score, RANGES, "score")[::-1]
 
 
-def even_bins(images: Iterable[Scored], count: int = 20) -> tuple[Bin, ...]:
+def even_bins(images: Iterable[Scored] | Numbers, count: int = 20) -> tuple[Bin, ...]:
     """`count` bins of equal width over 0 to 10, lowest first."""
-    return _bins(images, [10 * step / count for step in range(count + 1)], "score")
+    found = numbers_of(images)
+    return _bins(found, found.with_score, [10 * step / count for step in range(count + 1)], "score")
 
 
-def margin_bins(images: Iterable[Scored], count: int = 20) -> tuple[Bin, ...]:
+def margin_bins(images: Iterable[Scored] | Numbers, count: int = 20) -> tuple[Bin, ...]:
     """At most `count` (2 or more) bins over the margins there are, lowest first, with round edges.
 
     For sets whose scores all round to 10.0 or 0.0: their margins still differ. Empty without margins.
     """
-    images = [row for row in images if is_scored(row) and row.margin is not None]
-    finite = [row.margin for row in images if row.margin is not None and math.isfinite(row.margin)]
-    if not finite:
+    found = numbers_of(images)
+    held = found.with_score & ~np.isnan(found.margins)
+    finite = found.margins[held & np.isfinite(found.margins)]
+    if not len(finite):
         return ()
-    count = max(count, 2)
-    width = _round_width((max(finite) - min(finite)) / count)
-    low, high = math.floor(min(finite) / width), math.ceil(max(finite) / width)
+    least, most, count = float(finite.min()), float(finite.max()), max(count, 2)
+    width = _round_width((most - least) / count)
+    low, high = math.floor(least / width), math.ceil(most / width)
     while high - low > count:
         width = _round_width(width * 1.5)
-        low, high = math.floor(min(finite) / width), math.ceil(max(finite) / width)
-    return _bins(images, [round(width * step, 9) for step in range(low, max(high, low + 1) + 1)], "margin")
+        low, high = math.floor(least / width), math.ceil(most / width)
+    edges = [round(width * step, 9) for step in range(low, max(high, low + 1) + 1)]
+    return _bins(found, held, edges, "margin")
 
 
-def _bins(images: Iterable[Scored], edges: Sequence[float], axis: Axis) -> tuple[Bin, ...]:
-    """Values past the outer edges are counted in the outer bins."""
-    held: list[list[int]] = [[] for _ in edges[1:]]
-    for row in images:
-        if is_scored(row):
-            index = bisect_right(edges, strength(row, axis)) - 1
-            held[min(max(index, 0), len(held) - 1)].append(row.upload_index)
-    return tuple(
-        Bin(edges[place], edges[place + 1], axis, tuple(sorted(indexes)))
-        for place, indexes in enumerate(held)
-    )
+def _bins(found: Numbers, held: Mask, edges: Sequence[float], axis: Axis) -> tuple[Bin, ...]:
+    """Of the rows that are held. Values past the outer edges are counted in the outer bins."""
+    indices, scores = found.indices[held], found.scores[held]
+    values = found.margins[held] if axis == "margin" else scores
+    places = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+
+    def made(place: int) -> Bin:
+        within = places == place
+        mean = float(scores[within].mean()) if within.any() else 0.0
+        return Bin(edges[place], edges[place + 1], axis, tuple(np.sort(indices[within]).tolist()), mean)
+
+    return tuple(made(place) for place in range(len(edges) - 1))
 
 
 def _round_width(at_least: float) -> float:

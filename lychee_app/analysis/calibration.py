@@ -6,14 +6,14 @@ regression gives a few steps and certainty beyond the last, and an unregularised
 grows without bound where picks and rejects do not overlap, which with 16 is the rule.
 """
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lychee_app.reasons import Reason
 from lychee_app.records import Cutoff, sigmoid
+from lychee_app.store.table import Floats, Mask
 
 FEWEST = 16
 """Decisions below which nothing is fitted."""
@@ -27,14 +27,6 @@ curve."""
 _LEAST_SLOPE = 0.1
 """A flatter curve says that what somebody wants does not follow the score."""
 _STEPS = 100
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One decided image with the margin that its judge gave."""
-
-    margin: float
-    wanted: bool
 
 
 @dataclass(frozen=True)
@@ -60,25 +52,30 @@ class Calibration:
         return Cutoff(-self.shift / self.slope, "margin")
 
 
-def calibrate(judged: Iterable[Judged]) -> Calibration | Reason:
-    """A Reason where there are too few decisions, too few of a kind, or none that follow the margin."""
-    finite = [one for one in judged if math.isfinite(one.margin)]
-    picks = sum(one.wanted for one in finite)
-    rejects = len(finite) - picks
-    if len(finite) < FEWEST or min(picks, rejects) < FEWEST_EACH:
-        return Reason.of("calibration-few", picks=picks, rejects=rejects, least=FEWEST, each=FEWEST_EACH)
-    slope, shift = _fitted([one.margin for one in finite], [one.wanted for one in finite])
+def calibrate(picks: ArrayLike, rejects: ArrayLike) -> Calibration | Reason:
+    """From the margins of either. A Reason where there are too few decisions, too few of a kind, or none that
+    follow the margin."""
+    wanted, others = (margins[np.isfinite(margins)] for margins in map(_as_floats, (picks, rejects)))
+    count = len(wanted) + len(others)
+    if count < FEWEST or min(len(wanted), len(others)) < FEWEST_EACH:
+        told = {"picks": len(wanted), "rejects": len(others), "least": FEWEST, "each": FEWEST_EACH}
+        return Reason("calibration-few", told)
+    slope, shift = _fitted(np.concatenate([wanted, others]), np.arange(count) < len(wanted))
     if slope < _LEAST_SLOPE:
-        return Reason.of("calibration-no-order", n=len(finite))
-    return Calibration(slope, shift, picks, rejects)
+        return Reason.of("calibration-no-order", n=count)
+    return Calibration(slope, shift, len(wanted), len(others))
 
 
-def _fitted(margins: list[float], wanted: list[bool]) -> tuple[float, float]:
+def _as_floats(margins: ArrayLike) -> Floats:
+    return np.asarray(margins, np.float64)
+
+
+def _fitted(margins: Floats, wanted: Mask) -> tuple[float, float]:
     """Fisher scoring on the negative log posterior, from the prior's centre; steps are halved until they lead
     downhill.
     """
-    inputs = np.stack([np.array(margins), np.ones(len(margins))], axis=1)
-    truth, centre = np.array(wanted, float), np.array([1.0, 0.0])
+    inputs = np.stack([margins, np.ones(len(margins))], axis=1)
+    truth, centre = wanted.astype(float), np.array([1.0, 0.0])
     weight = np.array([_SLOPE_DEVIATION, _SHIFT_DEVIATION]) ** -2.0
 
     def told(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterable
 
-from lychee_app.domain import UNLIKE, Domain, domain_of, not_understood
-from lychee_app.ranking import is_scored
+from lychee_app.domain import Domain, domain_of, not_understood
 from lychee_app.reasons import Reason
 from lychee_app.records import Run, Scored
 from lychee_app.request import Example
+from lychee_app.store.table import Numbers, count, numbers_of
 
 MOST_UNLIKE = 0.25
 """With a larger share of such images nothing is concluded from the scores. One drawn scene in a hundred gets
@@ -14,11 +14,13 @@ the note wrongly, so a quarter of a drawn pile never does; of a pile that is hal
 quarter gets it."""
 
 
-def caveats(run: Run) -> list[Reason]:
-    """Of words that the judge does not know, and of images unlike what it was taught from."""
+def caveats(run: Run, images: Iterable[Scored] | Numbers | None = None) -> list[Reason]:
+    """Of words that the judge does not know, and of images unlike what it was taught from. images: the run's
+    own, where it is held without them."""
     domain = domain_of(run.model, run.checkpoint_hash)
     found = not_understood(domain, run.question)
-    return [*found, *of_examples(run.request.examples, domain), *of_images(run.images)]
+    rows = run.images if images is None else images
+    return [*found, *of_examples(run.request.examples, domain), *of_images(rows)]
 
 
 def of_examples(examples: Collection[Example], domain: Domain | None) -> list[Reason]:
@@ -26,21 +28,17 @@ def of_examples(examples: Collection[Example], domain: Domain | None) -> list[Re
     return [Reason.of("likeness-rough")] if examples and domain is None else []
 
 
-def of_images(images: Iterable[Scored]) -> list[Reason]:
+def of_images(images: Iterable[Scored] | Numbers) -> list[Reason]:
     """Of those with a score."""
-    scored = [row for row in images if is_scored(row)]
-    if count := len(unlike(scored)):
-        code = "images-unlike-many" if tells_little(scored) else "images-unlike"
-        return [Reason(code, {"n": count, "total": len(scored)})]
+    found = numbers_of(images)
+    if noted := count(found.unlike & found.with_score):
+        code = "images-unlike-many" if tells_little(found) else "images-unlike"
+        return [Reason(code, {"n": noted, "total": found.count_scored})]
     return []
 
 
-def unlike(images: Iterable[Scored]) -> list[Scored]:
-    """Those with the note, in the order given."""
-    return [row for row in images if UNLIKE in row.notes]
-
-
-def tells_little(images: Iterable[Scored]) -> bool:
-    """Whether so many are unlike what the judge knows that no cut-off can be suggested and nothing found."""
-    images = list(images)
-    return len(unlike(images)) > MOST_UNLIKE * len(images)
+def tells_little(images: Iterable[Scored] | Numbers) -> bool:
+    """Whether so many of those with a score are unlike what the judge knows that no cut-off can be suggested
+    and nothing found."""
+    found = numbers_of(images)
+    return count(found.unlike & found.with_score) > MOST_UNLIKE * found.count_scored

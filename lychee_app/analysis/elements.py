@@ -1,9 +1,12 @@
 """Images by elements: which element each image lacks, and which no image shows."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lychee_app.records import Run
+from lychee_app.store.table import Floats, Numbers, numbers_of
 
 FOUND = 6.0
 """An element is found from 6 of 10 on, where the lowest range of scores ends: at 5 the model cannot tell, or
@@ -20,33 +23,37 @@ class ElementColumn:
     found_in: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ElementTable:
-    """`rows` holds (upload index, one score per element) in upload order; None where there is no score."""
+    """Of the images with a score for an element, in upload order: `indices` int64 (images,), `scores` float64
+    (images, elements), NaN where there is none."""
 
     columns: tuple[ElementColumn, ...]
-    rows: tuple[tuple[int, tuple[float | None, ...]], ...]
+    indices: NDArray[np.int64]
+    scores: Floats
+
+    def __len__(self) -> int:
+        return len(self.indices)
 
     @property
     def complete(self) -> tuple[int, ...]:
         """Upload indexes of the images that show every element."""
-        return tuple(index for index, scores in self.rows if scores and all(is_found(s) for s in scores))
+        return tuple(self.indices[(self.scores >= FOUND).all(axis=1)].tolist())
 
 
-def element_table(run: Run) -> ElementTable:
-    """Images without element scores (failed ones, or a run that asked for none) are not in it."""
-    wanted = len(run.question.elements)
-    images = sorted(run.images, key=lambda row: row.upload_index)
-    rows = tuple((row.upload_index, row.elements) for row in images if wanted and len(row.elements) == wanted)
-    return ElementTable(tuple(_column(i, text, rows) for i, text in enumerate(run.question.elements)), rows)
+def element_table(run: Run, images: Numbers | None = None) -> ElementTable:
+    """Images without element scores (failed ones, or a run that asked for none) are not in it. images: those
+    of the run, where it is held without them."""
+    texts = run.question.elements
+    found = numbers_of(run.images, len(texts)) if images is None else images
+    held = ~np.isnan(found.elements).all(axis=1) if texts else np.zeros(len(found), bool)
+    order = np.flatnonzero(held)[np.argsort(found.indices[held])]
+    indices, scores = found.indices[order], found.elements[order]
+    columns = (_column(place, text, indices, scores[:, place]) for place, text in enumerate(texts))
+    return ElementTable(tuple(columns), indices, scores)
 
 
-def is_found(score: float | None) -> bool:
-    return score is not None and score >= FOUND
-
-
-def _column(index: int, text: str, rows: Sequence[tuple[int, tuple[float | None, ...]]]) -> ElementColumn:
-    scored = [(score, upload) for upload, scores in rows if (score := scores[index]) is not None]
-    best_score = max((score for score, _ in scored), default=None)
-    found_in = tuple(upload for score, upload in scored if score >= FOUND)
-    return ElementColumn(index, text, best_score, found_in)
+def _column(place: int, text: str, indices: NDArray[np.int64], scores: Floats) -> ElementColumn:
+    known = scores[~np.isnan(scores)]
+    best = float(known.max()) if len(known) else None
+    return ElementColumn(place, text, best, tuple(indices[scores >= FOUND].tolist()))

@@ -1,16 +1,18 @@
 """What is worth saying about a run, as kinds and numbers. The page words them, in two languages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from lychee_app.analysis.caveats import tells_little
-from lychee_app.analysis.cut import Cut, above, suggest_cut
-from lychee_app.analysis.elements import element_table, is_found
+from lychee_app.analysis.cut import Cut, has_margins, is_above, suggest_cut
+from lychee_app.analysis.elements import FOUND, element_table
 from lychee_app.analysis.spread import saturation, spread
 from lychee_app.domain import domain_of
-from lychee_app.ranking import is_scored
-from lychee_app.records import Axis, Cutoff, Run, Scored
+from lychee_app.records import Axis, Cutoff, Run
+from lychee_app.store.table import Mask, Numbers, count, numbers_of
 
 STANDS_OUT: dict[Axis, float] = {"score": 1.0, "margin": 2.0}
 FLAT_POINTS = 2.0
@@ -62,41 +64,41 @@ class Finding:
     text: str = ""
 
 
-def findings(run: Run, cutoff: Cutoff | None = None) -> list[Finding]:
-    """In the order they are worth reading. `cutoff` is the one in force; the suggested one if None.
+def findings(run: Run, cutoff: Cutoff | None = None, images: Numbers | None = None) -> list[Finding]:
+    """In the order they are worth reading. `cutoff` is the one in force; the suggested one if None. images:
+    those of the run, where it is held without them.
 
     Of a sorting, and where the scores tell little (caveats.py), only what does not rest on them.
     """
-    scored = [row for row in run.images if is_scored(row)]
-    if run.request.columns or tells_little(scored):
-        return [*_passed_over(run), *_unscored(run), *_duplicates(run)]
-    suggested = suggest_cut(scored)
+    found = numbers_of(run.images, len(run.question.elements)) if images is None else images
+    whatever = [*_passed_over(found), *_unscored(found), *_copies(found)]
+    if run.request.columns or tells_little(found):
+        return whatever
+    suggested = suggest_cut(found)
     if cutoff is None and suggested is not None:
         cutoff = suggested.cutoff
-    top = above(scored, cutoff) if cutoff else []
+    top = is_above(found, cutoff) if cutoff else np.zeros(len(found), bool)
     return [
-        *_standing_out(scored, suggested),
-        *_spread(scored, suggested),
-        *_below(scored),
-        *_elements(run, top),
-        *_passed_over(run),
-        *_unscored(run),
-        *_duplicates(run),
+        *_standing_out(found, suggested),
+        *_spread(found, suggested),
+        *_below(found),
+        *_elements(run, found, top),
+        *whatever,
     ]
 
 
-def _standing_out(scored: Sequence[Scored], cut: Cut | None) -> Iterator[Finding]:
+def _standing_out(found: Numbers, cut: Cut | None) -> Iterator[Finding]:
     if cut and cut.gap >= STANDS_OUT[cut.cutoff.axis]:
-        yield Finding("first_n_stand_out", cut.count, len(scored), cut.gap, axis=cut.cutoff.axis)
+        yield Finding("first_n_stand_out", cut.count, found.count_scored, cut.gap, axis=cut.cutoff.axis)
 
 
-def _spread(scored: Sequence[Scored], cut: Cut | None) -> Iterator[Finding]:
+def _spread(images: Numbers, cut: Cut | None) -> Iterator[Finding]:
     """At most one of saturated and flat; skewed only where the scores do spread."""
-    found = spread(scored)
+    found = spread(images)
     if found is None or found.count < FEWEST:
         return
-    at_top, at_bottom = saturation(scored)
-    if 2 * (at_top + at_bottom) >= found.count and all(row.margin is not None for row in scored):
+    at_top, at_bottom = saturation(images)
+    if 2 * (at_top + at_bottom) >= found.count and has_margins(images):
         yield Finding("saturated", at_top + at_bottom, found.count, low=at_bottom, high=at_top)
     elif cut is None and found.width <= FLAT_POINTS:
         yield Finding("flat", found.count, found.count, found.width, found.low, found.high)
@@ -104,45 +106,44 @@ def _spread(scored: Sequence[Scored], cut: Cut | None) -> Iterator[Finding]:
         yield Finding("skewed", total=found.count, value=found.skewness)
 
 
-def _below(scored: Sequence[Scored]) -> Iterator[Finding]:
-    low = [row for row in scored if row.score is not None and row.score < BELOW]
-    if low:
-        yield Finding("below_six", len(low), len(scored), BELOW)
+def _below(found: Numbers) -> Iterator[Finding]:
+    if low := count(found.scores < BELOW):
+        yield Finding("below_six", low, found.count_scored, BELOW)
 
 
-def _elements(run: Run, top: Sequence[Scored]) -> Iterator[Finding]:
+def _elements(run: Run, found: Numbers, top: Mask) -> Iterator[Finding]:
     """Nothing of an element that has a word which the judge does not know."""
-    table, domain = element_table(run), domain_of(run.model, run.checkpoint_hash)
-    if not table.rows:
+    table, domain = element_table(run, found), domain_of(run.model, run.checkpoint_hash)
+    if not len(table):
         return
     judged = [column for column in table.columns if not domain or not domain.understood(column.text).unknown]
     nowhere = [column for column in judged if not column.found_in]
     for column in nowhere:
-        total, value = len(table.rows), column.best_score or 0.0
+        total, value = len(table), column.best_score or 0.0
         yield Finding("element_nowhere", total=total, value=value, element=column.index, text=column.text)
+    parts = found.elements[top]
+    judged_parts = parts[~np.isnan(parts).all(axis=1)]
     for column in judged:
-        lacking = [row for row in top if row.elements and not is_found(row.elements[column.index])]
+        lacking = count(~(judged_parts[:, column.index] >= FOUND))
         if lacking and column not in nowhere:
             yield Finding(
-                "element_missing_in_top", len(lacking), len(top), element=column.index, text=column.text
+                "element_missing_in_top", lacking, len(parts), element=column.index, text=column.text
             )
     if len(table.columns) > 1 and len(judged) == len(table.columns):
-        yield Finding("complete", len(table.complete), len(table.rows))
+        yield Finding("complete", len(table.complete), len(table))
 
 
-def _passed_over(run: Run) -> Iterator[Finding]:
-    if count := sum(row.passed_over for row in run.images):
-        yield Finding("passed_over", count, len(run.images))
+def _passed_over(found: Numbers) -> Iterator[Finding]:
+    if passed_over := count(found.passed_over):
+        yield Finding("passed_over", passed_over, len(found))
 
 
-def _unscored(run: Run) -> Iterator[Finding]:
-    missing = sum(not is_scored(row) and not row.passed_over and not row.stood_for for row in run.images)
-    if missing:
-        yield Finding("unscored", missing, len(run.images))
+def _unscored(found: Numbers) -> Iterator[Finding]:
+    if missing := count(~found.with_score & ~found.passed_over & ~found.stood_for):
+        yield Finding("unscored", missing, len(found))
 
 
-def _duplicates(run: Run) -> Iterator[Finding]:
+def _copies(found: Numbers) -> Iterator[Finding]:
     """Equal bytes. Files that could not be read have no hash and are no copies of each other."""
-    known = [row.sha256 for row in run.images if row.sha256]
-    if extra := len(known) - len(set(known)):
-        yield Finding("duplicates", extra, len(run.images))
+    if found.copies:
+        yield Finding("duplicates", found.copies, len(found))

@@ -1,12 +1,12 @@
 """How scores are spread: range, middle, skewness, and whether they still tell images apart."""
 
-import math
-import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lychee_app.ranking import is_scored
+import numpy as np
+
 from lychee_app.records import Scored
+from lychee_app.store.table import Floats, Numbers, count, numbers_of
 
 NEAR_END = 0.05
 """A score this close to 0 or 10 is shown as 0.0 or 10.0."""
@@ -31,35 +31,26 @@ class Spread:
         return self.high - self.low
 
 
-def spread(images: Iterable[Scored]) -> Spread | None:
+def spread(images: Iterable[Scored] | Numbers) -> Spread | None:
     """None when nothing is scored."""
-    scores = scores_of(images)
-    if not scores:
+    scores = _scores(images)
+    if not len(scores):
         return None
-    return Spread(len(scores), _percentile(scores, 0.1), _percentile(scores, 0.9), _skewness(scores))
+    low, high = (float(edge) for edge in np.percentile(scores, (10, 90)))
+    return Spread(len(scores), low, high, _skewness(scores))
 
 
-def saturation(images: Iterable[Scored]) -> tuple[int, int]:
+def saturation(images: Iterable[Scored] | Numbers) -> tuple[int, int]:
     """How many images are shown as 10.0, and how many as 0.0: their scores no longer tell them apart."""
-    scores = scores_of(images)
-    return sum(score >= 10 - NEAR_END for score in scores), sum(score < NEAR_END for score in scores)
+    scores = _scores(images)
+    return count(scores >= 10 - NEAR_END), count(scores < NEAR_END)
 
 
-def scores_of(images: Iterable[Scored]) -> list[float]:
-    """Ascending."""
-    return sorted(row.score for row in images if row.score is not None and is_scored(row))
+def _scores(images: Iterable[Scored] | Numbers) -> Floats:
+    found = numbers_of(images)
+    return found.scores[found.with_score]
 
 
-def _percentile(ordered: Sequence[float], share: float) -> float:
-    """Linear between the two nearest."""
-    place = share * (len(ordered) - 1)
-    below = math.floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
-
-
-def _skewness(scores: Sequence[float]) -> float:
-    mean, deviation = statistics.fmean(scores), statistics.pstdev(scores)
-    if deviation < 1e-9:
-        return 0.0
-    return statistics.fmean(((score - mean) / deviation) ** 3 for score in scores)
+def _skewness(scores: Floats) -> float:
+    mean, deviation = scores.mean(), scores.std()
+    return 0.0 if deviation < 1e-9 else float((((scores - mean) / deviation) ** 3).mean())

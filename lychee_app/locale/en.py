@@ -108,9 +108,12 @@ TEXT: dict[str, str | dict[str, str]] = {
     "gallery.explain": "Explain this image",
     "gallery.explaining": "Asking the model…",
     # a run that is too large to be shown at once
-    "library.name": "Name contains",
+    "library.text": "Name, camera or lens",
+    "library.of": "Score of",
+    "library.whole": "the whole query",
     "library.low": "Score from",
     "library.high": "Score to",
+    "library.stars": "Stars in XMP",
     "library.shown": "{n} of {total} images",
     "library.csv": {"one": "List of {n} image (CSV)", "other": "List of {n} images (CSV)"},
     "library.picks": "The files below are of the picks alone; ranks in them are those among the picks.",

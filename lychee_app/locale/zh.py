@@ -108,9 +108,12 @@ TEXT: dict[str, str | dict[str, str]] = {
     "gallery.explain": "让模型解释这张图",
     "gallery.explaining": "正在询问模型…",
     # a run that is too large to be shown at once
-    "library.name": "文件名包含",
+    "library.text": "文件名、相机或镜头",
+    "library.of": "看哪项分数",
+    "library.whole": "整个问题",
     "library.low": "最低分",
     "library.high": "最高分",
+    "library.stars": "XMP 里的星级",
     "library.shown": "{n} / {total} 张",
     "library.csv": "{n} 张的清单（CSV）",
     "library.picks": "下面的文件只含选用的图片，其中的名次是它们之间的名次。",

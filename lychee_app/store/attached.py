@@ -1,48 +1,69 @@
 """The rows of a result that lies in Parquet parts, read where they lie: a few columns of all, all of a few.
 
-What is light of every row is held: some 280 bytes each, 28 MB for 100,000 images. Thumbnails and what the
-model said are read when they are asked for.
+What is light of every row is held: some 320 bytes each, 32 MB for 100,000 images. Thumbnails and what the
+model said are read when they are asked for. A part is read once, as long as it is the same file.
 """
 
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from lychee_app.records import Reply, Run, Scored, Source
-from lychee_app.store.parts import SCHEMA, Parts, explained, scored_of
-from lychee_app.store.table import Table
+from lychee_app.request import Mode
+from lychee_app.store.parts import SCHEMA, Parts, check_layout, explained, scored_of
+from lychee_app.store.table import COLUMNS, Table
 
 KEPT_GROUPS = 16
 """Groups of rows that were read last: the next image is often of one of them."""
-_SORTED_BY = ("upload_index", "score", "margin")
 _SOURCE = ["upload_index", "name", "source", "companions"]
-_HEAVY = {"thumbnail", "reply", "element_replies", "not_reply"}
-_NO_TEXT, _NO_NUMBER = pa.scalar(None, pa.string()), pa.scalar(None, pa.float64())
+_REPLIES = ("reply", "element_replies", "not_reply", "like_reply", "unlike_reply")
+_HEAVY = {"thumbnail", "fingerprint", "status", "p_yes", "span", "seconds", *_REPLIES}
+"""Or not needed of many."""
+_LIGHT = pa.schema([field for field in SCHEMA if field.name not in _HEAVY])
+Identity = tuple[Path, int, int]
+"""Of a file: where it lies, when it was last changed, in nanoseconds, and its bytes."""
+
+
+def identities(files: Sequence[Path]) -> tuple[Identity, ...]:
+    """Raises StoreError for one that is gone."""
+    found = []
+    for file in files:
+        with explained(file):
+            status = file.stat()
+        found.append((file, status.st_mtime_ns, status.st_size))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What is light of the rows of one file, and how many rows each of its groups has."""
+
+    rows: pa.Table
+    groups: list[int]
 
 
 class Attached:
     """A result. May be used from several threads. Raises StoreError where its files are gone or damaged,
     whatever is asked for."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, before: "Attached | None" = None) -> None:
+        """before: of the same result when it had fewer parts; what it read is not read again."""
         self._parts = parts
+        self.identities = identities(parts.files)
+        self._known = dict(before._known) if before else {}
+        self._reading = threading.RLock()
         self._kept: OrderedDict[tuple[int, tuple[str, ...]], pa.Table] = OrderedDict()
         self._lock = threading.Lock()
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        return self._parts.files
 
     @property
     def run(self) -> Run:
@@ -51,9 +72,10 @@ class Attached:
 
     @cached_property
     def table(self) -> Table:
-        light, at = self._light, self._order
-        indices, scores, margins = (light[name].to_numpy()[at] for name in _SORTED_BY)
-        return Table(indices, scores, margins, light["name"].combine_chunks().take(pa.array(at)))
+        light, order = self._light.select(COLUMNS), self._order
+        if len(order) < len(light) or (np.diff(order) < 0).any():
+            light = light.take(pa.array(order))
+        return Table.read(light, len(self.run.question.elements))
 
     def all(self) -> Iterator[Scored]:
         """Each row once, in the order in which they were written."""
@@ -63,11 +85,15 @@ class Attached:
         """Rows in this order, without those that are not there: without thumbnails, and of the replies only
         what a card shows."""
         found = self._light.take(pa.array(self._order[self._places(indices)]))
+        said = {name: found[name].to_pylist() for name in _REPLIES if name in found.column_names}
         empty = {name: pa.nulls(len(found), SCHEMA.field(name).type) for name in _HEAVY}
-        whole = pa.table({name: found[name] for name in found.column_names} | empty)
-        texts, margins = (found[name].to_pylist() for name in ("reply_text", "not_margin"))
+        whole = pa.table({name: found[name] for name in _LIGHT.names} | empty)
         rows = scored_of(whole.select(SCHEMA.names), {})
-        return [self._with_replies(*each) for each in zip(rows, texts, margins, strict=True)]
+        mode = self.run.request.mode
+        for name, records in said.items():
+            briefs = [record and _brief(mode if name == "reply" else "judge", **record) for record in records]
+            rows = [replace(row, **{name: brief}) for row, brief in zip(rows, briefs, strict=True)]
+        return rows
 
     def row(self, index: int) -> Scored:
         """All of one. Raises LookupError when there is none."""
@@ -92,16 +118,32 @@ class Attached:
 
     @cached_property
     def _light(self) -> pa.Table:
-        """Of every row of every file: the light columns, `reply_text` (of explain mode alone) and
-        `not_margin`."""
+        """Of every row of every file: the light columns, and what a card shows of the replies there are."""
+        with self._reading:
+            return pa.concat_tables(part.rows for part in self._by_file.values())
+
+    @cached_property
+    def _by_file(self) -> dict[Identity, _Part]:
+        """The same, file by file. Through `pyarrow.dataset` it would take half as long again."""
         run = self._parts.run
-        columns: dict[str, Any] = {name: pc.field(name) for name in SCHEMA.names if name not in _HEAVY}
-        explains, has_not = run.request.mode == "explain", bool(run.question.sent_not)
-        columns["reply_text"] = pc.field("reply", "text") if explains else pc.scalar(_NO_TEXT)
-        yes, no = (pc.field("not_reply", name) for name in ("logit_yes", "logit_no"))
-        columns["not_margin"] = yes - no if has_not else pc.scalar(_NO_NUMBER)
-        with explained(self._parts.files[0]):
-            return self._parts.dataset().to_table(columns=columns)
+        shown = {
+            "reply": ["text"] if run.request.mode == "explain" else [],
+            "not_reply": ["logit_yes", "logit_no"] if run.question.sent_not else [],
+            "like_reply": ["likeness"] if run.request.like else [],
+            "unlike_reply": ["likeness"] if run.request.unlike else [],
+        }
+        leaves = [f"{reply}.{leaf}" for reply, names in shown.items() for leaf in names]
+        read = {}
+        for one in self.identities:
+            if (part := self._known.get(one)) is None:
+                with explained(one[0]), pq.ParquetFile(one[0]) as file:
+                    check_layout(one[0], file.schema_arrow)
+                    head = file.metadata
+                    groups = [head.row_group(number).num_rows for number in range(head.num_row_groups)]
+                    part = _Part(_light(file.read([*_LIGHT.names, *leaves], use_threads=False)), groups)
+            read[one] = part
+        self._known = read
+        return read
 
     @cached_property
     def _order(self) -> NDArray[np.int64]:
@@ -113,23 +155,10 @@ class Attached:
     @cached_property
     def _groups(self) -> tuple[list[int], list[tuple[Path, int]]]:
         """Of each group of rows the first, counted through all files; and the file, and which group of it."""
-        firsts, where, first = [], [], 0
-        for file in self._parts.files:
-            with explained(file):
-                head = pq.read_metadata(file)
-            for group in range(head.num_row_groups):
-                firsts.append(first)
-                where.append((file, group))
-                first += head.row_group(group).num_rows
-        return firsts, where
-
-    def _with_replies(self, row: Scored, text: str | None, not_margin: float | None) -> Scored:
-        question = self.run.question
-        if text is not None:
-            row = replace(row, reply=_brief(question.sent, text=text))
-        if not_margin is not None:
-            row = replace(row, not_reply=_brief(question.sent_not, margin=not_margin))
-        return row
+        parts = self._by_file.items()
+        where = [(file, number) for (file, *_), part in parts for number in range(len(part.groups))]
+        sizes = [size for _, part in parts for size in part.groups]
+        return list(accumulate(sizes[:-1], initial=0)), where
 
     def _places(self, indices: Sequence[int]) -> list[int]:
         """Where in the table these are, those that are there."""
@@ -168,11 +197,22 @@ class Attached:
         return found.select(names)
 
 
-def _brief(query: str, *, text: str = "", margin: float | None = None) -> Reply:
-    """What a card shows of a reply: a text, or how much is met of what is not wanted."""
-    yes, no = (None, None) if margin is None else (margin, 0.0)
-    mode = "explain" if margin is None else "judge"
-    return Reply(query, mode, text, yes, no, 0, 0, (), "", 0, 0, 0.0)
+def _light(table: pa.Table) -> pa.Table:
+    """With the light columns that there were not yet when it was written. Raises ArrowException where one is
+    of another kind."""
+    for name in set(_LIGHT.names) - set(table.column_names):
+        table = table.append_column(name, pa.nulls(len(table), _LIGHT.field(name).type))
+    light = table.select(_LIGHT.names).replace_schema_metadata(None)
+    light = light if light.schema.types == _LIGHT.types else light.cast(_LIGHT)
+    for name in set(table.column_names) - set(_LIGHT.names):
+        light = light.append_column(name, table[name])
+    return light
+
+
+def _brief(mode: Mode, text: str = "", **told: float | None) -> Reply:
+    """What a card shows of a reply: a text, or how much is met of what is not wanted, or of an example."""
+    yes, no = told.get("logit_yes"), told.get("logit_no")
+    return Reply("", mode, text, yes, no, 0, 0, (), "", 0, 0, 0.0, likeness=told.get("likeness"))
 
 
 def _source(name: str, source: str | None, companions: Sequence[str]) -> Source:

@@ -204,10 +204,15 @@ class Parts:
 def open_parts(path: Path) -> Parts:
     """A folder of parts, or one of them. Raises StoreError where there are none, or they are of something
     else."""
-    files = files_in(path) if path.is_dir() else [path] if path.is_file() else []
-    if not files:
-        raise StoreError("parts-none", path=str(path))
+    files = files_of(path)
     return Parts(tuple(files), _run_of(files[-1]))
+
+
+def files_of(path: Path) -> list[Path]:
+    """A folder of parts, or one of them: its files. Raises StoreError where there are none."""
+    if files := files_in(path) if path.is_dir() else [path] if path.is_file() else []:
+        return files
+    raise StoreError("parts-none", path=str(path))
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -304,10 +309,18 @@ def _untold(reason: Mapping[str, str]) -> dict[str, Any]:
 
 def _run_of(file: Path) -> Run:
     with explained(file):
-        head = pq.read_schema(file).metadata or {}
-        if head.get(b"lychee.layout") != LAYOUT.encode():
-            raise StoreError("parts-foreign", path=str(file))
-        return rows.read_run(head[b"lychee.run"].decode())
+        with file.open("rb") as opened:
+            if opened.read(4) not in (b"PAR1", b""):
+                raise StoreError("parts-foreign", path=str(file))
+        schema = pq.read_schema(file)
+        check_layout(file, schema)
+        return rows.read_run(schema.metadata[b"lychee.run"].decode())
+
+
+def check_layout(file: Path, schema: pa.Schema) -> None:
+    """Raises StoreError for a file that is no part, or one of a later Lychee."""
+    if (schema.metadata or {}).get(b"lychee.layout") != LAYOUT.encode():
+        raise StoreError("parts-foreign", path=str(file))
 
 
 def _number(file: Path) -> int:

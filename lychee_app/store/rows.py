@@ -84,6 +84,22 @@ def pack_scored(scored: Scored) -> bytes:
     return _pack({name: value for name, value in vars(scored).items() if name != "thumbnail"})
 
 
+def pack_light(scored: Scored) -> str:
+    """What a large run is counted, sorted and filtered by (store/table.py): some of a part's columns, without
+    what is empty; of the hash the first 128 bits."""
+    capture = {name: getattr(scored.capture, name) for name in ("time", "camera", "lens")}
+    light = {
+        "content_hash": scored.sha256[:32],
+        "elements": scored.elements,
+        "reason": scored.reason and {"code": scored.reason.code},
+        "notes": [{"code": note.code} for note in scored.notes],
+        "width_px": scored.width_px,
+        "height_px": scored.height_px,
+        "capture": {name: text.encode(errors="replace").decode() for name, text in capture.items() if text},
+    }
+    return json.dumps({name: value for name, value in light.items() if value}, separators=(",", ":"))
+
+
 def unpack_scored(data: bytes, thumbnail: bytes | None, shared: dict[str, str]) -> Scored:
     """`shared` lets the rows of a run share equal prompts in memory."""
     with _damage_told():

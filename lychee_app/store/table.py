@@ -1,42 +1,204 @@
-"""A run in columns: what a large one is sorted, filtered and paged by, without its rows.
+"""Rows in columns: what many are counted, sorted, filtered and paged by, without the rows.
 
-A million rows are some tens of megabytes here; their thumbnails and replies stay where they are.
+A million rows are some 130 megabytes here; their thumbnails and replies stay where they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
+
+from lychee_app.domain import UNLIKE
+from lychee_app.records import Scored
+from lychee_app.store.database import Damaged
+
+if TYPE_CHECKING:  # what only counts does without
+    import pyarrow as pa
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+COLUMNS = [
+    "upload_index", "name", "content_hash", "score", "margin", "elements", "reason", "notes", "width_px",
+    "height_px", "capture",
+]  # fmt: skip
+"""Of a part, which `Table.read` reads."""
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
-    """All columns are in the order of `indices`, which are upload indices, ascending.
+class Numbers:
+    """What is counted of rows, in their order.
 
-    indices: int64 (rows,). scores, margins: float64 (rows,), NaN where there is none. names: as they are
-    shown; what is no Unicode in them is escaped or replaced.
+    indices: upload indices, int64 (rows,). scores, margins: float64 (rows,), NaN where there is none.
+    elements: float64 (rows, elements), likewise. unlike (domain.UNLIKE), passed_over, stood_for (see Scored):
+    bool (rows,). copies: how many rows are of the same bytes as one before them.
     """
 
     indices: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    margins: NDArray[np.float64]
-    names: pa.StringArray
-
-    @classmethod
-    def of(
-        cls,
-        indices: NDArray[np.int64],
-        scores: NDArray[np.float64],
-        margins: NDArray[np.float64],
-        names: Sequence[str],
-    ) -> "Table":
-        return cls(indices, scores, margins, pa.array(names, pa.string()))
+    scores: Floats
+    margins: Floats
+    elements: Floats
+    unlike: Mask
+    passed_over: Mask
+    stood_for: Mask
+    copies: int
 
     def __len__(self) -> int:
         return len(self.indices)
 
     @property
+    def with_score(self) -> Mask:
+        return ~np.isnan(self.scores)
+
+    @property
     def count_scored(self) -> int:
-        return int(np.count_nonzero(~np.isnan(self.scores)))
+        return count(self.with_score)
+
+
+def numbers_of(images: Iterable[Scored] | Numbers, elements: int = 0) -> Numbers:
+    """elements: how many the query has; those of rows that have another number are left out."""
+    if isinstance(images, Numbers):
+        return images
+    rows = list(images)
+    parts = [row.elements if len(row.elements) == elements else (None,) * elements for row in rows]
+    known = [row.sha256 for row in rows if row.sha256]
+    return Numbers(
+        indices=np.array([row.upload_index for row in rows], np.int64),
+        scores=np.array([row.score for row in rows], np.float64),
+        margins=np.array([row.margin for row in rows], np.float64),
+        elements=np.array(parts, np.float64).reshape(len(rows), elements),
+        unlike=np.array([UNLIKE in row.notes for row in rows], bool),
+        passed_over=np.array([row.passed_over for row in rows], bool),
+        stood_for=np.array([row.stood_for for row in rows], bool),
+        copies=len(known) - len(set(known)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Numbers):
+    """The same of a whole run, `indices` ascending, and what its images are told apart by.
+
+    names: as they are shown; what is no Unicode in them is escaped or replaced. times (see Capture.time),
+    cameras, lenses: "" where a file does not say. pixels: int64 (rows,), 0 where it could not be opened.
+    """
+
+    names: "pa.StringArray"
+    times: "pa.StringArray"
+    cameras: "pa.StringArray"
+    lenses: "pa.StringArray"
+    pixels: NDArray[np.int64]
+
+    @classmethod
+    def read(cls, rows: "pa.Table", elements: int) -> "Table":
+        """rows: COLUMNS as store/parts.py has them, ascending by upload_index. elements: see `numbers_of`."""
+        pc = _compute()
+        known = pc.drop_null(rows["content_hash"])
+        known = known.filter(pc.not_equal(known, ""))
+        code = pc.struct_field(rows["reason"], "code")
+
+        def is_code(wanted: str) -> Mask:
+            return _mask(pc.equal(code, wanted))
+
+        def text(name: str) -> Any:
+            found = pc.struct_field(rows["capture"], name)
+            return pc.fill_null(found, "").combine_chunks()
+
+        return cls(
+            indices=rows["upload_index"].to_numpy(),
+            scores=_floats(rows["score"]),
+            margins=_floats(rows["margin"]),
+            elements=_matrix(rows["elements"], elements),
+            unlike=_noted(rows["notes"], UNLIKE.code),
+            passed_over=is_code("passed-over"),
+            stood_for=is_code("alike"),
+            copies=len(known) - len(known.unique()),
+            names=rows["name"].combine_chunks(),
+            times=text("time"),
+            cameras=text("camera"),
+            lenses=text("lens"),
+            pixels=_whole(rows["width_px"]) * _whole(rows["height_px"]),
+        )
+
+    @classmethod
+    def of_store(
+        cls,
+        rows: Sequence[tuple[int, float | None, float | None, str | None, bytes | None]],
+        elements: int,
+    ) -> "Table":
+        """rows: upload index, score, margin, what `rows.pack_light` packed, name. Raises Damaged."""
+        import pyarrow as pa
+        import pyarrow.json
+
+        code = pa.struct([("code", pa.string())])
+        kinds: dict[str, Any] = {
+            "content_hash": pa.string(),
+            "elements": pa.list_(pa.float64()),
+            "reason": code,
+            "notes": pa.list_(code),
+            "width_px": pa.int64(),
+            "height_px": pa.int64(),
+            "capture": pa.struct([(name, pa.string()) for name in ("time", "camera", "lens")]),
+        }
+        indices, scores, margins, lights, names = zip(*rows, strict=True) if rows else [()] * 5
+        options = pyarrow.json.ParseOptions(
+            pa.schema(list(kinds.items())), unexpected_field_behavior="ignore"
+        )
+        text = "\n".join(light or "{}" for light in lights)
+        try:
+            found = pyarrow.json.read_json(pa.BufferReader(text.encode()), parse_options=options)
+        except pa.ArrowInvalid as error:
+            raise Damaged(str(error)) from error
+        columns = {
+            "upload_index": pa.array(indices, pa.int64()),
+            "score": pa.array(scores, pa.float64()),
+            "margin": pa.array(margins, pa.float64()),
+            "name": pa.array([(name or b"").decode(errors="replace") for name in names], pa.string()),
+        }
+        return cls.read(pa.table(columns | {name: found[name] for name in kinds}), elements)
+
+
+def count(mask: Mask) -> int:
+    return int(np.count_nonzero(mask))
+
+
+def _compute() -> Any:
+    """Its functions are made at import, where no type checker sees them."""
+    import pyarrow.compute
+
+    return pyarrow.compute
+
+
+def _floats(column: "pa.ChunkedArray") -> Floats:
+    return column.to_numpy().astype(np.float64, copy=False)
+
+
+def _whole(column: "pa.ChunkedArray") -> NDArray[np.int64]:
+    return column.fill_null(0).to_numpy()
+
+
+def _mask(column: "pa.ChunkedArray") -> Mask:
+    pc = _compute()
+    return pc.fill_null(column, False).to_numpy(zero_copy_only=False).astype(bool)
+
+
+def _matrix(column: "pa.ChunkedArray", width: int) -> Floats:
+    """(rows, width) of lists of that length; NaN for others."""
+    pc = _compute()
+    found = np.full((len(column), width), np.nan)
+    whole = _mask(pc.equal(pc.list_value_length(column), width))
+    if width and whole.any():
+        flat = pc.list_flatten(column.filter(whole))
+        found[whole] = _floats(flat).reshape(-1, width)
+    return found
+
+
+def _noted(column: "pa.ChunkedArray", code: str) -> Mask:
+    """Which rows have a note of that code."""
+    pc = _compute()
+    whole = column.combine_chunks()
+    noted = np.zeros(len(whole), bool)
+    codes = pc.struct_field(pc.list_flatten(whole), "code")
+    of_row = pc.list_parent_indices(whole).to_numpy()
+    noted[of_row[_mask(pc.equal(codes, code))]] = True
+    return noted

@@ -6,14 +6,18 @@ number field, for those who would rather type; both write the same state.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from lychee_app import analysis
 from lychee_app.analysis import Bin, Calibration
+from lychee_app.analysis.cut import TOP_SHOWN
 from lychee_app.ranking import one_decimal
 from lychee_app.reasons import Reason
 from lychee_app.records import Axis, Cutoff, Scored, logit
+from lychee_app.store.table import Numbers, count
 from lychee_app.ui import routes, state, widgets
 from lychee_app.ui.markup import escaped, faint
 from lychee_app.ui.state import PageContext, Standing
@@ -21,6 +25,8 @@ from lychee_app.ui.suggestion import Suggestion, calibration, suggestion
 from lychee_app.ui.widgets import one_of
 
 DIGITS: dict[Axis, int] = {"score": 1, "margin": 2}
+TICKS = 400
+"""Below the bars."""
 THUMBNAILS = 2000
 """Past this many images the heat grid's tooltips have no picture."""
 
@@ -36,7 +42,7 @@ def distribution(context: PageContext) -> None:
     kind = one_of(
         t("bins"), kinds, lambda kind: t(f"bins.{kind}"), key="bins", on_change=_other_bins, in_address=True
     )
-    bins = _bins(kind, standing)
+    bins = state.bins_in_force(standing.numbers)
     if not bins:
         return faint(t("histogram.empty"))
     _histogram(context, standing, kind, bins)
@@ -45,15 +51,13 @@ def distribution(context: PageContext) -> None:
 
 
 def _other_bins() -> None:
-    state.redraw("distribution", "gallery")  # whose cut-off is told on the axis of the bins
+    choose_bin(-1)  # the gallery, too: its cut-off is told on the axis of the bins
 
 
-def _bins(kind: str, standing: Standing) -> Sequence[Bin]:
-    """Lowest first."""
-    scored = standing.order.scored
-    if kind == "ranges":
-        return analysis.range_bins(scored)[::-1]
-    return analysis.margin_bins(scored) if kind == "margin" else analysis.even_bins(scored)
+def choose_bin(place: int) -> None:
+    """A callback. Of a large run, the bar of that place filters the gallery; -1: none does."""
+    st.session_state["bin"] = place
+    state.redraw("distribution", "gallery")
 
 
 def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequence[Bin]) -> None:
@@ -63,19 +67,20 @@ def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequen
     hinted = _on(standing, suggested.cutoff if suggested else None, axis)
     hint = hinted.value if hinted else None
     start = cut.value if cut else hint if hint is not None else bins[len(bins) // 2].low
-    rows = standing.order.scored
     data = {
         "run": standing.run.id,
         "kind": kind,
-        "members": [list(one.upload_indexes) for one in bins],
+        "members": None if standing.window else [list(one.upload_indexes) for one in bins],
+        "selected": st.session_state.get("bin", -1) if standing.window else None,
         "edges": [bins[0].low, *(one.high for one in bins)],
         "counts": [one.count for one in bins],
         "labels": [one.label for one in bins],
         "ticks": [one.label for one in bins] if kind == "ranges" else [f"{one.low:g}" for one in bins],
         "centred": kind == "ranges",
-        "heat": [_heat(one, rows) for one in bins],
-        "points": [(row.margin if axis == "margin" else row.score) or 0.0 for row in rows],
+        "heat": [_heat(one) for one in bins],
+        **_points(standing.numbers, axis),
         "cut": start,
+        "above": count(analysis.is_above(standing.numbers, Cutoff(start, axis))),
         "unset": cut is None,
         "suggested": hint,
         "curve": _curve(bins, suggested.calibration if suggested else None),
@@ -89,7 +94,12 @@ def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequen
         },
     }
     key = "histogram"
-    widgets.component("histogram")(key=key, data=data, on_cut_change=lambda: _cut_dragged(context, key, axis))
+    widgets.component("histogram")(
+        key=key,
+        data=data,
+        on_cut_change=lambda: _cut_dragged(context, key, axis),
+        on_bar_change=lambda: choose_bin(int(st.session_state[key]["bar"])),
+    )
 
 
 def _curve(bins: Sequence[Bin], fitted: Calibration | None) -> list[tuple[float, float]]:
@@ -113,7 +123,7 @@ def _offer(context: PageContext, cutoff: Cutoff, suggested: Suggestion) -> str:
 
 
 def _on(standing: Standing, cutoff: Cutoff | None, axis: Axis) -> Cutoff | None:
-    return analysis.on_axis(standing.order.scored, cutoff, axis) if cutoff else None
+    return analysis.on_axis(standing.numbers, cutoff, axis) if cutoff else None
 
 
 def in_force(standing: Standing, cutoff: Cutoff) -> Cutoff:
@@ -128,13 +138,26 @@ def told(context: PageContext, cutoff: Cutoff) -> str:
     return text if cutoff.axis == "score" else context.t("cut.at.margin", value=text)
 
 
-def _heat(one: Bin, rows: Sequence[Scored]) -> float:
+def _heat(one: Bin) -> float:
     """The colour of a bar: the mean score of what may lie in it, on the one scale of the whole page."""
-    if one.axis == "score":
-        return round(5 * (one.low + one.high), 1)
-    held = set(one.upload_indexes)
-    scores = [row.score for row in rows if row.upload_index in held and row.score is not None]
-    return round(10 * sum(scores) / len(scores), 1) if scores else 0.0
+    return round(5 * (one.low + one.high) if one.axis == "score" else 10 * one.mean_score, 1)
+
+
+def _points(numbers: Numbers, axis: Axis) -> dict[str, Any]:
+    """`points`: where images lie, of many some at even steps of the ranking. `steps`: where a cut-off may be
+    dragged to, and how many images lie there or above, but below the next."""
+    values = (numbers.margins if axis == "margin" else numbers.scores)[numbers.with_score]
+    values = np.sort(values[np.isfinite(values)])
+    some = np.linspace(0, len(values) - 1, min(len(values), TICKS)).round().astype(int)
+    scale = 10 ** DIGITS[axis]
+    at = np.floor(values * scale)
+    at += (at + 1) / scale <= values
+    at -= at / scale > values
+    if axis == "score":
+        at[values >= TOP_SHOWN] = 10 * scale
+    steps, counts = np.unique(at, return_counts=True)
+    pairs = zip((steps / scale).tolist(), counts.tolist(), strict=True)
+    return {"points": values[some].tolist(), "steps": list(pairs)}
 
 
 def _cut_dragged(context: PageContext, key: str, axis: Axis) -> None:
@@ -185,7 +208,7 @@ def _cut_controls(context: PageContext, standing: Standing, axis: Axis) -> None:
     if isinstance(why_not := calibration(context, standing), Reason):
         faint(t.reason(why_not))
     if standing.cutoff:
-        above = t("cut.above", n=len(standing.above()), total=len(standing.order.scored))
+        above = t("cut.above", n=len(standing.above()), total=standing.count_scored)
         faint(above if on_this_axis else f"{above} · {_set_at(context, standing.cutoff)}")
 
 
@@ -251,12 +274,12 @@ def _cell(context: PageContext, standing: Standing, row: Scored, with_thumbnail:
 def _elements(context: PageContext, standing: Standing) -> None:
     t = context.t
     table = analysis.element_table(standing.run)
-    scores = dict(table.rows)
+    held = set(table.indices.tolist())
     rows = []
     for place in standing.order.ranked:
         row = place.scored
-        if row.upload_index in scores:
-            parts = [*scores[row.upload_index], row.score]
+        if row.upload_index in held:
+            parts = [*row.elements, row.score]
             texts = [one_decimal(one) for one in parts]
             rank = "–" if place.rank is None else str(place.rank)
             cells = {"scores": parts, "texts": texts}

@@ -32,7 +32,7 @@ def draw(context: PageContext) -> None:
     """
     if (standing := state.standing(context)) is None:
         st.rerun()
-    for caveat in analysis.caveats(standing.run):
+    for caveat in analysis.caveats(standing.run, standing.numbers):
         notice(context.t.reason(caveat), "warn")
     if standing.live:
         # The room of the line that comes at the end: nothing moves then.
@@ -40,7 +40,8 @@ def draw(context: PageContext) -> None:
         return
     suggested = suggestion(context, standing)
     cutoff = standing.cutoff or (suggested.cutoff if suggested and suggested.calibration else None)
-    found = [one for one in analysis.findings(standing.run, cutoff) if one.kind != "unscored"]
+    found = analysis.findings(standing.run, cutoff, standing.numbers)
+    found = [one for one in found if one.kind != "unscored"]
     if not found:
         return
     items = [

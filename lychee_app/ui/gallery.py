@@ -19,6 +19,7 @@ from lychee_app import analysis
 from lychee_app.ranking import Ranked
 from lychee_app.ratings import Rating
 from lychee_app.records import Scored
+from lychee_app.store.table import count
 from lychee_app.ui import charts, examples, ratings, routes, state
 from lychee_app.ui.markup import asset
 from lychee_app.ui.state import PageContext, Standing
@@ -38,6 +39,7 @@ def draw(context: PageContext, mode: Arrangement = "grid") -> None:
             key=f"images-{mode}",
             data=data(context, standing, mode),
             on_decided_change=_decided,
+            on_unbin_change=lambda: charts.choose_bin(-1),
             on_like_change=lambda: examples.chosen(context, standing, st.session_state[f"images-{mode}"]),
         )
 
@@ -83,6 +85,7 @@ def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[st
             for place in order.ranked
         ],
         "cut": _cut(context, standing),
+        "bin": _bin(standing),
         "last_step": context.services.store.last_step(run.id),
         "bulk_step": st.session_state.get("bulk-steps", {}).get(run.id),
         "words": context.t.under("gallery"),
@@ -159,25 +162,21 @@ def _taken(standing: Standing, row: Scored) -> dict[str, Any]:
 
 
 def _cut(context: PageContext, standing: Standing) -> dict[str, Any] | None:
-    """Where the line is drawn: somebody's own cut-off, else the suggested one. A sorting has none."""
-    if standing.run.request.columns:
+    """Where the line is drawn: somebody's own cut-off, else the suggested one. A sorting has none, nor has a
+    large run in another order than by rank."""
+    if standing.run.request.columns or (standing.window and standing.window.wish.sort != "rank"):
         return None
-    if standing.window:
-        ranked = standing.cutoff is not None and standing.window.wish.sort == "rank"
-        return (
-            {
-                "above": len(standing.above()),
-                "text": charts.told(context, standing.cutoff),
-                "suggested": False,
-            }
-            if ranked and standing.cutoff
-            else None
-        )
-    scored = standing.order.scored
     cutoff, suggested = standing.cutoff, False
     if cutoff is None and not standing.live and (found := suggestion(context, standing)):
         cutoff, suggested = found.cutoff, True
     if cutoff is None:
         return None
     text = charts.told(context, charts.in_force(standing, cutoff))
-    return {"above": len(analysis.above(scored, cutoff)), "text": text, "suggested": suggested}
+    above = count(analysis.is_above(standing.numbers, cutoff))
+    return {"above": above, "text": text, "suggested": suggested}
+
+
+def _bin(standing: Standing) -> dict[str, Any] | None:
+    """Of a large run, the bar chosen in the histogram; of others the browser knows it, and has all rows."""
+    bar = state.bar_in_force(standing.numbers) if standing.window else None
+    return {"label": bar.label} if bar else None

@@ -4,17 +4,20 @@ What is chosen here holds for all of its rows and is answered from a few columns
 gallery is then given one page of them, and the viewer, decisions and keys are those of any run.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TypeVar, get_args
 
 import streamlit as st
 
-from lychee_app.analysis.window import Kind, Sort
+from lychee_app.analysis.window import SORTS, Kind
 from lychee_app.errors import LycheeError
-from lychee_app.records import Cutoff
-from lychee_app.ui import charts, state, widgets
+from lychee_app.ui import state, widgets
+from lychee_app.ui.images import on_loopback
 from lychee_app.ui.markup import faint
 from lychee_app.ui.state import PageContext
+
+V = TypeVar("V")
 
 
 def draw(context: PageContext) -> None:
@@ -23,43 +26,38 @@ def draw(context: PageContext) -> None:
     if standing is None or (window := standing.window) is None:
         return
     t, run_id = context.t, standing.run.id
-    kinds: list[Kind] = list(get_args(Kind))
-    sorts: list[Sort] = list(get_args(Sort))
+    elements = standing.run.question.elements
+
+    def box(name: str, label: str, options: Sequence[V], words: Callable[[V], str], width: int) -> None:
+        key = state.library_key(run_id, name)
+        widgets.from_box(
+            t(label), options, words, key=key, language=t.language, hide_label=False, width=width
+        )
+
+    def sort_words(sort: str) -> str:
+        kind, _, place = sort.partition(":")
+        return t(f"gallery.sort_{kind}", text=elements[int(place)]) if place else t(f"gallery.sort_{kind}")
+
+    def star_words(stars: str) -> str:
+        if stars.isdigit():
+            return t("gallery.rated_from", stars="★" * int(stars)) if stars != "5" else "★★★★★"
+        return t(f"gallery.rated_{stars}" if stars else "gallery.any_rating")
+
     with st.container(horizontal=True, vertical_alignment="bottom", key="library"):
-        widgets.from_box(
-            t("gallery.filter"),
-            kinds,
-            lambda kind: t(f"gallery.filter_{kind}"),
-            key=state.library_key(run_id, "kind"),
-            language=t.language,
-            hide_label=False,
-            width=160,
-        )
-        st.text_input(
-            t("library.name"),
-            key=state.library_key(run_id, "text"),
-            width=200,
-        )
+        box("kind", "gallery.filter", get_args(Kind), lambda kind: t(f"gallery.filter_{kind}"), 140)
+        st.text_input(t("library.text"), key=state.library_key(run_id, "text"), width=160)
+        if elements:
+            places = range(-1, len(elements))
+            box("of", "library.of", places, lambda at: t("library.whole") if at < 0 else elements[at], 150)
         for name in ("low", "high"):
+            key = state.library_key(run_id, name)
             st.number_input(
-                t(f"library.{name}"),
-                0.0,
-                10.0,
-                None,
-                step=0.5,
-                key=state.library_key(run_id, name),
-                width=130,
+                t(f"library.{name}"), 0.0, 10.0, None, step=0.5, key=key, width=110, format="%.1f"
             )
-        widgets.from_box(
-            t("gallery.sort"),
-            sorts,
-            lambda sort: t(f"gallery.sort_{sort}"),
-            key=state.library_key(run_id, "sort"),
-            language=t.language,
-            hide_label=False,
-            width=140,
-        )
-        _cut(context, standing.cutoff)
+        if on_loopback():
+            box("stars", "library.stars", ("", *"54321", "none", "reject"), star_words, 125)
+        sorts = [*SORTS, *(f"element:{place}" for place in range(len(elements)))]
+        box("sort", "gallery.sort", sorts, sort_words, 130)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         count = t("library.shown", n=f"{len(window.shown):,}", total=f"{len(window.columns.table):,}")
         faint(count if window.shown else f"{count} {t('gallery.none')}")
@@ -68,19 +66,6 @@ def draw(context: PageContext) -> None:
             if st.session_state.get(key, 1) > window.pages:  # what was decided left fewer
                 st.session_state[key] = window.pages
             st.pagination(window.pages, key=key)
-
-
-def _cut(context: PageContext, cutoff: Cutoff | None) -> None:
-    """The cut-off, which the histogram sets for smaller runs."""
-    current = cutoff.value if cutoff and cutoff.axis == "score" else None
-    key = f"library-cut:{context.run_id}:{current}"
-
-    def chosen() -> None:
-        value = st.session_state[key]
-        charts.set_cut(context, None if value is None else Cutoff(float(value)))
-
-    st.session_state.setdefault(key, current)
-    st.number_input(context.t("cut"), 0.0, 10.0, None, step=0.5, key=key, width=130, on_change=chosen)
 
 
 def attaching(context: PageContext) -> None:

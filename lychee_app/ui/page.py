@@ -163,7 +163,9 @@ def _answer(context: PageContext, standing: Standing) -> None:
     elif standing.run.images or standing.window:
         # A fragment while it runs and after: one that came or went would move every part to another depth
         # of the page, and each would be there twice until the browser has cleared the old one away.
-        every = (1.0 if standing.run.total <= SMALL else 3.5) if standing.live else None
+        every = None
+        if standing.live:
+            every = 1.0 if standing.run.total <= SMALL else 15.0 if standing.window else 3.5
         st.fragment(run_every=every)(_results)(context, standing.live)
         export.confirm(context, standing, "board")
     else:
@@ -186,44 +188,46 @@ def _results(context: PageContext, live: bool) -> None:
         standing = state.standing(context)
         if standing is None:
             st.rerun()
-        if standing.window:
-            library.draw(context)
-            gallery.draw(context)
-        else:
-            _parts(context)
+        _parts(context, standing)
 
 
-def _parts(context: PageContext) -> None:
+def _parts(context: PageContext, standing: Standing) -> None:
     # Each part has a place of its own, even while there is nothing to find: a part that moved up or down
     # would be on the page twice until the browser has cleared the old one away.
     words, charted, sorted_, ranked = (st.container() for _ in range(4))
     with words:
         findings.draw(context)
     with charted:
-        _charts(context)
+        _charts(context, standing)
     with sorted_:
-        board.draw(context)
+        if not standing.window:
+            board.draw(context)
     with ranked:
+        library.draw(context)
         gallery.draw(context)
 
 
-def _charts(context: PageContext) -> None:
+def _charts(context: PageContext, standing: Standing) -> None:
     """Above the images, folded up until somebody wants them: then they stay open, over a refresh too."""
     st.session_state["charts"] = "charts" in st.query_params
     panel = st.expander(
-        context.t("charts"),
+        context.t("histogram" if standing.window else "charts"),
         key="charts",
         on_change=lambda: state.in_address("charts", "1" if st.session_state["charts"] else None),
         icon=":material/bar_chart:",
     )
     if panel.open:
         with panel:
-            _opened_charts(context)
+            _opened_charts(context, standing)
 
 
-def _opened_charts(context: PageContext) -> None:
+def _opened_charts(context: PageContext, standing: Standing) -> None:
+    if standing.window:  # a cell for each of its images would be too small to be met
+        with st.container(border=True, key="distribution"):
+            return charts.distribution(context)
     left, right = st.columns(2, gap="medium")
     with left.container(border=True, key="distribution"):
         charts.distribution(context)
     with right.container(border=True, key="overview"):
         charts.overview(context)
+    return None

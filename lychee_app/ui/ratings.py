@@ -19,15 +19,10 @@ from lychee_app.ui.state import PageContext, Standing
 
 
 def found(standing: Standing) -> dict[int, Rating]:
-    """By upload index. Read once for each run that a tab shows: a refresh of the browser reads them again."""
-    if standing.window:  # of 200 images at a time they would be read with every page
+    """By upload index. Those of a large run once they are asked for: to be read they take a while."""
+    if standing.window and not standing.window.wish.stars:
         return {}
-    key = standing.run.id, len(standing.order.sources)
-    kept = st.session_state.get("ratings")
-    if kept is None or kept[0] != key:
-        kept = key, ratings.found(standing.order.sources.items())
-        st.session_state["ratings"] = kept
-    return kept[1]
+    return state.ratings_of(standing.run.id, standing.count, standing.order.sources.items)
 
 
 @st.fragment(key="stars")

@@ -6,23 +6,27 @@ may be lost.
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, NoReturn, get_args
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from lychee_app import analysis
+from lychee_app import analysis, ratings
+from lychee_app.analysis import Bin
 from lychee_app.analysis.window import Columns, Wish
 from lychee_app.curate import Group, groups
 from lychee_app.errors import LycheeError, StoreError
 from lychee_app.locale import Words, language_of
 from lychee_app.ranking import Ranked, best_axis, ranked
+from lychee_app.ratings import Rating
 from lychee_app.records import Axis, Cutoff, Decision, Run, Scored, Source, Status
 from lychee_app.services import Services
 from lychee_app.store import Draft, View
+from lychee_app.store.table import Numbers, numbers_of
 
 Section = Literal["results", "decide", "history"]
 Place = Literal["page", "files", "stars", "board", "example"]
@@ -72,6 +76,10 @@ class Order:
     def scored(self) -> tuple[Scored, ...]:
         return tuple(place.scored for place in self.ranked if place.rank is not None)
 
+    @cached_property
+    def numbers(self) -> Numbers:
+        return numbers_of(self.run.images, len(self.run.question.elements))
+
 
 @dataclass(frozen=True)
 class Window:
@@ -105,6 +113,11 @@ class Standing:
     @property
     def live(self) -> bool:
         return self.view is not None and self.view.phase != "over"
+
+    @property
+    def numbers(self) -> Numbers:
+        """What is counted of all rows, in upload order."""
+        return self.window.columns.table if self.window else self.order.numbers
 
     def above(self) -> list[int]:
         """Upload indices of the images at or above the cut-off, best first."""
@@ -194,7 +207,14 @@ def _windowed(context: PageContext, view: View) -> Standing:
     store = services.store
     cutoff, decisions = store.cutoff(run_id), store.decisions(run_id)
     columns, wish = _columns(services, run_id, view.version), wished(run_id)
-    shown = columns.table.indices[columns.shown(wish, decisions, cutoff)].tolist()
+    within: list[Collection[int]] = []
+    if bar := bar_in_force(columns.table):
+        wish = replace(wish, bar=bar.label)
+        within.append(bar.upload_indexes)
+    if wish.stars:
+        found = ratings_of(run_id, len(columns.table), lambda: store.sources(run_id))
+        within.append(_rated(found, wish.stars, columns))
+    shown = columns.table.indices[columns.shown(wish, decisions, cutoff, within)].tolist()
     pages = max(1, -(-len(shown) // PAGE_ROWS))
     page = min(st.session_state.get(page_key(run_id, wish), 1), pages)
     some = tuple(shown[PAGE_ROWS * (page - 1) : PAGE_ROWS * page])
@@ -238,6 +258,45 @@ def library_key(run_id: str, name: str) -> str:
 def page_key(run_id: str, wish: Wish) -> str:
     """Where it keeps which page of that it is on: another wish begins at its first."""
     return f"library-page:{run_id}:{wish}"
+
+
+def bins_in_force(numbers: Numbers) -> Sequence[Bin]:
+    """Of the kind that is switched on, lowest first."""
+    kind = st.query_params.get("bins", "ranges")
+    if kind == "ranges":
+        return analysis.range_bins(numbers)[::-1]
+    return analysis.margin_bins(numbers) if kind == "margin" else analysis.even_bins(numbers)
+
+
+def bar_in_force(numbers: Numbers) -> Bin | None:
+    """The bar chosen in the histogram: only its images are shown."""
+    place = st.session_state.get("bin", -1)
+    if place < 0:
+        return None
+    bins = bins_in_force(numbers)
+    return bins[place] if place < len(bins) else None
+
+
+def ratings_of(
+    run_id: str, count: int, sources: Callable[[], Iterable[tuple[int, Source]]]
+) -> dict[int, Rating]:
+    """What the sidecars beside its images say, by upload index. Read once for each run that a tab shows: a
+    refresh of the browser reads them again."""
+    kept = st.session_state.get("ratings")
+    if kept is None or kept[0] != (run_id, count):
+        kept = (run_id, count), ratings.found(sources())
+        st.session_state["ratings"] = kept
+    return kept[1]
+
+
+def _rated(found: Mapping[int, Rating], asked: str, columns: Columns) -> Collection[int]:
+    """asked: a least number of stars; "none" or "reject"."""
+    stars = {index: rating.stars or 0 for index, rating in found.items()}
+    if asked == "none":
+        return [index for index in columns.table.indices.tolist() if not stars.get(index)]
+    if asked == "reject":
+        return [index for index, count in stars.items() if count < 0]
+    return [index for index, count in stars.items() if count >= int(asked)]
 
 
 def wished(run_id: str) -> Wish:
@@ -308,6 +367,7 @@ def forget_orders() -> None:
 
 def open_run(run_id: str | None, place: Section = "results") -> None:
     """Goes to a run (None: to a fresh start). Call it in a callback, or rerun after it."""
+    st.session_state.pop("bin", None)
     in_address("run", run_id)
     go(place)
 

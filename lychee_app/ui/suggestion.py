@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from lychee_app import analysis
-from lychee_app.analysis import Calibration, Judged
+from lychee_app.analysis import Calibration
 from lychee_app.reasons import Reason
 from lychee_app.records import Cutoff
+from lychee_app.store.table import count
 from lychee_app.ui.state import PageContext, Standing
 
 
@@ -21,21 +22,24 @@ class Suggestion:
 def suggestion(context: PageContext, standing: Standing) -> Suggestion | None:
     if standing.run.request.columns:  # each has a cut-off of its own
         return None
-    scored = standing.order.scored
     fitted = calibration(context, standing)
     if isinstance(fitted, Calibration):
-        return Suggestion(fitted.cutoff, len(analysis.above(scored, fitted.cutoff)), fitted)
-    found = analysis.suggest_cut(scored)
+        above = analysis.is_above(standing.numbers, fitted.cutoff)
+        return Suggestion(fitted.cutoff, count(above), fitted)
+    found = analysis.suggest_cut(standing.numbers)
     return Suggestion(found.cutoff, found.count) if found else None
 
 
 def calibration(context: PageContext, standing: Standing) -> Calibration | Reason | None:
-    """Fitted on what was decided in this run and in earlier ones that asked the same of the same judge. A
-    Reason where that cannot be; None where nothing was decided, or there are no margins.
+    """Fitted on what was decided in this run and in earlier ones that asked the same of the same judge; in a
+    large run on that alone. A Reason where that cannot be; None where nothing was decided, or there are no
+    margins.
     """
     if standing.order.axis != "margin":
         return None
-    decided = context.services.store.judged_alike(standing.run)
-    if not decided:
-        return None
-    return analysis.calibrate(Judged(margin, decision == "pick") for margin, decision in decided.values())
+    if window := standing.window:
+        picks, rejects = (window.columns.margins(standing.decided(each)) for each in ("pick", "reject"))
+    else:
+        decided = context.services.store.judged_alike(standing.run).values()
+        picks, rejects = ([margin for margin, each in decided if each == kind] for kind in ("pick", "reject"))
+    return analysis.calibrate(picks, rejects) if len(picks) + len(rejects) else None

@@ -1,25 +1,39 @@
 """Results that lie in Parquet parts, and large runs of the store: a few columns or a few rows at a time."""
 
+import io
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lychee_app.errors import StoreError
 from lychee_app.records import Run, Scored, Source
 from lychee_app.store import Store
 from lychee_app.store.parts import PartsWriter
-from tests.support.rows import failed, reply, row, run_of
+from tests.support.rows import TAKEN, failed, reply, row, run_of
 
 SHOTS = [
-    row(0, 2.5, name="a/沙发.jpg", path="/photos/a.jpg", companions=("/photos/a.xmp",), thumbnail=b"RIFF0"),
+    row(
+        0,
+        2.5,
+        name="a/沙发.jpg",
+        path="/photos/a.jpg",
+        companions=("/photos/a.xmp",),
+        thumbnail=b"RIFF0",
+        elements=(8.0,),
+        capture=TAKEN,
+    ),
     failed(1),
     row(2, -1.0, name="B.jpg", not_reply=reply("dog", -3.0), width_px=40, height_px=30, thumbnail=b"RIFF2"),
-    row(4, 7.25, name="not-utf8-\udcff.jpg", address="s3://bucket/4.jpg"),
+    row(4, 7.25, name="not-utf8-\udcff.jpg", address="s3://bucket/4.jpg", elements=(2.0,)),
 ]
-RUN = run_of([], total=5, not_text="dog", status="running")
+RUN = run_of([], total=5, not_text="dog", elements=("sofa",), status="running")
+FOREIGN = io.BytesIO()
+pq.write_table(pa.table({"upload_index": [9]}), FOREIGN)
 
 
 @pytest.fixture
@@ -100,6 +114,11 @@ def test_the_columns_are_those_of_the_rows_wherever_they_lie(store: Store, folde
     assert np.array_equal(table.margins, [row.margin or np.nan for row in SHOTS], equal_nan=True)
     assert len(table) == len(table.names) == 4
     assert table.count_scored == 3
+    assert np.array_equal(table.elements, [[8.0], [np.nan], [np.nan], [2.0]], equal_nan=True)
+    assert table.pixels.tolist() == [0, 0, 1200, 0]
+    assert table.cameras.to_pylist() == [TAKEN.camera, "", "", ""]
+    assert table.times.to_pylist() == [TAKEN.time, "", "", ""]
+    assert (table.passed_over.tolist(), table.copies) == ([False] * 4, 0)
 
 
 def test_a_run_of_the_store_gives_some_of_its_rows_too(store: Store) -> None:
@@ -133,6 +152,16 @@ def test_a_result_that_was_moved_is_found_again_by_opening_it_there(store: Store
     assert store.row(run_id, 0) == SHOTS[0]
 
 
+def test_a_part_that_is_another_file_under_the_same_name_is_read_anew(store: Store, folder: Path) -> None:
+    run_id = store.attach(folder)
+    last = sorted(folder.iterdir())[-1]
+    table = pq.read_table(last)
+    moved = table.set_column(1, "source", pa.array(["/elsewhere/x.jpg"] * len(table)))
+    pq.write_table(moved.replace_schema_metadata(table.schema.metadata), last)
+    assert store.source(run_id, 4).path == Path("/elsewhere/x.jpg")
+    assert store.source(run_id, 0).path == Path("/photos/a.jpg")
+
+
 def test_parts_that_came_since_are_read(store: Store, folder: Path) -> None:
     run_id = store.attach(folder)
     assert len(store.table(run_id)) == 4
@@ -148,6 +177,17 @@ def test_a_run_that_the_store_keeps_itself_is_not_replaced_by_its_parts(store: S
     store.create(RUN, [Source(f"{n}", path=Path(f"/photos/{n}")) for n in range(5)])
     assert store.attach(folder) == RUN.id
     assert not store.is_attached(RUN.id)
+
+
+def test_a_file_of_another_kind_is_called_no_result_and_not_a_damaged_one(
+    store: Store, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "table.csv").write_text("rank,name\n1,a.jpg\n")
+    sorted(folder.iterdir())[0].with_name("part-00000-other.parquet").write_bytes(FOREIGN.getvalue())
+    for path in (tmp_path / "table.csv", folder):
+        with pytest.raises(StoreError) as caught:
+            store.attach(path)
+        assert caught.value.code == "parts-foreign"
 
 
 @pytest.mark.parametrize("kind", ["nothing", "empty", "cut"])

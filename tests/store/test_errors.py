@@ -40,6 +40,7 @@ RELEASED = (
     "83771cbc3918032475019e5549a8b44e2c681d9c59cd533a88e6ed57b6179422",
     "148329b231166594e34361123712f238b97519160b6d5270fc227a7e53ab954f",
     "6b179088a81cd6ede5ee592a2ed3cf70bb7140adb61af6187f0bbed3dc57a504",
+    "1a0db888005675bb095225d4b470d0d731205c88bb71565d877c068738066e84",
 )
 """SHA-256 of each step, a function by its source. A new step adds a line; an old line never changes."""
 

@@ -21,7 +21,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const focused = root.getRootNode().activeElement?.closest?.(".cut, .slot");
   const again = focused && root.contains(focused) ? focused.dataset.bin ?? "cut" : null;
   root.replaceChildren();
-  const { edges, counts, points, words } = data;
+  const { edges, counts, points, steps, words } = data;
   const n = counts.length, top = Math.max(1, ...counts);
   const plot = root.appendChild(make("div", "plot"));
   plot.setAttribute("role", "group");
@@ -42,13 +42,18 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const label = bar.appendChild(make("span", "count", count));
       label.style.bottom = `${(88 * count) / top}%`;
     }
-    bar.onclick = () => gallery()?.narrow(k === chosen() ? null : bin(k));
+    bar.onclick = () => {
+      if (data.members) gallery()?.narrow(k === chosen() ? null : bin(k));
+      else setTriggerValue("bar", k === chosen() ? -1 : k);
+    };
     return bar;
   });
-  // Which bar is chosen is the gallery's to know, which shows its images: no click waits for the server.
+  // Which bar is chosen is the gallery's to know, which shows its images: no click waits for the server. Of a
+  // run too large for that (`members` is null) it has a few, and the server chooses.
   const gallery = () => (globalThis.lycheeGallery?.data.run === data.run ? globalThis.lycheeGallery : null);
   const bin = (k) => ({ kind: data.kind, place: k, label: data.labels[k], indexes: data.members[k] });
   const chosen = () => {
+    if (!data.members) return data.selected;
     const held = gallery()?.shown.bin;
     return held?.kind === data.kind ? held.place : -1;
   };
@@ -56,7 +61,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     bar.setAttribute("aria-pressed", String(k === chosen()));
     bar.classList.toggle("on", k === chosen());
   });
-  const held = gallery()?.shown.bin;
+  const held = data.members && gallery()?.shown.bin;
   if (held && (held.kind !== data.kind || String(held.indexes) !== String(data.members[held.place]))) {
     gallery().narrow(held.kind === data.kind && held.place < n ? bin(held.place) : null);
   }
@@ -89,7 +94,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const room = new ResizeObserver(thin);
   room.observe(axis);
   const rug = axis.appendChild(make("div", "rug"));
-  points.slice(0, 400).forEach((point) => {
+  points.forEach((point) => {
     rug.appendChild(make("i")).style.left = `${100 * place(edges, point)}%`;
   });
   if (data.suggested !== null) {
@@ -107,7 +112,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const draw = () => {
     const share = place(edges, value);
     cut.style.left = `${100 * share}%`;
-    const above = points.filter((point) => point >= value).length;
+    const above = value === data.cut ? data.above : steps.reduce((sum, [at, count]) => sum + (at >= value) * count, 0);
     cut.classList.toggle("unset", unset);
     tag.textContent = unset ? words.unset : words.tag.replace("{value}", value.toFixed(data.digits)).replace("{above}", above);
     tag.style.transform = `translateX(${share > 0.85 ? -90 : share < 0.15 ? -10 : -50}%)`;

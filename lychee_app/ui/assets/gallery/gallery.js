@@ -241,7 +241,7 @@ class Gallery {
       this.filterBox.setAttribute("aria-label", words.filter);
       this.binBox = this.tools.appendChild(make("button", "bin"));
       this.binBox.type = "button";
-      this.binBox.onclick = () => this.narrow(null);
+      this.binBox.onclick = () => (this.data.windowed ? this.send("unbin", Date.now()) : this.narrow(null));
       this.elementBox = this.select(words.element_filter, (value) => {
         this.shown.element = value === "" ? null : Number(value);
       });
@@ -290,11 +290,12 @@ class Gallery {
     const isKnown = (name) => !["camera", "lens"].includes(name) || data.rows.some(FACTS[name].of);
     const sorts = Object.keys(ORDERS).filter(isKnown).map((name) => [name, words[`sort_${name}`]]);
     fillBox(this.sortBox, [...sorts, ...byElement], shown.sort);
-    this.binBox.hidden = !shown.bin;
-    this.binBox.textContent = shown.bin ? `${shown.bin.label} ✕` : "";
-    if (shown.bin) this.binBox.setAttribute("aria-label", filled(words.unbin, { label: shown.bin.label }));
+    const bin = data.windowed ? data.bin : shown.bin;
+    this.binBox.hidden = !bin;
+    this.binBox.textContent = bin ? `${bin.label} ✕` : "";
+    if (bin) this.binBox.setAttribute("aria-label", filled(words.unbin, { label: bin.label }));
     if (data.windowed) { // the page has these for all images of the run, of which here are a few
-      for (const box of [this.filterBox, this.elementBox, this.ratingBox, this.sortBox]) box.hidden = true;
+      for (const box of [this.filterBox, this.elementBox, this.ratingBox, this.moreButton, this.sortBox]) box.hidden = true;
     }
     this.counts();
   }

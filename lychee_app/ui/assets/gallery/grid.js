@@ -25,8 +25,8 @@ class Grid {
     if (!width) return;
     this.attach();
     const rows = app.rows, cut = data.cut;
-    const breakAfter = app.shown.sort === "rank" && cut && cut.above < rows.length
-      ? rows.findLastIndex((row) => row.rank !== null && row.rank <= cut.above) : -1;
+    const last = cut && app.shown.sort === "rank" ? rows.findLastIndex((row) => row.rank !== null && row.rank <= cut.above) : -1;
+    const breakAfter = last + 1 < rows.length ? last : -1;
     const aspects = rows.map((row) =>
       Math.min(Math.max((row.width || 4) / (row.height || 3), ASPECTS.least), ASPECTS.most));
     const waiting = data.live && app.shown.filter === "all" ? data.total - data.rows.length : 0;
