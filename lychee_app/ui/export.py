@@ -157,7 +157,7 @@ def _is_gone(source: Source | None) -> bool:
 
 
 def _csv(context: PageContext, standing: Standing, decisions: Mapping[int, Decision]) -> str:
-    return export.to_csv(standing.run, decisions, columns=board.names_of(context, standing))
+    return export.to_csv(standing.run, decisions, columns=names_of(context, standing))
 
 
 def _json(context: PageContext, standing: Standing, decisions: Mapping[int, Decision]) -> str:
