@@ -38,8 +38,12 @@ def distribution(context: PageContext) -> None:
     if standing is None:
         st.rerun()
     st.html(f"<b>{escaped(t('histogram'))}</b>")
+
+    def forget_bin() -> None:
+        choose_bin(context, -1)
+
     kinds = ["ranges", "even"] + (["margin"] if standing.order.axis == "margin" else [])
-    kind = one_of(t("bins"), kinds, lambda kind: t(f"bins.{kind}"), key="bins", on_change=_forget_bin)
+    kind = one_of(t("bins"), kinds, lambda kind: t(f"bins.{kind}"), key="bins", on_change=forget_bin)
     bins = state.bins_in_force(standing.numbers)
     if not bins:
         return faint(t("histogram.empty"))
@@ -83,7 +87,7 @@ def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequen
         key=key,
         data=data,
         on_cut_change=lambda: _cut_dragged(context, key, axis),
-        on_bar_change=lambda: _bar_chosen(key),
+        on_bar_change=lambda: _bar_chosen(context, key),
     )
 
 
@@ -154,23 +158,25 @@ def _cut_dragged(context: PageContext, key: str, axis: Axis) -> None:
 def set_cut(context: PageContext, cutoff: Cutoff | None) -> None:
     if run_id := context.run_id:
         state.tried(lambda: context.services.store.set_cutoff(run_id, cutoff))
-        state.redraw("findings", "distribution", "gallery")
+        _redraw(context, "findings", "distribution", "gallery")
 
 
-def _bar_chosen(key: str) -> None:
+def _bar_chosen(context: PageContext, key: str) -> None:
     chosen = st.session_state[key].get("bar")
     if chosen is not None:
-        choose_bin(int(chosen))
+        choose_bin(context, int(chosen))
 
 
-def choose_bin(place: int) -> None:
+def choose_bin(context: PageContext, place: int) -> None:
     """A callback. The bar of that place filters the gallery; -1: none does."""
     st.session_state["bin"] = place
-    state.redraw("distribution", "gallery")
+    _redraw(context, "distribution", "gallery")
 
 
-def _forget_bin() -> None:
-    choose_bin(-1)
+def _redraw(context: PageContext, *keys: str) -> None:
+    """Of a large run also how many are left, and their pages."""
+    standing = state.standing(context)
+    state.redraw(*(("results",) if standing and standing.window else keys))
 
 
 def _cut_controls(context: PageContext, standing: Standing, axis: Axis) -> None:
