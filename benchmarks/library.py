@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.made_up import write_result
-from lychee_app import export
+from lychee_app import analysis, export
 from lychee_app.analysis.window import Columns, Wish
 from lychee_app.records import Cutoff
 from lychee_app.store import Store
@@ -63,7 +63,12 @@ def _steps(store: Store, result: Path, arguments: argparse.Namespace) -> dict[st
         "filter by a name": shown(Wish(text="42")),
         "filter by score": shown(Wish(low=7.0, high=9.0)),
         "filter by the cut-off": shown(Wish("above")),
+        "filter by an element": shown(Wish(of=1, low=6.0)),
         "order by name": shown(Wish(sort="name")),
+        "order by date": shown(Wish(sort="date")),
+        "histogram": lambda: analysis.even_bins(columns.table),
+        "suggested cut-off": lambda: analysis.suggest_cut(columns.table),
+        "findings": lambda: analysis.findings(store.head(run_id), None, columns.table),
         "a page of 200": lambda: store.some(run_id, every[1000 : 1000 + PAGE_ROWS]),
         "a thumbnail": lambda: store.thumbnail(run_id, every[777]),
         "all of one image": lambda: store.row(run_id, every[-777]),

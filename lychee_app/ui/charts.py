@@ -38,9 +38,18 @@ def distribution(context: PageContext) -> None:
     if standing is None:
         st.rerun()
     st.html(f"<b>{escaped(t('histogram'))}</b>")
+
+    def forget_bin() -> None:
+        choose_bin(context, -1)
+
     kinds = ["ranges", "even"] + (["margin"] if standing.order.axis == "margin" else [])
     kind = one_of(
-        t("bins"), kinds, lambda kind: t(f"bins.{kind}"), key="bins", on_change=_other_bins, in_address=True
+        t("bins"),
+        kinds,
+        lambda kind: t(f"bins.{kind}"),
+        key="bins",
+        on_change=lambda: choose_bin(context, -1),  # the gallery, too: its cut-off is told on their axis
+        in_address=True,
     )
     bins = state.bins_in_force(standing.numbers)
     if not bins:
@@ -48,16 +57,6 @@ def distribution(context: PageContext) -> None:
     _histogram(context, standing, kind, bins)
     _cut_controls(context, standing, bins[0].axis)
     return None
-
-
-def _other_bins() -> None:
-    choose_bin(-1)  # the gallery, too: its cut-off is told on the axis of the bins
-
-
-def choose_bin(place: int) -> None:
-    """A callback. Of a large run, the bar of that place filters the gallery; -1: none does."""
-    st.session_state["bin"] = place
-    state.redraw("distribution", "gallery")
 
 
 def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequence[Bin]) -> None:
@@ -98,7 +97,7 @@ def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequen
         key=key,
         data=data,
         on_cut_change=lambda: _cut_dragged(context, key, axis),
-        on_bar_change=lambda: choose_bin(int(st.session_state[key]["bar"])),
+        on_bar_change=lambda: choose_bin(context, int(st.session_state[key]["bar"])),
     )
 
 
@@ -169,7 +168,19 @@ def _cut_dragged(context: PageContext, key: str, axis: Axis) -> None:
 def set_cut(context: PageContext, cutoff: Cutoff | None) -> None:
     if run_id := context.run_id:
         state.tried(lambda: context.services.store.set_cutoff(run_id, cutoff))
-        state.redraw("findings", "distribution", "gallery")
+        _redraw(context, "findings", "distribution", "gallery")
+
+
+def choose_bin(context: PageContext, place: int) -> None:
+    """A callback. Of a large run, the bar of that place filters the gallery; -1: none does."""
+    st.session_state["bin"] = place
+    _redraw(context, "distribution", "gallery")
+
+
+def _redraw(context: PageContext, *keys: str) -> None:
+    """Of a large run also how many are left, and their pages."""
+    standing = state.standing(context)
+    state.redraw(*(("results",) if standing and standing.window else keys))
 
 
 def _cut_controls(context: PageContext, standing: Standing, axis: Axis) -> None:

@@ -39,7 +39,7 @@ def draw(context: PageContext, mode: Arrangement = "grid") -> None:
             key=f"images-{mode}",
             data=data(context, standing, mode),
             on_decided_change=_decided,
-            on_unbin_change=lambda: charts.choose_bin(-1),
+            on_unbin_change=lambda: charts.choose_bin(context, -1),
             on_like_change=lambda: examples.chosen(context, standing, st.session_state[f"images-{mode}"]),
         )
 

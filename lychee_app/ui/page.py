@@ -166,7 +166,7 @@ def _answer(context: PageContext, standing: Standing) -> None:
         every = None
         if standing.live:
             every = 1.0 if standing.run.total <= SMALL else 15.0 if standing.window else 3.5
-        st.fragment(run_every=every)(_results)(context, standing.live)
+        st.fragment(key="results", run_every=every)(_results)(context, standing.live)
         export.confirm(context, standing, "board")
     else:
         faint(context.t("run.empty"))
