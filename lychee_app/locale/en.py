@@ -257,6 +257,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "stop": "Stop",
     "resume": "Resume · {n} left",
     "retry": "Retry {n}",
+    "retry.of": "Retry tries again: {names}.",
     "phase.waiting": "waiting for another run",
     "phase.grouping": "looking for images that are alike",
     "phase.loading": "loading the model",

@@ -254,6 +254,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "stop": "停止",
     "resume": "继续 · 还有 {n} 张",
     "retry": "重试 {n} 张",
+    "retry.of": "可以重试：{names}。",
     "phase.waiting": "前面还有排序在进行",
     "phase.grouping": "正在查找相似的图片",
     "phase.loading": "正在载入模型",

@@ -18,7 +18,7 @@ from lychee_app.ui.widgets import one_of
 def names(context: PageContext) -> tuple[Column, ...]:
     """The field in the sidebar, and what is typed there; () while it is empty or will not do."""
     t = context.t
-    with st.expander(t("sorting"), key="sorting", icon=":material/view_column:"):
+    with st.expander(t("sorting"), key="sorting", icon=":material/view_column:", bind="query-params"):
         typed = st.text_area(
             t("sorting.names"),
             key="names",
@@ -38,6 +38,12 @@ def names(context: PageContext) -> tuple[Column, ...]:
 def fill(columns: tuple[Column, ...]) -> None:
     """What was asked, to be changed and asked again."""
     st.session_state["names"] = sorting.as_text(columns)
+
+
+def fields() -> dict[str, str | bool]:
+    """The names as they are typed, whether they will do or not."""
+    typed = st.session_state.get("names")
+    return {"names": typed} if typed else {}
 
 
 @st.fragment(key="board")

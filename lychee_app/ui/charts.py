@@ -33,8 +33,10 @@ def distribution(context: PageContext) -> None:
         st.rerun()
     st.html(f"<b>{escaped(t('histogram'))}</b>")
     kinds = ["ranges", "even"] + (["margin"] if standing.order.axis == "margin" else [])
-    kind = one_of(t("bins"), kinds, lambda kind: t(f"bins.{kind}"), key="bins", on_change=_forget_bin)
-    bins = bins_in_force(standing)
+    kind = one_of(
+        t("bins"), kinds, lambda kind: t(f"bins.{kind}"), key="bins", on_change=_other_bins, in_address=True
+    )
+    bins = _bins(kind, standing)
     if not bins:
         return faint(t("histogram.empty"))
     _histogram(context, standing, kind, bins)
@@ -42,9 +44,13 @@ def distribution(context: PageContext) -> None:
     return None
 
 
-def bins_in_force(standing: Standing) -> Sequence[Bin]:
-    """Of the kind that is switched on, lowest first."""
-    kind, scored = st.session_state.get("bins", "ranges"), standing.order.scored
+def _other_bins() -> None:
+    state.redraw("distribution", "gallery")  # whose cut-off is told on the axis of the bins
+
+
+def _bins(kind: str, standing: Standing) -> Sequence[Bin]:
+    """Lowest first."""
+    scored = standing.order.scored
     if kind == "ranges":
         return analysis.range_bins(scored)[::-1]
     return analysis.margin_bins(scored) if kind == "margin" else analysis.even_bins(scored)
@@ -59,6 +65,9 @@ def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequen
     start = cut.value if cut else hint if hint is not None else bins[len(bins) // 2].low
     rows = standing.order.scored
     data = {
+        "run": standing.run.id,
+        "kind": kind,
+        "members": [list(one.upload_indexes) for one in bins],
         "edges": [bins[0].low, *(one.high for one in bins)],
         "counts": [one.count for one in bins],
         "labels": [one.label for one in bins],
@@ -70,7 +79,6 @@ def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequen
         "unset": cut is None,
         "suggested": hint,
         "curve": _curve(bins, suggested.calibration if suggested else None),
-        "selected": st.session_state.get("bin", -1),
         "digits": DIGITS[axis],
         "words": {
             "title": t("histogram"),
@@ -81,12 +89,7 @@ def _histogram(context: PageContext, standing: Standing, kind: str, bins: Sequen
         },
     }
     key = "histogram"
-    widgets.component("histogram")(
-        key=key,
-        data=data,
-        on_cut_change=lambda: _cut_dragged(context, key, axis),
-        on_bar_change=lambda: _bar_chosen(key),
-    )
+    widgets.component("histogram")(key=key, data=data, on_cut_change=lambda: _cut_dragged(context, key, axis))
 
 
 def _curve(bins: Sequence[Bin], fitted: Calibration | None) -> list[tuple[float, float]]:
@@ -115,7 +118,7 @@ def _on(standing: Standing, cutoff: Cutoff | None, axis: Axis) -> Cutoff | None:
 
 def in_force(standing: Standing, cutoff: Cutoff) -> Cutoff:
     """The same on the axis that the histogram shows; as it is where it has no exact place there."""
-    axis: Axis = "margin" if st.session_state.get("bins") == "margin" else "score"
+    axis: Axis = "margin" if st.query_params.get("bins") == "margin" else "score"
     return _on(standing, cutoff, axis) or cutoff
 
 
@@ -144,22 +147,6 @@ def set_cut(context: PageContext, cutoff: Cutoff | None) -> None:
     if run_id := context.run_id:
         state.tried(lambda: context.services.store.set_cutoff(run_id, cutoff))
         state.redraw("findings", "distribution", "gallery")
-
-
-def _bar_chosen(key: str) -> None:
-    chosen = st.session_state[key].get("bar")
-    if chosen is not None:
-        choose_bin(int(chosen))
-
-
-def choose_bin(place: int) -> None:
-    """A callback. The bar of that place filters the gallery; -1: none does."""
-    st.session_state["bin"] = place
-    state.redraw("distribution", "gallery")
-
-
-def _forget_bin() -> None:
-    choose_bin(-1)
 
 
 def _cut_controls(context: PageContext, standing: Standing, axis: Axis) -> None:
@@ -224,7 +211,9 @@ def overview(context: PageContext) -> None:
     kinds = ["order", "elements"] if standing.run.question.elements else ["order"]
     kind = "order"
     if len(kinds) > 1:
-        kind = one_of(t("overview"), kinds, lambda kind: t(f"overview.{kind}"), key="overview_kind")
+        kind = one_of(
+            t("overview"), kinds, lambda kind: t(f"overview.{kind}"), key="overview_kind", in_address=True
+        )
     if kind == "elements":
         _elements(context, standing)
     else:
@@ -242,7 +231,7 @@ def _heat_grid(context: PageContext, standing: Standing) -> None:
         "total": standing.run.total,
         "words": {"order": context.t("overview.order.legend"), "label": context.t("overview")},
     }
-    widgets.component("heatgrid")(key="heatgrid", data=data, on_open_change=lambda: _opened("heatgrid"))
+    widgets.component("heatgrid")(key="heatgrid", data=data)
 
 
 def _cell(context: PageContext, standing: Standing, row: Scored, with_thumbnail: bool) -> dict:
@@ -277,12 +266,5 @@ def _elements(context: PageContext, standing: Standing) -> None:
         "rows": rows,
         "words": {"rank": "#", "image": t("image"), "whole": t("score")},
     }
-    widgets.component("elements")(key="elements", data=data, on_open_change=lambda: _opened("elements"))
+    widgets.component("elements")(key="elements", data=data)
     faint(t("overview.elements.legend"))
-
-
-def _opened(key: str) -> None:
-    """A click on a cell: the image in large."""
-    index = st.session_state[key].get("open")
-    if index is not None:
-        state.zoom(int(index))

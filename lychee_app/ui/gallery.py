@@ -38,7 +38,6 @@ def draw(context: PageContext, mode: Arrangement = "grid") -> None:
             key=f"images-{mode}",
             data=data(context, standing, mode),
             on_decided_change=_decided,
-            on_unbin_change=lambda: charts.choose_bin(-1),
             on_like_change=lambda: examples.chosen(context, standing, st.session_state[f"images-{mode}"]),
         )
 
@@ -84,8 +83,6 @@ def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[st
             for place in order.ranked
         ],
         "cut": _cut(context, standing),
-        "bin": _bin(standing),
-        "open": st.session_state.get("zoomed"),
         "last_step": context.services.store.last_step(run.id),
         "bulk_step": st.session_state.get("bulk-steps", {}).get(run.id),
         "words": context.t.under("gallery"),
@@ -182,13 +179,3 @@ def _cut(context: PageContext, standing: Standing) -> dict[str, Any] | None:
         return None
     text = charts.told(context, charts.in_force(standing, cutoff))
     return {"above": len(analysis.above(scored, cutoff)), "text": text, "suggested": suggested}
-
-
-def _bin(standing: Standing) -> dict[str, Any] | None:
-    """The bar chosen in the histogram: only its images are shown."""
-    if standing.window:
-        return None
-    bins, place = charts.bins_in_force(standing), st.session_state.get("bin", -1)
-    if not 0 <= place < len(bins):
-        return None
-    return {"label": bins[place].label, "indexes": list(bins[place].upload_indexes)}

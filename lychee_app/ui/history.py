@@ -19,6 +19,8 @@ from lychee_app.ui.markup import escaped, faint, notice, signed, strip
 from lychee_app.ui.state import PageContext
 
 PAGE = 12
+MARK = "mark:"
+"""What the keys of the ticks begin with; a run's id follows."""
 MOST_ROWS = 60
 """Of a comparison."""
 
@@ -51,32 +53,25 @@ def _watch(context: PageContext, page: int, drawn: list[str]) -> None:
 
 
 def _compare_button(context: PageContext) -> None:
-    marked = _marked()
+    chosen = marked()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             context.t("compare.start"),
             key="compare",
-            disabled=len(marked) != 2,
+            disabled=len(chosen) != 2,
             icon=":material/compare_arrows:",
-            on_click=_compare,
-            args=(marked,),
+            on_click=state.compare,
+            args=chosen,
         )
         faint(context.t("compare.hint"))
 
 
-def _marked() -> list[str]:
-    prefix = "mark:"
-    return [
-        key.removeprefix(prefix)
-        for key, on in st.session_state.items()
-        if on and isinstance(key, str) and key.startswith(prefix)
-    ]
-
-
-def _compare(pair: list[str]) -> None:
-    state.compare(*pair)
-    for run_id in pair:
-        st.session_state[f"mark:{run_id}"] = False
+def marked() -> list[str]:
+    """Ids of the runs that are ticked: here as it stands, elsewhere as the address has it."""
+    keys = [key for key in map(str, st.session_state) if key.startswith(MARK)]
+    ticks = {key.removeprefix(MARK): st.session_state[key] for key in keys}
+    named = filter(None, st.query_params.get("marked", "").split("~"))
+    return [run_id for run_id, on in (dict.fromkeys(named, True) | ticks).items() if on]
 
 
 def _line(context: PageContext, summary: RunSummary) -> None:
@@ -104,7 +99,8 @@ def _line(context: PageContext, summary: RunSummary) -> None:
                 _rename(context, summary)
             with st.popover(t("history.delete"), icon=":material/delete:"):
                 _delete(context, summary)
-            st.checkbox(t("compare.mark"), key=f"mark:{summary.id}")
+            st.session_state.setdefault(f"{MARK}{summary.id}", summary.id in marked())
+            st.checkbox(t("compare.mark"), key=f"{MARK}{summary.id}")
 
 
 def _about(context: PageContext, drawn: RunSummary) -> None:
@@ -178,7 +174,7 @@ def _deleted(context: PageContext, run_id: str) -> None:
         return state.tell(error)
     context.services.jobs.forget(run_id)
     state.forget_orders()
-    st.session_state.pop(f"mark:{run_id}", None)
+    st.session_state[f"{MARK}{run_id}"] = False
     if context.run_id == run_id:
         state.open_run(None, "history")
     return None

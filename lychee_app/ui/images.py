@@ -99,7 +99,7 @@ def draw(context: PageContext, pile: Pile, standing: Standing | None) -> None:
 def _rules_fields(context: PageContext) -> None:
     """What of a folder is left out, whichever way it comes."""
     t = context.t
-    with st.container(key="add-rules"), st.expander(t("rules"), key="rules"):
+    with st.container(key="add-rules"), st.expander(t("rules"), key="rules", bind="query-params"):
         st.text_input(
             t("exclude"), key="exclude", placeholder=t("exclude.placeholder"), help=t("exclude.help")
         )
@@ -111,14 +111,17 @@ def _rules() -> Rules:
     return Rules(tuple(re.split("[,，、]", exclude)), bool(st.session_state.get("include_hidden")))
 
 
-def rules_fields() -> dict[str, str | bool]:
-    """What stands in the fields of the rules, by their keys, but for what a page begins with."""
-    return {key: st.session_state[key] for key in ("exclude", "include_hidden") if st.session_state.get(key)}
+def fields() -> dict[str, str | bool]:
+    """The way images are added and what stands in the fields of the rules, by their keys, but for what a page
+    begins with."""
+    kept = {key: st.session_state[key] for key in ("exclude", "include_hidden") if st.session_state.get(key)}
+    way = st.session_state.get("way", "files")
+    return kept if way == "files" else {**kept, "way": way}
 
 
 def _list(context: PageContext, pile: Pile, live: bool) -> None:
     """Drawn only where it is open."""
-    found = st.expander(context.t("pile.list"), key="pile-list", on_change="rerun")
+    found = st.expander(context.t("pile.list"), key="pile-list", bind="query-params")
     if found.open:
         with found:
             show(context, pile, small=True, fixed=live)

@@ -79,16 +79,21 @@ def render(services: Services) -> None:
             notice(context.t.error(error), "bad")
     images.adding(context)
     widgets.own_words(context.t)
-    _address_draft(context)
+    _addressed(context, history.marked() if place == "history" and not state.compared() else None)
     return None
 
 
-def _address_draft(context: PageContext) -> None:
-    """In the address as soon as the store has it: this very drawing may have begun it."""
+def _addressed(context: PageContext, marked: list[str] | None) -> None:
+    """What stands in the address without a step in the browser's history: the draft, as soon as the store has
+    it (this very drawing may have begun it), and the runs that are marked, where they can be."""
     kept = context.draft.version
     with suppress(LycheeError):
         kept = kept or context.services.store.drafts.get(context.draft.id)
-    widgets.component("draft")(key="kept", data={"draft": context.draft.id if kept else ""})
+    data = {
+        "draft": context.draft.id if kept else "",
+        "marked": None if marked is None else "~".join(marked),
+    }
+    widgets.component("draft")(key="kept", data=data)
 
 
 def _body(context: PageContext, standing: Standing | None, place: Section, pile: Pile) -> None:
@@ -202,23 +207,16 @@ def _parts(context: PageContext) -> None:
 
 def _charts(context: PageContext) -> None:
     """Above the images, folded up until somebody wants them: then they stay open, over a refresh too."""
+    st.session_state["charts"] = "charts" in st.query_params
     panel = st.expander(
         context.t("charts"),
-        expanded="charts" in st.query_params,
         key="charts",
-        on_change=_charts_toggled,
+        on_change=lambda: state.in_address("charts", "1" if st.session_state["charts"] else None),
         icon=":material/bar_chart:",
     )
     if panel.open:
         with panel:
             _opened_charts(context)
-
-
-def _charts_toggled() -> None:
-    if st.session_state["charts"]:
-        st.query_params["charts"] = "1"
-    else:
-        st.query_params.pop("charts", None)
 
 
 def _opened_charts(context: PageContext) -> None:

@@ -14,6 +14,8 @@ from lychee_app.ui.state import PageContext, Standing
 
 CLOSER = 8
 """At most so many images are looked at more closely at once."""
+NAMED = 3
+"""At most so many of the images that can be tried again."""
 QUIET_SECONDS = 20.0
 """After this long without a sign of life the bar says so: a hung model must not look like a slow one."""
 
@@ -165,10 +167,13 @@ def over(context: PageContext, standing: Standing) -> None:
     _beside(context, run)
     missing = run.total - len(run.images)
     failed = sum(row.failed for row in run.images)
-    again = sum(row.failed and not _stays(row) for row in run.images)
+    again = [row.name for row in run.images if row.failed and not _stays(row)]
     if not unfinished(run):
         return None
     text = _fate(context, run, missing, failed)
+    if again:  # a label would read Markdown into their names
+        more = [t("files.more", n=len(again) - NAMED)] if len(again) > NAMED else []
+        text += " " + t("retry.of", names=t.listed([*again[:NAMED], *more]))
     left, *rights = st.columns([5, *[1.3] * (bool(missing) + bool(again))], vertical_alignment="center")
     with left:
         notice(text, "bad" if run.status == "failed" else "calm")
@@ -184,7 +189,7 @@ def over(context: PageContext, standing: Standing) -> None:
         )
     if again:
         rights.pop(0).button(
-            t("retry", n=again),
+            t("retry", n=len(again)),
             key="retry",
             on_click=_resume,
             args=(context, run.id, True),

@@ -157,7 +157,7 @@ def _keep(context: PageContext, typed: Request, run: Run | None) -> None:
 def _fields() -> dict[str, str | bool]:
     """What is chosen beside the request, where it is not what a page begins with."""
     steps = {f"step:{name}": False for name, on in vars(_steps_chosen()).items() if not on}
-    return {**images.rules_fields(), **steps}
+    return {**images.fields(), **board.fields(), **steps}
 
 
 def _tokens(context: PageContext, request: Request) -> int:
@@ -289,7 +289,7 @@ def _advanced(context: PageContext) -> tuple[str, int | None, Precision, int | N
     t, usual = context.t, context.services.settings.max_image_tokens
     st.session_state.setdefault("instruction", DEFAULT_INSTRUCTION)
     st.session_state.setdefault("tokens", usual)
-    with st.expander(t("advanced")):
+    with st.expander(t("advanced"), key="advanced", bind="query-params"):
         instruction = st.text_area(t("instruction"), key="instruction", height=80)
         bounds = LEAST_TOKENS, MOST_TOKENS
         tokens = st.number_input(t("tokens"), *bounds, step=64, key="tokens", help=t("tokens.help"))

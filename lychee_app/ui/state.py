@@ -308,13 +308,16 @@ def forget_orders() -> None:
 
 def open_run(run_id: str | None, place: Section = "results") -> None:
     """Goes to a run (None: to a fresh start). Call it in a callback, or rerun after it."""
-    for key in ("zoomed", "bin"):
-        st.session_state.pop(key, None)
-    if run_id is None:
-        st.query_params.pop("run", None)
-    else:
-        st.query_params["run"] = run_id
+    in_address("run", run_id)
     go(place)
+
+
+def in_address(name: str, value: str | None) -> None:
+    """In a callback. A refresh finds it there, and the browser's Back what was there before."""
+    if value:
+        st.query_params[name] = value
+    else:
+        st.query_params.pop(name, None)
 
 
 def section() -> Section:
@@ -325,12 +328,10 @@ def section() -> Section:
 
 def go(place: Section) -> None:
     """To another view. Each stands in the browser's history."""
-    for part in ("compare", "page"):
+    gone = ["compare", "page"] if place == "history" else ["compare", "page", "marked"]
+    for part in gone:
         st.query_params.pop(part, None)
-    if place == SECTIONS[0]:
-        st.query_params.pop("place", None)
-    else:
-        st.query_params["place"] = place
+    in_address("place", None if place == SECTIONS[0] else place)
 
 
 def compared() -> tuple[str, str] | None:
@@ -379,13 +380,6 @@ def told(place: Place) -> tuple[LycheeError | str, str] | None:
         return None
     st.session_state[key] = error, kind, since or time.monotonic()
     return error, kind
-
-
-def zoom(index: int) -> None:
-    """A callback. The gallery opens one image in large. Counted: the same image may be asked for again."""
-    _, times = st.session_state.get("zoomed", (0, 0))
-    st.session_state["zoomed"] = (index, times + 1)
-    redraw("gallery")
 
 
 def redraw(*keys: str) -> NoReturn:

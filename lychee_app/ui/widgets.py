@@ -36,20 +36,32 @@ def one_of(
     help_text: str | None = None,
     show_label: bool = False,
     width: Literal["content", "stretch"] = "content",
+    in_address: bool = False,
 ) -> T:
     """The option that is on: the first one until somebody chooses, and whenever the chosen one is gone.
 
-    `words` are read as Markdown: they are the page's own.
+    `words` are read as Markdown: they are the page's own. in_address: under `key`, for a refresh and for the
+    browser's Back.
     """
+    if in_address:
+        st.session_state[key] = st.query_params.get(key)
     if st.session_state.get(key) not in options:
         st.session_state[key] = options[0]
+
+    def changed() -> None:
+        if in_address:
+            value = st.session_state[key]
+            state.in_address(key, None if value == options[0] else value)
+        if on_change:
+            on_change()
+
     chosen = st.segmented_control(
         label,
         options,
         required=True,
         format_func=words,
         key=key,
-        on_change=on_change,
+        on_change=changed,
         help=help_text,
         width=width,
         label_visibility="visible" if show_label else "collapsed",

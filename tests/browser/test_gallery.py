@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import (
     Server,
+    at_rest,
     decisions,
     expect_decisions,
     open_charts,
@@ -443,15 +444,33 @@ def test_after_a_run_a_full_row_of_images_is_in_the_first_screen(
     assert abs(max(box["x"] + box["width"] for box in row) - grid["x"] - grid["width"]) <= 1
 
 
-def test_charts_stay_folded_out_over_a_refresh(server: Server, open_tab: Open, pictures: list[Path]) -> None:
+def test_what_is_chosen_on_the_page_stays_over_a_refresh(
+    server: Server, open_tab: Open, pictures: list[Path]
+) -> None:
     tab = open_tab(server)
-    ranked(tab, pictures[:4])
+    ranked(tab, pictures[:6])
     expect(tab.locator(".st-key-distribution")).to_have_count(0)
     open_charts(tab)
-    expect(tab.locator(".plot")).to_be_visible()
-    assert "charts=1" in tab.url
+    tab.locator(".st-key-bins button").nth(1).click()
+    tab.wait_for_url(re.compile("bins=even"))
+    at_rest(tab)
+    tab.locator("button.slot").last.click()
+    tab.get_by_label("Order", exact=True).select_option("name")
+    shown = shown_first(tab)
+    assert len(shown) == 2
+    tab.locator(".st-key-sorting summary").click()
+    tab.wait_for_url(re.compile("sorting=true"))
+    at_rest(tab)
+    tab.locator(".st-key-names textarea").fill("no name yet")
     tab.reload()
-    expect(tab.locator(".plot")).to_be_visible()
+    expect(tab.locator("button.slot").last).to_have_attribute("aria-pressed", "true")
+    expect(tab.locator(".st-key-bins button").nth(1)).to_have_attribute("aria-checked", "true")
+    expect(tab.get_by_label("Order", exact=True)).to_have_value("name")
+    expect(tab.locator(".tools-line .bin")).to_be_visible()
+    assert shown_first(tab) == shown
+    expect(tab.locator(".st-key-names textarea")).to_have_value("no name yet")
+    tab.locator("button.slot").last.click()
+    expect(tab.locator(".tile")).to_have_count(6)
 
 
 def test_the_viewer_fits_on_a_phone(server: Server, open_tab: Open, pictures: list[Path]) -> None:

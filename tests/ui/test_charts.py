@@ -54,7 +54,7 @@ def cut_at(settings: Settings, margins: list[float], cutoff: Cutoff, bins: str) 
     at = visit_run(settings, [row(index, margin) for index, margin in enumerate(margins)])
     with Store.open(settings.data_folder) as store:
         store.set_cutoff(settings.data_folder.parent.name, cutoff)
-    at.session_state["bins"] = bins
+    at.query_params["bins"] = bins
     return at.run()
 
 
@@ -106,7 +106,7 @@ def decided_run(settings: Settings, picks: int) -> AppTest:
     with Store.open(settings.data_folder) as store:
         decided = {index: "pick" if index < picks else "reject" for index in range(16)}
         store.decide_all(settings.data_folder.parent.name, decided)  # pyright: ignore[reportArgumentType]
-    at.session_state["bins"] = "margin"
+    at.query_params["bins"] = "margin"
     return at.run()
 
 
@@ -127,7 +127,7 @@ def test_after_16_picks_and_rejects_the_cut_off_is_suggested_from_them(settings:
 
 def test_the_curve_is_drawn_on_the_axis_of_scores_too(settings: Settings) -> None:
     at = decided_run(settings, picks=6)
-    at.session_state["bins"] = "even"
+    at.query_params["bins"] = "even"
     curve = sent(at.run(), "histogram")["curve"]
     assert (curve[0][0], curve[-1][0]) == (0.0, 10.0)
     assert [chance for _, chance in curve] == sorted(chance for _, chance in curve)

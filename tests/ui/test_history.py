@@ -11,7 +11,7 @@ from lychee_app.ranking import ranked
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.store.store import FILE_NAME
-from tests.support.page import files, finished, html, rank, upload, visit
+from tests.support.page import files, finished, html, rank, sent, upload, visit
 
 
 def test_a_run_that_is_named_while_it_goes_on_is_called_so(
@@ -126,6 +126,22 @@ def test_a_comparison_outlasts_a_refresh_and_ends_with_its_address(page: AppTest
     again.button(key="compare-back").click().run()
     assert "4 images in both" not in html(again)
     assert "compare" not in again.query_params
+
+
+def test_ticks_are_there_again_after_a_comparison_and_after_a_refresh(page: AppTest, store: Store) -> None:
+    at, first = rank(page, store, "red")
+    at.text_area(key="query").set_value("blue").run()
+    at.button(key="rank").click().run()
+    _, second = finished(at, store)
+    at = visit(place="history", address={"marked": f"{first.id}~{second.id}"})
+    assert [at.checkbox(key=f"mark:{run.id}").value for run in (first, second)] == [True, True]
+    at.button(key="compare").click().run()
+    assert "4 images in both" in html(at)
+    del at.query_params["compare"]  # the browser's Back
+    assert not at.run().button(key="compare").disabled
+    at.checkbox(key=f"mark:{first.id}").uncheck().run()
+    assert at.button(key="compare").disabled
+    assert sent(at, "draft")["marked"] == second.id
 
 
 @pytest.mark.parametrize("named", ["~", "a~b", "a", "a~b~c", "..~/etc"])

@@ -194,15 +194,11 @@ def test_the_cut_off_is_typed_or_taken_as_suggested_and_kept(page: AppTest, stor
     assert sent(at, "gallery")["cut"] == {"above": 4, "text": "0.0", "suggested": False}
 
 
-def test_a_chosen_bar_is_told_to_the_gallery(page: AppTest, store: Store) -> None:
+def test_a_bar_knows_its_images(page: AppTest, store: Store) -> None:
     at, run = rank(page, store, "red")
-    at.session_state["bin"] = 0
-    at.run()
     low = {row.upload_index for row in run.images if (row.score or 0) < 6}
-    assert set(sent(at, "gallery")["bin"]["indexes"]) == low
+    assert set(sent(at, "histogram")["members"][0]) == low
     assert low != set(range(4))
-    at.session_state["bin"] = -1
-    assert sent(at.run(), "gallery")["bin"] is None
 
 
 def test_what_is_decided_is_counted_and_told_to_the_viewer(page: AppTest, store: Store) -> None:
@@ -428,3 +424,4 @@ def test_trying_again_is_offered_where_it_may_end_otherwise(
     broken = replace(failed(1), reason=Reason.of(code, detail="gone", kind="JPEG"))
     at = visit_run(settings, [row(0, 1.0), broken])
     assert len([button for button in at.button if button.key == "retry"]) == offered
+    assert html(at).count("Retry tries again: 1.jpg") == offered

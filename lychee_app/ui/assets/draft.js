@@ -5,7 +5,7 @@ const REST_MS = 600;
 const SENT_MS = 3000; // by then it is written down, slow as the server may be
 const KEPT_MS = 60000;
 const KEPT = "lychee-unsent";
-const FIELDS = [".st-key-query textarea", ".st-key-but_not input", ".st-key-exclude input", ".st-key-instruction textarea"];
+const FIELDS = [".st-key-query textarea", ".st-key-but_not input", ".st-key-exclude input", ".st-key-instruction textarea", ".st-key-names textarea"];
 
 // As Streamlit notices it: by its own setter a field of React's would not.
 const putInto = (field, text) => {
@@ -43,10 +43,10 @@ export default function ({ data, parentElement }) {
     listen(root);
   }
   const address = new URL(window.location.href);
-  if (data.draft && !address.searchParams.has("draft")) {
-    address.searchParams.set("draft", data.draft);
-    window.history.replaceState(window.history.state, "", address);
-  }
+  if (data.draft && !address.searchParams.has("draft")) address.searchParams.set("draft", data.draft);
+  if (data.marked) address.searchParams.set("marked", data.marked);
+  else if (data.marked === "") address.searchParams.delete("marked");
+  if (address.href !== window.location.href) window.history.replaceState(window.history.state, "", address);
 }
 
 function listen(root) {

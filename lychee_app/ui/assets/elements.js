@@ -21,8 +21,8 @@ export default function (part) {
       cell.style.setProperty("--p", `${10 * score}%`);
       if (score > HOT) cell.classList.add("hot");
     });
-    line.onclick = () => root.send("open", row.index);
-    line.onkeydown = (event) => { if (event.key === "Enter") root.send("open", row.index); };
+    line.onclick = () => globalThis.lycheeGallery?.viewer.open(row.index);
+    line.onkeydown = (event) => { if (event.key === "Enter") globalThis.lycheeGallery?.viewer.open(row.index); };
   });
   scroll.scrollTop = root.scrolled;
 }

@@ -41,7 +41,7 @@ export default function (part) {
     cell.onmouseenter = () => show(cell, row);
     cell.onfocus = () => { stop(cell); show(cell, row); };
     cell.onmouseleave = cell.onblur = () => { tip.hidden = true; };
-    cell.onclick = () => root.send("open", row.index);
+    cell.onclick = () => globalThis.lycheeGallery?.viewer.open(row.index);
     return cell;
   });
   let current = null;

@@ -33,9 +33,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     bar.style.width = `${100 / n}%`;
     bar.dataset.bin = k;
     bar.setAttribute("aria-label", `${data.labels[k]}: ${count}`);
-    bar.setAttribute("aria-pressed", String(k === data.selected));
     bar.title = `${data.labels[k]}: ${count}`;
-    if (k === data.selected) bar.classList.add("on");
     const fill = bar.appendChild(make("span", "fill"));
     fill.style.height = `${(88 * count) / top}%`;
     fill.style.setProperty("--p", `${data.heat[k]}%`);
@@ -43,9 +41,26 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const label = bar.appendChild(make("span", "count", count));
       label.style.bottom = `${(88 * count) / top}%`;
     }
-    bar.onclick = () => setTriggerValue("bar", k === data.selected ? -1 : k);
+    bar.onclick = () => gallery()?.narrow(k === chosen() ? null : bin(k));
     return bar;
   });
+  // Which bar is chosen is the gallery's to know, which shows its images: no click waits for the server.
+  const gallery = () => (globalThis.lycheeGallery?.data.run === data.run ? globalThis.lycheeGallery : null);
+  const bin = (k) => ({ kind: data.kind, place: k, label: data.labels[k], indexes: data.members[k] });
+  const chosen = () => {
+    const held = gallery()?.shown.bin;
+    return held?.kind === data.kind ? held.place : -1;
+  };
+  const press = () => bars.forEach((bar, k) => {
+    bar.setAttribute("aria-pressed", String(k === chosen()));
+    bar.classList.toggle("on", k === chosen());
+  });
+  const held = gallery()?.shown.bin;
+  if (held && (held.kind !== data.kind || String(held.indexes) !== String(data.members[held.place]))) {
+    gallery().narrow(held.kind === data.kind && held.place < n ? bin(held.place) : null);
+  }
+  press();
+  window.addEventListener("lychee-bin", press);
   bars[again]?.focus();
   if (data.curve.length) {
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -76,7 +91,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   points.slice(0, 400).forEach((point) => {
     rug.appendChild(make("i")).style.left = `${100 * place(edges, point)}%`;
   });
-  if (data.cut === null) return () => room.disconnect();
   if (data.suggested !== null) {
     const hint = plot.appendChild(make("div", "hint"));
     hint.style.left = `${100 * place(edges, data.suggested)}%`;
@@ -134,5 +148,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return () => {
     clearTimeout(timer);
     room.disconnect();
+    window.removeEventListener("lychee-bin", press);
   };
 }

@@ -26,7 +26,10 @@ class Gallery {
     document.addEventListener("keydown", this.key, true);
     window.addEventListener("popstate", this.back);
     addEventListener("pagehide", () => {
-      for (const { decisions } of globalThis.lycheeSessions.values()) decisions.flush();
+      for (const [run, { decisions, at, shown, opened }] of globalThis.lycheeSessions) {
+        decisions.flush();
+        tab.set(`view-${run}`, { at, shown, opened: [...opened] }); // for a refresh
+      }
     });
   }
   leave() { // another takes its place
@@ -36,8 +39,11 @@ class Gallery {
   // What must outlive this component, which the page may take off and put back at any moment.
   recall() {
     const { mode, run } = this.data, sessions = (globalThis.lycheeSessions ??= new Map());
-    const usual = { filter: "all", sort: "rank", element: null, rating: "", facts: {}, more: false, folded: store.get("folded", true), height: store.get("row-height", HEIGHTS_PX.usual) };
-    if (!sessions.has(run)) sessions.set(run, { decisions: new Decisions(this.data), at: {}, shown: usual, opened: new Set() });
+    const usual = { filter: "all", sort: "rank", element: null, rating: "", facts: {}, bin: null, more: false, folded: store.get("folded", true), height: store.get("row-height", HEIGHTS_PX.usual) };
+    if (!sessions.has(run)) {
+      const { at, shown, opened } = tab.get(`view-${run}`, {});
+      sessions.set(run, { decisions: new Decisions(this.data), at: at ?? {}, shown: { ...usual, ...shown }, opened: new Set(opened) });
+    }
     this.session = sessions.get(run);
     this.decisions = this.session.decisions;
     this.decisions.app = this;
@@ -61,10 +67,16 @@ class Gallery {
     if (!this.hasRatings) this.shown.rating = "";
     if (this.shown.filter === "above" && !data.cut) this.shown.filter = "all";
     this.refresh();
-    if (first || other) this.back();
-    const [asked, times] = data.open ?? [null, 0]; // from elsewhere on the page: a cell of the heat grid
-    if (times !== (this.opened ?? times) && this.byIndex.has(asked)) this.viewer.open(asked);
-    this.opened = times;
+    if (first || other) {
+      this.back();
+      if (this.at !== null) this.grid?.reveal(this.at, false); // where one was, before a refresh or in Decide
+      dispatchEvent(new Event("lychee-bin"));
+    }
+  }
+  narrow(bin) { // to the images of a bar of the histogram: {kind, place, label, indexes}; null: to none
+    this.shown.bin = bin;
+    this.refresh();
+    dispatchEvent(new Event("lychee-bin"));
   }
   refresh() {
     this.chosen = this.decide_ ? this.data.rows : chosenRows(this);
@@ -224,7 +236,7 @@ class Gallery {
       this.filterBox.setAttribute("aria-label", words.filter);
       this.binBox = this.tools.appendChild(make("button", "bin"));
       this.binBox.type = "button";
-      this.binBox.onclick = () => this.send("unbin", Date.now());
+      this.binBox.onclick = () => this.narrow(null);
       this.elementBox = this.select(words.element_filter, (value) => {
         this.shown.element = value === "" ? null : Number(value);
       });
@@ -273,9 +285,9 @@ class Gallery {
     const isKnown = (name) => !["camera", "lens"].includes(name) || data.rows.some(FACTS[name].of);
     const sorts = Object.keys(ORDERS).filter(isKnown).map((name) => [name, words[`sort_${name}`]]);
     fillBox(this.sortBox, [...sorts, ...byElement], shown.sort);
-    this.binBox.hidden = !data.bin;
-    this.binBox.textContent = data.bin ? `${data.bin.label} ✕` : "";
-    if (data.bin) this.binBox.setAttribute("aria-label", filled(words.unbin, { label: data.bin.label }));
+    this.binBox.hidden = !shown.bin;
+    this.binBox.textContent = shown.bin ? `${shown.bin.label} ✕` : "";
+    if (shown.bin) this.binBox.setAttribute("aria-label", filled(words.unbin, { label: shown.bin.label }));
     if (data.windowed) { // the page has these for all images of the run, of which here are a few
       for (const box of [this.filterBox, this.elementBox, this.ratingBox, this.sortBox]) box.hidden = true;
     }

@@ -55,8 +55,8 @@ function choices(fact, rows, words) {
 const isTold = (name, row, value) => (value === UNTOLD ? !FACTS[name].of(row) : FACTS[name].holds(row, value));
 
 // Whether a row is among those that the bar, the element and the rating leave.
-function narrowed({ data, shown }) {
-  const held = data.bin ? new Set(data.bin.indexes) : null;
+function narrowed({ shown }) {
+  const held = shown.bin ? new Set(shown.bin.indexes) : null;
   const [element, least] = shown.element === null ? [null, 0] : [shown.element, 5];
   return (row) => (!held || held.has(row.index)) &&
     (element === null || (row.elements[element] ?? -1) >= least) &&
