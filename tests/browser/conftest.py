@@ -174,7 +174,9 @@ def upload_and_rank(tab: Page, paths: list[Path], query: str) -> None:
 
 
 def wait_until_over(tab: Page, count: int) -> None:
-    expect(tab.locator(".filters .all")).to_have_text(f"All {count}")
+    """As long as that many images may take: a busy machine ranks ten a second."""
+    patience_ms = PATIENCE_MS + 100 * count
+    expect(tab.locator(".filters .all")).to_have_text(f"All {count}", timeout=patience_ms)
     tab.locator(".st-key-stop").wait_for(state="detached")
 
 

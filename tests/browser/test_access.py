@@ -22,6 +22,12 @@ from tests.support.rows import failed, reply, row, run_of, told
 
 Open = Callable[..., Page]
 SERIOUS = {"serious", "critical"}
+FADED = """async () => {
+  await new Promise(requestAnimationFrame);
+  await Promise.allSettled(document.getAnimations()
+    .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime)).map((one) => one.finished));
+}"""
+"""Colours fade by frames: on a busy machine those of a moment take longer than any pause."""
 MARGINS = (9.0, 3.0, 2.0, 1.4, 1.0, 0.6, 0.3, 0.0, -0.3, -0.7, -1.0, -1.5, -2.2, -4.0, -9.0)
 """Scores from 10 to 0: each colour of the heat scale carries text somewhere."""
 
@@ -86,7 +92,7 @@ def test_axe_finds_nothing_serious_on_any_view(
 
     def look(view: str) -> None:
         at_rest(tab)
-        tab.wait_for_timeout(200)  # colours fade
+        tab.evaluate(FADED)
         if findings := serious(tab):
             found[view] = findings
 
