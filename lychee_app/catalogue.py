@@ -3,8 +3,10 @@
 Asking the card takes seconds and a download takes minutes, so both go on in threads of their own.
 """
 
+import importlib
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,3 +120,5 @@ class ModelCatalogue:
             with self._lock:
                 if self._thread is threading.current_thread():  # not since a download ended
                     self._found, self.automatic, self.advice = found, chosen, advice
+        with suppress(ImportError, OSError):  # whoever opens a model is told what is wrong
+            importlib.import_module("lychee_app.model.scorer")  # while nobody waits: the first run needs it

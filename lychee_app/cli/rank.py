@@ -155,7 +155,9 @@ def _write_listed(
         for one in made.left_out:
             say(t("terminal.zip.left", name=one.name, reason=t.reason(one.reason)))
     if arguments.sheet is not None:
-        sheet = export.to_pdf(run, listed, language=t.language)
+        from lychee_app.export.sheet import to_pdf
+
+        sheet = to_pdf(run, listed, language=t.language)
         export.write_atomically(Path(arguments.sheet), sheet.data)
         if sheet.unshown:
             say(t("sheet.unshown", n=sheet.unshown))

@@ -1,16 +1,15 @@
-"""A run as files: CSV, JSON, a ZIP of chosen images, a contact sheet, an HTML report, names as text."""
+"""A run as files: CSV, JSON, a ZIP of chosen images, an HTML report, names as text; a contact sheet is in
+sheet.py, which is imported where one is made: it takes a while."""
 
 from lychee_app.export.archive import LeftOut, Zipped, member, write_zip
 from lychee_app.export.document import document, listed, to_json, to_json_list
 from lychee_app.export.files import write_atomically
 from lychee_app.export.names import clean_name, unique_name
 from lychee_app.export.report import to_html
-from lychee_app.export.sheet import Sheet, to_pdf
 from lychee_app.export.table import columns_csv, names_text, to_csv
 
 __all__ = [
     "LeftOut",
-    "Sheet",
     "Zipped",
     "clean_name",
     "columns_csv",
@@ -22,7 +21,6 @@ __all__ = [
     "to_html",
     "to_json",
     "to_json_list",
-    "to_pdf",
     "unique_name",
     "write_atomically",
     "write_zip",

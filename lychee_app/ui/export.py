@@ -93,7 +93,7 @@ def _downloads(context: PageContext, standing: Standing, whole: Callable[[], Sta
         _download(
             t("export.sheet", n=len(picks)),
             f"{stem}.pdf",
-            lambda: export.to_pdf(whole().run, picks, language=t.language).data,
+            lambda: _sheet(context, whole(), picks),
             key="export-sheet",
             icon=":material/grid_on:",
             disabled=not picks,
@@ -108,6 +108,12 @@ def _downloads(context: PageContext, standing: Standing, whole: Callable[[], Sta
     if not picks:
         faint(t("export.no_picks"))
     _tell_gone(context, [row.name for row in rows if _is_gone(standing.order.sources.get(row.upload_index))])
+
+
+def _sheet(context: PageContext, standing: Standing, picks: Sequence[int]) -> bytes:
+    from lychee_app.export.sheet import to_pdf
+
+    return to_pdf(standing.run, picks, language=context.t.language).data
 
 
 def _download(

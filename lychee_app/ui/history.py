@@ -2,8 +2,6 @@
 
 from contextlib import suppress
 
-import altair as alt
-import pandas as pd
 import streamlit as st
 
 from lychee_app import analysis
@@ -255,6 +253,9 @@ def _side(context: PageContext, name: str, run: Run) -> str:
 
 def _change_chart(context: PageContext, pairs: list[Pair]) -> None:
     """On the diagonal nothing changed; above it an image matches B better."""
+    import altair as alt  # half a second of its own, which the page would begin with
+    import pandas as pd
+
     scored = [(pair.before.scored, pair.after.scored) for pair in pairs]
     rows = [(a.score, b.score, a.name, one_decimal(a.score), one_decimal(b.score)) for a, b in scored]
     frame = pd.DataFrame(rows, columns=["a", "b", "name", "A", "B"])

@@ -7,7 +7,7 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from lychee_app.export import Sheet, to_pdf
+from lychee_app.export.sheet import Sheet, to_pdf
 from lychee_app.records import Scored
 from tests.support.rows import HOSTILE_NAMES, failed, row, run_of
 
