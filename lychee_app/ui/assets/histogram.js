@@ -29,6 +29,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const bars = counts.map((count, k) => {
     const bar = plot.appendChild(make("button", "slot"));
     bar.type = "button";
+    bar.disabled = !count; // no image would be left
     bar.style.left = `${(100 * k) / n}%`;
     bar.style.width = `${100 / n}%`;
     bar.dataset.bin = k;
