@@ -38,10 +38,6 @@ def distribution(context: PageContext) -> None:
     if standing is None:
         st.rerun()
     st.html(f"<b>{escaped(t('histogram'))}</b>")
-
-    def forget_bin() -> None:
-        choose_bin(context, -1)
-
     kinds = ["ranges", "even"] + (["margin"] if standing.order.axis == "margin" else [])
     kind = one_of(
         t("bins"),
