@@ -17,7 +17,7 @@ from lychee_app.settings import Settings
 
 VERSION = 1
 """Part of the cache key. Raise it whenever a likeness would come out otherwise."""
-CHECKED = ImageBudget(token_px=28, max_tokens=64, most_tiles=0)
+CHECKED = ImageBudget(token_px=32, max_tokens=64, most_tiles=0)
 """Of an example when it is given, whoever will judge."""
 USUAL_TOKENS = 64
 """Of each picture that tells what is usual: 32 of them are looked at before the first comparison."""

@@ -43,7 +43,7 @@ def test_the_file_of_names_is_never_written_over(lychee: Lychee, scenes: Path, n
 def test_the_table_lists_each_name(lychee: Lychee, scenes: Path, names: Path) -> None:
     status, out, _ = lychee("sort", names, scenes)
     assert status == 0
-    for word in ("rain", "sofas", "horses", "none", "rain | sofas | horses"):
+    for word in ("rain", "sofas", "horses", "under no name", "rain | sofas | horses"):
         assert word in out
 
 

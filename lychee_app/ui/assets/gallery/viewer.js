@@ -42,7 +42,7 @@ class Stage {
     large.onload = () => { image.src = large.src; node.classList.add("sharp"); };
     large.onerror = () => { // the small one, made large, is not to be taken for it
       node.classList.add("gone");
-      node.append(make("span", "lost", app.data.words[row.thumb ? "lost" : "no_picture"]));
+      node.append(make("span", "lost", row.thumb ? app.data.words.lost : app.data.words.no_picture));
     };
     large.src = app.url(asSeen ? "seen" : "image", row);
     return pane;
