@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from lychee_app import launch
 from lychee_app.store import Store
@@ -21,6 +22,7 @@ from tests.support.fakes import picture
 FAKE = Path(__file__).parents[1] / "support" / "fake_app.py"
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_MS = 20_000
+LAPTOP = {"width": 1366, "height": 900}
 expect.set_options(timeout=PATIENCE_MS)
 
 ONCE = [
@@ -54,10 +56,14 @@ class Server:
 
 @dataclass
 class Watched:
-    """What tabs did that they must not do."""
+    """What tabs did that they must not do; and those that no test has now, by server and kind of browser.
+
+    One that has shown the page before shows it again for a quarter of the processor time of a new one.
+    """
 
     outside: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    idle: dict[str, list[Page]] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="session")
@@ -95,28 +101,38 @@ def served(folder: Path, script: Path) -> Iterator[Server]:
     assert "Traceback" not in text, text[-3000:]
 
 
+@pytest.fixture(scope="session")
+def watched() -> Watched:
+    return Watched()
+
+
 @pytest.fixture
-def open_tab(browser: Browser) -> Iterator[Callable[..., Page]]:
+def open_tab(browser: Browser, watched: Watched) -> Iterator[Callable[..., Page]]:
     """A tab in a browser of its own. Afterwards nothing may have left this machine, or been complained of."""
-    watched = Watched()
-    contexts: list[BrowserContext] = []
+    used: list[tuple[str, Page]] = []
 
     def start(server: Server, path: str = "/?lang=en", **options) -> Page:
-        options = {"locale": "en-US", "viewport": {"width": 1366, "height": 900}, **options}
-        contexts.append(browser.new_context(**options))
-        contexts[-1].set_default_timeout(PATIENCE_MS)
-        contexts[-1].add_init_script(f"const keys = {json.dumps(ONCE)};{TWICE}")
-        tab = contexts[-1].new_page()
-        _watch(tab, server.address, watched)
+        options = {"locale": "en-US", "viewport": LAPTOP, "color_scheme": "light", **options}
+        viewport, scheme = options.pop("viewport"), options.pop("color_scheme")
+        kind = json.dumps([server.address, options])
+        idle = watched.idle.setdefault(kind, [])
+        tab = idle.pop() if idle else _new(browser, server.address, watched, options)
+        used.append((kind, tab))
+        tab.set_viewport_size(viewport)
+        tab.emulate_media(color_scheme=scheme)
         tab.goto(server.address + path)
         tab.locator(".st-key-place button").first.wait_for()
         return tab
 
     yield start
-    for context in contexts:
-        context.close()
-    assert watched.outside == []
-    assert watched.complaints == []
+    outside, complaints = watched.outside[:], watched.complaints[:]
+    for kind, tab in used:
+        _leave(tab, json.loads(kind)[0])
+        watched.idle[kind].append(tab)
+    watched.outside.clear()
+    watched.complaints.clear()
+    assert outside == []
+    assert complaints == []
 
 
 @pytest.fixture
@@ -138,7 +154,11 @@ def pictures(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def _watch(tab: Page, address: str, watched: Watched) -> None:
+def _new(browser: Browser, address: str, watched: Watched, options: dict[str, Any]) -> Page:
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(f"const keys = {json.dumps(ONCE)};{TWICE}")
+    tab = context.new_page()
     own = (address, address.replace("http", "ws"), "blob:", "data:")
 
     def request(url: str) -> None:
@@ -150,6 +170,19 @@ def _watch(tab: Page, address: str, watched: Watched) -> None:
     tab.on("console", lambda one: watched.complaints.append(one.text) if one.type == "error" else None)
     tab.on("pageerror", lambda one: watched.complaints.append(str(one)))
     tab.on("dialog", lambda one: watched.complaints.append(f"dialog: {one.message}"))
+    return tab
+
+
+def _leave(tab: Page, address: str) -> None:
+    """As it was when it was new: nothing kept, no route, the mouse in a corner, no tab beside it."""
+    for other in tab.context.pages:
+        if other != tab:
+            other.close()
+    tab.unroute_all(behavior="ignoreErrors")
+    tab.mouse.move(0, 0)
+    tab.goto(f"{address}/_stcore/health")
+    tab.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    tab.context.clear_cookies()
 
 
 def _wait_for(port: int) -> None:

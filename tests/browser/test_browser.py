@@ -188,12 +188,12 @@ def test_a_second_tab_follows_stops_and_sees_resumed_the_same_run(
     server: Server, open_tab: Open, hurry: Callable[[], None], pictures: list[Path]
 ) -> None:
     first = open_tab(server)
-    upload_and_rank(first, pictures, "red slowly")
+    upload_and_rank(first, pictures[:8], "red slowly too")
     first.wait_for_url(re.compile("run="))
     run = re.search(r"run=\w+", first.url)
     assert run
     second = open_tab(server, f"/?{run[0]}&lang=zh")
-    expect(second.locator(".ly-stats")).to_contain_text("/32")
+    expect(second.locator(".ly-stats")).to_contain_text("/8")
     second.locator(".st-key-stop button").click()
     for tab, words in ((first, "done and kept"), (second, "张的结果已保留")):
         expect(tab.get_by_text(words)).to_be_visible()
@@ -201,7 +201,7 @@ def test_a_second_tab_follows_stops_and_sees_resumed_the_same_run(
     hurry()
     first.locator(".st-key-resume button").click()
     for tab in (first, second):
-        expect(tab.locator(".filters .all")).to_contain_text("32")
+        expect(tab.locator(".filters .all")).to_contain_text("8")
         expect(tab.locator(".st-key-resume")).to_be_hidden()
 
 
@@ -232,10 +232,11 @@ def test_hostile_names_and_queries_are_shown_as_text(server: Server, open_tab: O
     assert tab.locator("img[src='x'], img[onerror], strong:text('bold'), a[href='b']").count() == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("locale", "query"), [("zh-CN", "查询词"), ("en-GB", "Query")])
+@pytest.mark.parametrize(
+    ("locale", "query", "scheme"), [("zh-CN", "查询词", "dark"), ("en-GB", "Query", "light")]
+)
 def test_the_page_speaks_and_looks_as_the_browser_asks(
-    server: Server, open_tab: Open, scheme: str, locale: str, query: str
+    server: Server, open_tab: Open, locale: str, query: str, scheme: str
 ) -> None:
     tab = open_tab(server, "/", locale=locale, color_scheme=scheme)
     expect(tab.get_by_label(query, exact=True)).to_be_visible()
@@ -246,20 +247,6 @@ def test_the_page_speaks_and_looks_as_the_browser_asks(
     tab.locator(".st-key-language button").get_by_text({"zh": "中文", "en": "EN"}[other]).click()
     expect(tab.get_by_label({"zh": "查询词", "en": "Query"}[other], exact=True)).to_be_visible()
     assert f"lang={other}" in tab.url
-
-
-def test_nothing_is_cut_off_on_a_phone(server: Server, open_tab: Open, pictures: list[Path]) -> None:
-    tab = open_tab(server)
-    upload_and_rank(tab, pictures[:8], "red + green")
-    wait_until_over(tab, 8)
-    phone = open_tab(
-        server, tab.url.removeprefix(server.address), viewport={"width": 390, "height": 844}, has_touch=True
-    )
-    for place in (0, 1, 2):
-        visit(phone, place)
-        phone.wait_for_timeout(1500)
-        wide = phone.locator('[data-testid="stMain"]').evaluate("e => e.scrollWidth - e.clientWidth")
-        assert wide <= 1
 
 
 needs_checkpoint = pytest.mark.skipif(
@@ -287,16 +274,11 @@ def test_the_demo_gallery_is_ranked_in_one_click_by_the_embedded_model(
 
 
 @needs_checkpoint
-def test_32_uploaded_files_are_ranked_by_the_embedded_model(real_server: Server, open_tab: Open) -> None:
-    paths = sorted((DEMO_FOLDER.parent / "gallery").glob("scene-*.webp"))
+def test_uploaded_files_are_ranked_by_the_embedded_model(real_server: Server, open_tab: Open) -> None:
+    paths = sorted((DEMO_FOLDER.parent / "gallery").glob("scene-*.webp"))[:5]
     tab = open_tab(real_server)
-    upload_and_rank(
-        tab, paths, "coffee"
-    )  # its scores fall on both sides of 6, so a bar has something to filter
+    upload_and_rank(tab, paths, "coffee")
     wait_until_over(tab, len(paths))
-    open_charts(tab)
-    _bar_filters(tab)
-    _heat_grid_opens(tab, "scene-06.webp")
     visit(tab, 1)
     tab.locator(".viewer.inline .pane").wait_for()
     tab.keyboard.press("p")

@@ -35,7 +35,7 @@ def two_runs(tab: Page, pictures: list[Path]) -> tuple[str, str]:
     return first, run_of(tab)
 
 
-def test_back_from_one_run_to_another_shows_the_pictures_of_that_run(
+def test_back_from_one_run_to_another_shows_its_pictures_and_a_decision_goes_to_the_run_it_was_made_in(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
@@ -45,13 +45,7 @@ def test_back_from_one_run_to_another_shows_the_pictures_of_that_run(
         expect(tab).to_have_url(re.compile(run))
         expect(tab.locator(f".tile img[src*='/thumb/{run}/']")).to_have_count(count)
         expect(tab.locator(".tile img")).to_have_count(count)
-
-
-def test_a_decision_is_sent_to_the_run_it_was_made_in(
-    server: Server, open_tab: Open, pictures: list[Path]
-) -> None:
-    tab = open_tab(server)
-    first, second = two_runs(tab, pictures)
+    at_rest(tab)
     order, held = shown_first(tab), list[Route]()
 
     def hold(route: Route) -> None:

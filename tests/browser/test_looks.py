@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, add, at_rest, upload_and_rank, wait_until_over
+from tests.browser.conftest import Server, add, at_rest, ranked, wait_until_over
 from tests.support.fakes import picture
 
 Open = Callable[..., Page]
@@ -38,28 +37,27 @@ def test_nothing_jumps_while_300_images_are_ranked(server: Server, open_tab: Ope
     assert sum(shift[0] for shift in shifts) < MOST_SHIFT, shifts
 
 
-@pytest.mark.parametrize(
-    ("window", "screens"), [((1440, 900), 1), ((1024, 768), 1), ((390, 844), 1.5)], ids=str
-)
 def test_after_a_run_the_images_are_what_one_sees(
-    server: Server, open_tab: Open, pictures: list[Path], window: tuple[int, int], screens: float
+    server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
-    """A whole row of them on a desk; on a phone the first within a screen and a half."""
-    address = _ranked(open_tab(server), pictures)
-    tab = open_tab(server, address, viewport=dict(zip(("width", "height"), window, strict=True)))
-    expect(tab.locator(".tile").first).to_be_visible()
-    at_rest(tab)
-    tab.wait_for_timeout(400)  # tiles glide to their places
-    boxes = [box for tile in tab.locator(".tile").all() if (box := tile.bounding_box())]
-    top = min(box["y"] for box in boxes)
-    row = [box for box in boxes if abs(box["y"] - top) < 2]
-    assert max(box["y"] + box["height"] for box in row) <= screens * window[1]
-    assert len(row) >= 2
-    findings = tab.locator(".ly-findings")
-    assert (findings.bounding_box() or {})["height"] < 40  # one line
-
-
-def _ranked(tab: Page, paths: list[Path]) -> str:
-    upload_and_rank(tab, paths, "red sofa + lamp")
-    wait_until_over(tab, len(paths))
-    return "/?" + tab.url.partition("?")[2]
+    """A whole row of them on a desk, as wide as the grid; on a phone the first within a screen and a half."""
+    tab = open_tab(server)
+    ranked(tab, pictures[:16], "red sofa + lamp")
+    chips = tab.locator('[data-testid="stSidebar"] [data-testid="stMultiSelect"]')
+    expect(chips).to_contain_text("red sofa")  # of the query that one click ranked while it was typed
+    expect(chips).to_contain_text("lamp")
+    for width, height, least, screens in ((1440, 900, 3, 1), (1024, 768, 2, 1), (390, 844, 2, 1.5)):
+        tab.set_viewport_size({"width": width, "height": height})
+        tab.reload()
+        expect(tab.locator(".tile").first).to_be_visible()
+        at_rest(tab)
+        tab.wait_for_timeout(400)  # tiles glide to their places
+        boxes = [box for tile in tab.locator(".tile").all() if (box := tile.bounding_box())]
+        top = min(box["y"] for box in boxes)
+        row = [box for box in boxes if abs(box["y"] - top) < 2]
+        assert max(box["y"] + box["height"] for box in row) <= screens * height, width
+        assert len(row) >= least, width
+        grid = tab.locator(".grid:has(.tile)").bounding_box() or {}
+        assert abs(max(box["x"] + box["width"] for box in row) - grid["x"] - grid["width"]) <= 1, width
+        findings = tab.locator(".ly-findings")
+        assert (findings.bounding_box() or {})["height"] < 40, width  # one line
