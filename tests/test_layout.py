@@ -2,9 +2,8 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 import lychee_app
 
@@ -61,6 +60,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 FAMILIES = {path.parent.name for path in ROOT.glob("model/*/__init__.py")}
 
 
+@cache
 def imported(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = set()
@@ -78,26 +78,28 @@ def part_of(name: str) -> str | None:
     return pieces[1] if pieces[0] == "lychee_app" and len(pieces) > 1 and pieces[1] in ORDER else None
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_down_the_list(path: Path) -> None:
-    own = path.relative_to(ROOT).parts[0].removesuffix(".py")
-    if own == "__init__":
-        return
-    assert own in ORDER, f"{own} has no place in the order of the layout"
-    above = [
-        name for name in imported(path) if (part := part_of(name)) and ORDER.index(part) < ORDER.index(own)
-    ]
-    assert not above
+def test_imports_point_down_the_list() -> None:
+    for path in FILES:
+        own = path.relative_to(ROOT).parts[0].removesuffix(".py")
+        if own == "__init__":
+            continue
+        assert own in ORDER, f"{own} has no place in the order of the layout"
+        above = [
+            name
+            for name in imported(path)
+            if (part := part_of(name)) and ORDER.index(part) < ORDER.index(own)
+        ]
+        assert not above, path
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_heavy_libraries_stay_where_they_belong(path: Path) -> None:
-    own = path.relative_to(ROOT).parts[0]
-    tops = {name.split(".")[0] for name in imported(path)}
-    if own != "ui":
-        assert "streamlit" not in tops
-    if own != "model":
-        assert not tops & {"torch", "transformers"}
+def test_heavy_libraries_stay_where_they_belong() -> None:
+    for path in FILES:
+        own = path.relative_to(ROOT).parts[0]
+        tops = {name.split(".")[0] for name in imported(path)}
+        if own != "ui":
+            assert "streamlit" not in tops, path
+        if own != "model":
+            assert not tops & {"torch", "transformers"}, path
 
 
 def test_only_settings_reads_the_environment() -> None:
@@ -123,10 +125,10 @@ def _attributes(path: Path) -> set[str]:
     return {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_classes_and_pixels_of_a_family_of_models_stand_in_its_folder_only(path: Path) -> None:
-    own = path.relative_to(ROOT).parts
-    if own[:2] == ("model", "families.py") or (own[0] == "model" and own[1] in FAMILIES):
-        return
-    text = path.read_text(encoding="utf-8")
-    assert not re.findall(r"\b[Qq]wen\d+_\w+|\bQwen\d+VL\w*|(?:[*/=] ?|tokens\()28\b", text)
+def test_classes_and_pixels_of_a_family_of_models_stand_in_its_folder_only() -> None:
+    for path in FILES:
+        own = path.relative_to(ROOT).parts
+        if own[:2] == ("model", "families.py") or (own[0] == "model" and own[1] in FAMILIES):
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert not re.findall(r"\b[Qq]wen\d+_\w+|\bQwen\d+VL\w*|(?:[*/=] ?|tokens\()28\b", text), path

@@ -15,13 +15,14 @@ TABLE: dict[str, Any] = json.loads((Path(__file__).parent / "data/elements.json"
 ROWS = [*TABLE["rows"], *TABLE["written after the rules"]]
 
 
-@pytest.mark.parametrize(
-    ("typed", "parts"), [(row[0], row[1:]) for row in ROWS], ids=[row[0] for row in ROWS]
-)
-def test_a_query_splits_into_what_a_person_means(typed: str, parts: list[str]) -> None:
-    asked = query.ask(typed)
-    found = list(asked.elements or [asked.sent])
-    assert (found == parts) is (typed not in TABLE["known misses"]), found
+def test_a_query_splits_into_what_a_person_means() -> None:
+    missed = {}
+    for typed, *parts in ROWS:
+        asked = query.ask(typed)
+        found = list(asked.elements or [asked.sent])
+        if found != parts:
+            missed[typed] = found
+    assert set(missed) == set(TABLE["known misses"]), missed
 
 
 @pytest.mark.parametrize(
