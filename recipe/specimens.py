@@ -6,6 +6,7 @@ Lossy, and for measuring only: training uses the packed originals.
 """
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ def save_art(art: Art, name: str, folder: Path = ART_FOLDER) -> None:
     (folder / f"{name}.json").write_text(json.dumps(known, separators=(",", ":")) + "\n")
 
 
+@cache
 def load_specimens(name: str, folder: Path = ART_FOLDER) -> Art:
     """The art saved as `name`: "trained" or "held-out"."""
     known = json.loads((folder / f"{name}.json").read_text())
@@ -57,6 +59,7 @@ def save_glyphs(glyphs: Glyphs, folder: Path = ART_FOLDER) -> None:
     (folder / "words.json").write_text(json.dumps(known, separators=(",", ":")) + "\n")
 
 
+@cache
 def load_glyph_specimens(folder: Path = ART_FOLDER) -> Glyphs:
     known = json.loads((folder / "words.json").read_text())
     with Image.open(folder / "words.png") as image:
