@@ -64,11 +64,12 @@ def test_a_group_is_one_card_that_a_click_or_a_key_opens(
     tab.locator(".fold").click()
     expect(tab.locator(".tile")).to_have_count(6)
     assert cards(tab) == {}
-    tab.evaluate("localStorage.setItem('lychee-row-height', '90')")
     tab.reload()  # as it was left
     expect(tab.locator(".tile")).to_have_count(6)
     tab.locator(".fold").click()
-    expect(tab.locator(".tile")).to_have_count(3)
+    expect(tab.locator(".tile")).to_have_count(4)
+    expect(tab.locator(".tile.member")).to_have_count(2)
+    tab.locator("input.size").fill("90")
     small = tab.locator(".tile[data-index='1'] .picture")
     small.hover()
     number = small.locator(".group")
