@@ -46,7 +46,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from lychee_app.errors import StoreError
@@ -173,10 +172,6 @@ class Parts:
 
     files: tuple[Path, ...]
     run: Run
-
-    def dataset(self) -> pyarrow.dataset.Dataset:
-        """For questions in columns. It has every row of every part: see `counting`."""
-        return pyarrow.dataset.dataset([str(file) for file in self.files], schema=SCHEMA, format="parquet")
 
     def counting(self) -> list[np.ndarray]:
         """Of each file, which of its rows count: a mask in the order of its rows."""
