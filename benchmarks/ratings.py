@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             (folder / name).write_bytes(b"")
             if number % 2:
                 (folder / name).with_suffix(".xmp").write_bytes(OLD % (b"develop settings " * 400))
-        rows = tuple(Scored(index, name, "", score=index % 11) for index, name in enumerate(names))
+        rows = tuple(Scored(index, name, "", score=1 + index % 9) for index, name in enumerate(names))
         question = Question("green sofa", "green sofa")
         judged = Run("run", "", Request(question, model="demo"), len(rows), "demo", images=rows)
         sources = [(index, Source(name, path=folder / name)) for index, name in enumerate(names)]

@@ -90,7 +90,8 @@ class ImageBudget:
 class Capture:
     """When and with what a picture was taken, as its file says: "" or None where it does not.
 
-    `time` is ISO 8601 as the camera's clock showed it, with an offset where the camera knew one.
+    `time` is ISO 8601 as the camera's clock showed it, with an offset where the camera knew one. `rating` is
+    that of the XMP inside the file: -1 (rejected) to 5.
     """
 
     time: str = ""
@@ -100,6 +101,7 @@ class Capture:
     f_number: float | None = None
     exposure_seconds: float | None = None
     iso: int | None = None
+    rating: int | None = None
 
     @property
     def clock_seconds(self) -> float | None:

@@ -8,11 +8,12 @@ begins is nearer to it. What passes no cut-off goes to none. What somebody moved
 
 import csv
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lychee_app import decide, query
-from lychee_app.errors import LycheeError, QueryError, UsageError
+from lychee_app.errors import QueryError, UsageError
 from lychee_app.export.names import clean_name, folded
 from lychee_app.query import Question
 from lychee_app.records import Run, Scored, Source, logit
@@ -26,18 +27,16 @@ NONE = ""
 def read(path: Path) -> tuple[Column, ...]:
     """A CSV of name, query and, if wanted, the least score that goes there; or lines of "name: query >= 7".
 
-    Raises UsageError and LycheeError.
+    Raises UsageError.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise LycheeError("queries-no-text", path=str(path)) from error
+        raise UsageError("names-no-text", path=str(path)) from error
     except OSError as error:
-        raise LycheeError(
-            "queries-unreadable", path=str(path), detail=error.strerror or str(error)
-        ) from error
+        raise UsageError("names-unreadable", path=str(path), detail=error.strerror or str(error)) from error
     if "\0" in text:
-        raise LycheeError("queries-no-text", path=str(path))
+        raise UsageError("names-no-text", path=str(path))
     return columns(text, as_csv=path.suffix.lower() == ".csv")
 
 
@@ -61,7 +60,7 @@ def columns(text: str, *, as_csv: bool = False) -> tuple[Column, ...]:
     return tuple(found)
 
 
-_LEAST = re.compile(r"(.*?)\s*(?:≥|>=)\s*([\d.]+)")
+_LEAST = re.compile(r"(.*?)\s*(≥|>=)\s*(.*)")
 
 
 def as_text(wanted: Sequence[Column]) -> str:
@@ -82,11 +81,13 @@ def _cells(line: str) -> list[str]:
     """name: query >= 7"""
     name, *more = re.split("[:：]", line, maxsplit=1)
     if more and (least := _LEAST.fullmatch(more[0].strip())):
-        return [name, *least.groups()]
+        typed, sign, cut = least.groups()
+        return [name, typed, cut or sign]
     return [name, *more]
 
 
 def _column(number: int, name: str, typed: str, cut: str) -> Column:
+    name = unicodedata.normalize("NFC", name)
     if not name:
         raise UsageError("sorting-unnamed", line=number)
     if (clean := clean_name(name)) != name:

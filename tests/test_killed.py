@@ -13,10 +13,10 @@ from lychee_app.store import Store
 from tests.support.killed_job import IMAGES
 
 ROOT = Path(__file__).parents[1]
-KILLS = 8
+KILLS = 20
 
 
-def test_kills_at_random_moments_leave_every_run_as_an_undisturbed_one(tmp_path: Path) -> None:
+def test_twenty_kills_at_random_moments_leave_every_run_as_an_undisturbed_one(tmp_path: Path) -> None:
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     assert ended(tmp_path / "undisturbed") == "done"

@@ -67,6 +67,10 @@ def test_a_least_score_lies_within_the_scale(cut: str) -> None:
         sorting.columns(f"a,cat,{cut}", as_csv=True)
 
 
+def test_a_name_may_be_written_in_another_form_of_unicode() -> None:
+    assert [one.name for one in sorting.columns("caf\u0065\u0301: cat >= 7")] == ["caf\u00e9"]
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "n.txt").write_text("a: cat", encoding="utf-16")
     for path in (tmp_path / "n.txt", tmp_path / "gone.txt"):

@@ -1,12 +1,14 @@
 """The `lychee` command. The only module that decides exit codes.
 
 0: the run finished, even where some images have no score. 1: no image could be scored, or the run could not
-be done; stderr says why. 2: wrong usage: what is wrong can be told from the command line alone.
+be done; stderr says why. 2: wrong usage: what is wrong can be told from the command line, and the file of
+queries or names that it gives, alone.
 
     parser        the words of a command line -> what is asked
     arguments     argparse in the user's language, with options and names in any order
-    rank          lychee rank, lychee undo
+    rank          lychee rank
     sort          lychee sort
+    undo          lychee undo
     evaluate      lychee eval
     serve         lychee app, lychee serve
     first_steps   lychee demo, download, doctor
@@ -37,18 +39,11 @@ _OF_THIS_MACHINE = {
     "query-misspelt",
     "query-unknown",
     "queries-and-query",
-    "queries-line",
-    "queries-none",
     "parts-there",
     "parts-other",
+    "example-folder",
     "example-gone",
-    "sorting-none",
-    "sorting-many",
-    "sorting-unnamed",
-    "sorting-name",
-    "sorting-twice",
-    "sorting-query",
-    "sorting-cut",
+    "example-missing",
     "example-unreadable",
 }
 """Codes of valid arguments with a missing target, or for another model: not wrong usage."""

@@ -102,7 +102,7 @@ class Command(Parser):
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[override]
         options: list[str] = []
         names: list[str] = []
-        words = list(args or ())[::-1]
+        words, given = list(args or ())[::-1], set[str]()
         while words:
             word = words.pop()
             if word == "--":
@@ -111,7 +111,11 @@ class Command(Parser):
             if not is_option(word):
                 names.append(word)
                 continue
-            takes_none = self.check_option(word).nargs == 0
+            option = self.check_option(word)
+            takes_none = option.nargs == 0
+            if option.dest in given and option.default != [] and not takes_none:
+                raise UsageError("option-twice", option=word.partition("=")[0])
+            given.add(option.dest)
             if takes_none and "=" in word:
                 raise UsageError("option-alone", option=word.partition("=")[0])
             if takes_none or "=" in word:
@@ -120,8 +124,7 @@ class Command(Parser):
                 options.append(f"{word}={words.pop()}")
             else:
                 raise UsageError("option-value", option=word)
-        given = {option.partition("=")[0] for option in options}
-        if "--queries" in given or (given & {"--like", "--unlike"} and _are_paths(names)):
+        if "queries" in given or (given & {"like", "unlike"} and _are_paths(names)):
             names.insert(0, "")
         if not {"-h", "--help"} & set(options):
             self._check(names)

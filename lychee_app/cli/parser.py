@@ -1,5 +1,6 @@
 """The words of a command line -> arguments, and the command that runs with them."""
 
+import argparse
 from typing import get_args
 
 from lychee_app import __version__
@@ -15,7 +16,7 @@ from lychee_app.cli.arguments import (
 )
 from lychee_app.cli.evaluate import evaluate
 from lychee_app.cli.first_steps import demo, doctor, download
-from lychee_app.cli.rank import rank, undo
+from lychee_app.cli.rank import rank
 from lychee_app.cli.serve import app, serve
 from lychee_app.cli.sort import sort
 from lychee_app.locale import Words
@@ -35,7 +36,7 @@ def build_parser(t: Words) -> Commands:
     _fill_demo(parser.add_command("demo", help=t("help.demo")), t)
     _fill_app(parser.add_command("app", help=t("help.app")), t)
     _fill_serve(parser.add_command("serve", help=t("help.serve"), description=t("help.serve.long")), t)
-    parser.add_command("undo", help=t("help.undo")).set_defaults(run=undo)
+    _fill_undo(parser.add_command("undo", help=t("help.undo"), description=t("help.undo.long")), t)
     _fill_download(parser.add_command("download", help=t("help.download")), t)
     _fill_doctor(parser.add_command("doctor", help=t("help.doctor")), t)
     return parser
@@ -144,6 +145,18 @@ def _fill_serve(parser: Command, t: Words) -> None:
     add("--token", help=t("help.token"))
     add("--no-token", action="store_true", help=t("help.no_token"))
     parser.set_defaults(run=serve)
+
+
+def _undo(arguments: argparse.Namespace, t: Words) -> int:
+    from lychee_app.cli.undo import undo  # what it needs would slow every other command
+
+    return undo(arguments, t)
+
+
+def _fill_undo(parser: Command, t: Words) -> None:
+    told = t("help.undo.folder")
+    parser.add_argument("folder", metavar="FOLDER", nargs="?", type=folder("FOLDER"), help=told)
+    parser.set_defaults(run=_undo)
 
 
 def _fill_download(parser: Command, t: Words) -> None:

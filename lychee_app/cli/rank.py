@@ -1,4 +1,4 @@
-"""`lychee rank`: a table, files, and sidecars, which `lychee undo` takes back."""
+"""`lychee rank`: a table, files, and sidecars."""
 
 import argparse
 import contextlib
@@ -24,7 +24,7 @@ from lychee_app.cli.output import (
     write,
 )
 from lychee_app.engines import Engine
-from lychee_app.errors import CheckpointError, LycheeError, ModelLost, QueryError, UsageError
+from lychee_app.errors import CheckpointError, ModelLost, QueryError, UsageError
 from lychee_app.locale import Words
 from lychee_app.query import Question
 from lychee_app.recorder import Forgiving, Log, Unkept
@@ -146,10 +146,15 @@ def _say_alike(run: Run, t: Words) -> None:
 def _write_listed(
     arguments: argparse.Namespace, run: Run, shown: Run, sources: Sequence[Source], t: Words
 ) -> None:
-    """The ZIP and the contact sheet of the images that are listed. shown: the run with these alone."""
+    """The ZIP and the contact sheet of the listed images that have a score. shown: the run with these
+    alone."""
     from lychee_app import export
 
-    listed = [row.upload_index for row in shown.images]
+    if arguments.zip is None and arguments.sheet is None:
+        return
+    listed = [row.upload_index for row in shown.images if row.score is not None]
+    if without := len(shown.images) - len(listed):
+        say(t("terminal.listed.left", n=without))
     if arguments.zip is not None:
         files = enumerate(sources)
         made = export.write_zip(Path(arguments.zip), run, listed, files, fixed_dates=arguments.fixed_dates)
@@ -214,6 +219,8 @@ def _rate(run: Run, sources: Sequence[Source], wish: "ratings.Wish", settings: S
         say(t("terminal.rated.replaced", n=tally.replaced))
     if planned.kept:
         say(t("stars.kept", n=len(planned.kept)))
+    if planned.unstarred:
+        say(t("stars.unstarred", n=len(planned.unstarred)))
     if planned.same_images:
         say(t("terminal.rated.same", n=planned.same_images))
     if planned.passed_over:
@@ -224,21 +231,7 @@ def _rate(run: Run, sources: Sequence[Source], wish: "ratings.Wish", settings: S
         say(t("terminal.rated.left", name=one.name, reason=t.reason(one.reason)))
     if more := len(written.left_out[3:]):
         say(t("terminal.rated.more", n=more))
-    return bool(written.changes or planned.same or planned.kept)
-
-
-def undo(arguments: argparse.Namespace, t: Words) -> int:
-    from lychee_app import ratings
-    from lychee_app.store import moves_folder
-
-    kept = ratings.journals(moves_folder(Settings.from_environment().data_folder))
-    if not kept:
-        raise LycheeError("undo-none")
-    undone = ratings.undo(kept[0].path)
-    say(t("stars.undone", n=len(undone.sidecars)))
-    for one in undone.left_out:
-        say(t("terminal.undone.left", name=one.name, reason=t.reason(one.reason)))
-    return 1 if undone.left_out else 0
+    return bool(written.changes or planned.same or planned.kept or planned.unstarred)
 
 
 def _prepared(engine: Engine, requests: Sequence[Request], settings: Settings, t: Words) -> list[Request]:
@@ -283,12 +276,12 @@ def _questions(arguments: argparse.Namespace, t: Words) -> list[Question]:
     try:
         text = Path(arguments.queries).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise LycheeError("queries-no-text", path=arguments.queries) from error
+        raise UsageError("queries-no-text", path=arguments.queries) from error
     except OSError as error:
         detail = error.strerror or str(error)
-        raise LycheeError("queries-unreadable", path=arguments.queries, detail=detail) from error
+        raise UsageError("queries-unreadable", path=arguments.queries, detail=detail) from error
     if "\0" in text:  # UTF-16, as often as not
-        raise LycheeError("queries-no-text", path=arguments.queries)
+        raise UsageError("queries-no-text", path=arguments.queries)
     questions = []
     for number, line in enumerate(re.split("\r?\n", text), start=1):
         if line.strip() and not line.lstrip().startswith("#"):

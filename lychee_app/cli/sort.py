@@ -16,14 +16,18 @@ from lychee_app.settings import Settings
 
 if TYPE_CHECKING:
     from lychee_app import decide
+    from lychee_app.export import LeftOut
 
 
 def sort(arguments: argparse.Namespace, t: Words) -> int:
-    from lychee_app import export, sorting, terminal
+    from lychee_app import decide, export, sorting, terminal
 
     check_goals(arguments.json)
     if arguments.copy_to is not None and arguments.move_to is not None:
         raise UsageError("sorting-both")
+    folder = arguments.copy_to or arguments.move_to
+    if folder is not None and decide.make(folder := decide.usable(folder)):
+        folder.rmdir()  # it can be made; whether it will be needed is not known before all is judged
     settings, columns = Settings.from_environment(), sorting.read(Path(arguments.names))
     request = Request(
         sorting.question(columns),
@@ -43,18 +47,17 @@ def sort(arguments: argparse.Namespace, t: Words) -> int:
         print_table(terminal.summary(run, len(run.images), t))
     if all(row.score is None for row in run.images):
         return none_scored(run.images, t)
-    folder = arguments.copy_to or arguments.move_to
     if (folder is not None or arguments.xmp_keyword) and not any(
         place is not None for place in places.values()
     ):
         say(t("sorting.nothing"))
         return 0
     done, sorted_ = True, _Sorted(run, places, found, settings)
+    if arguments.xmp_keyword:  # first, so that the sidecars go along
+        done = _named(sorted_, t)
     if folder is not None:
         action: decide.Action = "copy" if arguments.copy_to is not None else "move"
-        done = _carried(sorted_, folder, action, t)
-    if arguments.xmp_keyword:
-        done = _named(sorted_, t) and done
+        done = _carried(sorted_, folder, action, t) and done
     return 0 if done else 1
 
 
@@ -70,20 +73,36 @@ class _Sorted:
 
 def _carried(done: _Sorted, folder: Path, action: "decide.Action", t: Words) -> bool:
     """Into a folder for each name. Whether any file is there now."""
-    from lychee_app import decide, sorting
+    from lychee_app import decide, sorting, sources
     from lychee_app.store import Store
 
-    planned = sorting.plan(done.run, done.places, enumerate(done.found), folder, action)
+    files = sources.with_new_sidecars(enumerate(done.found))
+    planned = sorting.plan(done.run, done.places, files, folder, action)
+    there = sum(one.code == decide.THERE for one in planned.left_out)
+    if there:
+        say(t("files.there", n=there))
+    if not planned.steps:
+        _say_left(planned.left_out, t)
+        return there > 0
     with Store.open(done.settings.data_folder) as store:
         made = decide.carry_out(planned, store.moves_folder)
         if action == "move":
             store.relocate(made.moved)
     for goal in planned.within:
-        count = sum(step.target.parent == goal for step in made.steps)
-        say(t(f"terminal.sorted.{action}", n=count, name=goal.name, folder=str(goal)))
-    for one in made.left_out[:3]:
+        if count := sum(step.target.parent == goal for step in made.steps):
+            say(t(f"terminal.sorted.{action}", n=count, name=goal.name, folder=str(goal)))
+    if made.steps:
+        say(t("terminal.sorted.back"))
+    _say_left(made.left_out, t)
+    return bool(made.steps) or there > 0
+
+
+def _say_left(left_out: Sequence["LeftOut"], t: Words) -> None:
+    """The first of those that were not passed over because they are there."""
+    from lychee_app import decide
+
+    for one in [one for one in left_out if one.code != decide.THERE][:3]:
         say(t("terminal.sorted.left", name=one.name, reason=t.reason(one.reason)))
-    return bool(made.steps)
 
 
 def _named(done: _Sorted, t: Words) -> bool:

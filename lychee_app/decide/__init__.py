@@ -6,13 +6,14 @@ Planned first, never overwriting. Every file is written down in a journal before
 that a crash cut off can be undone like any other.
 """
 
-from lychee_app.decide.carry_out import carry_out
+from lychee_app.decide.carry_out import carry_out, make
 from lychee_app.decide.journal import Done, forget, journals
-from lychee_app.decide.plan import Action, Plan, Step, plan
+from lychee_app.decide.plan import THERE, Action, Plan, Step, plan, usable
 from lychee_app.decide.recover import recover
 from lychee_app.decide.take_back import Undone, undo
 
 __all__ = [
+    "THERE",
     "Action",
     "Done",
     "Plan",
@@ -21,7 +22,9 @@ __all__ = [
     "carry_out",
     "forget",
     "journals",
+    "make",
     "plan",
     "recover",
     "undo",
+    "usable",
 ]

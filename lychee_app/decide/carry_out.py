@@ -25,8 +25,8 @@ def carry_out(plan: Plan, journal_folder: Path, on_step: Callable[[int], None] =
     Where an image stays, its companions stay with it. `on_step` is called with the number of steps behind.
     Raises UsageError if a folder cannot be made, and StoreError if the journal cannot be written.
     """
-    made_folder = _make(plan.folder)
-    made_within = tuple(goal.name for goal in plan.within if _make(goal))
+    made_folder = make(plan.folder)
+    made_within = tuple(goal.name for goal in plan.within if make(goal))
     steps: list[Step] = []
     left_out = list(plan.left_out)
     images = {step.upload_index: step.source for step in reversed(plan.steps)}
@@ -53,8 +53,8 @@ def carry_out(plan: Plan, journal_folder: Path, on_step: Callable[[int], None] =
     )
 
 
-def _make(folder: Path) -> bool:
-    """Whether the folder was missing and is there now."""
+def make(folder: Path) -> bool:
+    """Whether the folder was missing and is there now. Raises UsageError where it cannot be made."""
     try:
         folder.mkdir()
     except FileExistsError:

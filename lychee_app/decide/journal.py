@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -109,10 +109,9 @@ def journals(folder: Path) -> list[Done]:
     """Everything that can still be undone, newest first."""
     found = []
     for path in sorted(folder.glob("*.jsonl"), reverse=True):
-        try:
-            found.append(read_journal(path)[0])
-        except StoreError:
-            continue
+        with suppress(StoreError):
+            if (done := read_journal(path)[0]).steps:
+                found.append(done)
     return found
 
 

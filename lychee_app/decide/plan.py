@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from lychee_app import ranking
+from lychee_app.decide.files import sha256_of
 from lychee_app.errors import UsageError
 from lychee_app.export import LeftOut
 from lychee_app.export.names import MAX_BYTES, folded, unique_name
@@ -15,6 +16,8 @@ from lychee_app.reasons import Reason
 from lychee_app.records import Run, Scored, Source
 
 Action = Literal["copy", "move"]
+THERE = "there-already"
+"""The code of what a copy passes over because it was made before."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,11 @@ def plan(
 ) -> Plan:
     """Plans for the images of those upload indexes, best first. Names in use get a number: "name (2).jpg".
 
-    The folder may be missing, its parent may not. under: by upload index, the folder within it that an image
-    goes to. Raises UsageError if a folder cannot be used.
+    What is to be copied and lies there already, by name and to the last byte, is passed over. The folder
+    may be missing, its parent may not. under: by upload index, the folder within it that an image goes to.
+    Raises UsageError if a folder cannot be used.
     """
-    folder = _usable(folder)
+    folder = usable(folder)
     by_index = dict(sources)
     goals = {index: _within(folder, under[index]) if under else folder for index in chosen}
     taken = {goal: _names_in(goal) for goal in goals.values()}
@@ -82,7 +86,12 @@ def plan(
                 files.append(path)
             elif problem.code != "missing":  # what is gone was not promised
                 left_out.append(LeftOut(row.upload_index, path.name, problem))
-        for path, name in zip(files, _names(files, taken[goal]), strict=True):
+        names = _names(files, taken[goal])
+        if action == "copy":
+            files, names = _lacking(files, names, goal, taken[goal])
+            if not files:
+                left_out.append(LeftOut(row.upload_index, row.name, Reason.of(THERE)))
+        for path, name in zip(files, names, strict=True):
             taken[goal].add(folded(name))
             planned.add(path)
             steps.append(Step(row.upload_index, path, goal / name, row.sha256 if path == found else ""))
@@ -90,8 +99,8 @@ def plan(
     return Plan(run.id, action, folder, tuple(steps), tuple(left_out), size_bytes)
 
 
-def _usable(folder: Path) -> Path:
-    """The folder, absolute. Raises UsageError."""
+def usable(folder: Path) -> Path:
+    """The folder, absolute. It may be missing, its parent may not. Raises UsageError."""
     if not str(folder).strip() or folder == Path():
         raise UsageError("target-none")
     folder = Path(os.path.realpath(folder.expanduser()))
@@ -107,7 +116,7 @@ def _usable(folder: Path) -> Path:
 def _within(folder: Path, name: str) -> Path:
     """Raises UsageError."""
     goal = folder / name
-    return _usable(goal) if os.path.lexists(goal) else goal
+    return usable(goal) if os.path.lexists(goal) else goal
 
 
 def _names_in(folder: Path) -> set[str]:
@@ -123,6 +132,29 @@ def _fit(
     path = Path(os.path.abspath(source.path))
     problem = _problem(path, folder, action, planned)
     return LeftOut(row.upload_index, row.name, problem) if problem else path
+
+
+def _lacking(
+    files: list[Path], free: list[str], folder: Path, taken: Collection[str]
+) -> tuple[list[Path], list[str]]:
+    """Those files of a shot that no earlier copy of it in the folder has, and their names there. free: the
+    names of a copy of its own.
+    """
+    tried: set[str] = set()
+    while (names := _names(files, tried)) != free and folded(names[0]) in taken:
+        new = [(path, name) for path, name in zip(files, names, strict=True) if folded(name) not in taken]
+        there = [(path, name) for path, name in zip(files, names, strict=True) if folded(name) in taken]
+        if all(_same_bytes(path, folder / name) for path, name in there):
+            return [path for path, _ in new], [name for _, name in new]
+        tried.update(map(folded, names))
+    return files, free
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    try:
+        return one.stat().st_size == other.stat().st_size and sha256_of(one) == sha256_of(other)
+    except OSError:  # another spelling of its name, or no file
+        return False
 
 
 def _names(files: Sequence[Path], taken: Collection[str]) -> list[str]:

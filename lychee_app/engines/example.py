@@ -29,8 +29,13 @@ def example_at(path: str | os.PathLike[str], settings: Settings, name: str = "")
     found = Path(os.path.abspath(Path(path).expanduser()))
     try:
         data = found.read_bytes()
+    except FileNotFoundError as error:
+        raise UsageError("example-missing", path=str(found)) from error
+    except IsADirectoryError as error:
+        raise UsageError("example-folder", path=str(found)) from error
     except OSError as error:
-        raise UsageError("example-gone", name=name or found.name, path=str(found)) from error
+        detail = error.strerror or str(error)
+        raise UsageError("example-unreadable", name=name or found.name, detail=detail) from error
     (seen,) = intake.prepare([(0, Source(found.name, data=data))], CHECKED, settings)
     if isinstance(seen, Refused):
         raise UsageError("example-unreadable", name=name or found.name, detail=str(seen.reason))

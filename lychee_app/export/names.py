@@ -8,6 +8,8 @@ MAX_BYTES = 255
 MAX_SUFFIX_BYTES = 16
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)", re.IGNORECASE)
+_JOINER = "\u200d"
+"""Holds the parts of an emoji together."""
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -18,11 +20,15 @@ def clean_name(name: str, fallback: str = "image", max_bytes: int = MAX_BYTES) -
     Windows forbids; keeps the suffix when it shortens.
     """
     last = re.split(r"[/\\]", name)[-1]
-    text = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c) not in _INVISIBLE)
-    text = _FORBIDDEN.sub("_", text).strip(" .")
+    seen = (c for c in unicodedata.normalize("NFC", last) if c == _JOINER or _is_seen(c))
+    text = _FORBIDDEN.sub("_", "".join(seen)).strip(f" .{_JOINER}")
     if _RESERVED.fullmatch(text.split(".")[0].rstrip()):
         text = f"_{text}"
     return _shortened(text or fallback, max_bytes)
+
+
+def _is_seen(char: str) -> bool:
+    return unicodedata.category(char) not in _INVISIBLE
 
 
 def unique_name(name: str, taken: Iterable[str]) -> str:

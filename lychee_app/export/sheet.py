@@ -105,6 +105,14 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(seen.split()))
 
 
+def _last_word(line: str, letter: str) -> str:
+    """What is carried over to the next line, where the letter goes on with a word that began behind a space.
+    Between Chinese characters, and within a word as long as the line, it is broken as it comes."""
+    before, _, word = line.rpartition(" ")
+    is_chinese = any(unicodedata.east_asian_width(each) in "WF" for each in word + letter)
+    return word if before and letter != " " and not is_chinese else ""
+
+
 class _Pages(FPDF):
     """The pages, and the fonts they are written in. Measures are in millimetres."""
 
@@ -193,8 +201,9 @@ class _Pages(FPDF):
         for letter in text:
             width = self._width(letter) * points
             if line and used + width > wide:
-                lines.append(line)
-                line, used = "", 0.0
+                kept = _last_word(line, letter)
+                lines.append(line[: len(line) - len(kept)])
+                line, used = kept, sum(map(self._width, kept)) * points
             line, used = line + letter, used + width
         return [*lines, line] if line else lines
 

@@ -150,7 +150,8 @@ class _Task:
                 later = self._seek(image, data)
                 capture = exif.of_image(image)  # before the pixels: a TIFF is closed with them
                 decoded = self._decoded(image, 1 if turned else orientation(image, data))
-                decoded = replace(decoded, capture=capture)
+                rating = exif.rating(image)  # after them: a PNG's XMP may stand behind
+                decoded = replace(decoded, capture=replace(capture, rating=rating))
                 note = frames.note(image, later)
                 return replace(decoded, notes=(*decoded.notes, note)) if note else decoded
         except Image.DecompressionBombError as error:

@@ -32,6 +32,7 @@ _COMPANY = re.compile(
 )
 _NO_TIME = datetime(1971, 1, 1)
 """LibRaw's for a file that tells none is at the beginning of 1970."""
+_RATING = re.compile(rb"""\bxmp:Rating\s*(?:=\s*["']|>)\s*(-?\d)""")
 MOST_LETTERS = 80
 
 Tags = Mapping[int, Any]
@@ -43,6 +44,13 @@ def of_image(image: Image.Image) -> Capture:
         return _capture(_merged(image.getexif()))
     except Exception:
         return UNTOLD
+
+
+def rating(image: Image.Image) -> int | None:
+    """The stars in the XMP of a loaded image, -1 to 5: those of its first xmp:Rating."""
+    told = image.info.get("xmp")
+    found = _RATING.search(told) if isinstance(told, bytes) else None
+    return max(-1, min(5, int(found[1]))) if found else None
 
 
 def of_raw(data: bytes, told: Any, preview: bytes) -> Capture:

@@ -3,7 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -43,6 +43,7 @@ class Change:
     """One sidecar. `before` is None where there is none yet; `was`: what it said."""
 
     upload_index: int
+    image: Path
     sidecar: Path
     before: bytes | None
     after: bytes
@@ -70,7 +71,9 @@ class Plan:
     same: tuple[int, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     kept: tuple[int, ...] = ()
-    """Images that a sidecar says are rejected, and on which nothing was decided here: they stay so."""
+    """Images that are rejected, and on which nothing was decided here: they stay so."""
+    unstarred: tuple[int, ...] = ()
+    """Images that get no star and have none: no sidecar is made to say so."""
     not_judged: tuple[Scored, ...] = ()
     """By the run's own wish, and so without a score to be rated by: those that a first look passed over, and
     those that another image stands for.
@@ -106,6 +109,10 @@ class Tally:
         return cls(tuple(stars.values()), len(replaced), len(relabelled))
 
 
+_Found = tuple[Path, bytes | None, Rating]
+"""A sidecar, what it holds, None where there is none yet, and what it says."""
+
+
 def stars_of(score: float, stars_from: Sequence[float] = STARS) -> int:
     """0 to 5."""
     return sum(score >= least for least in stars_from)
@@ -119,8 +126,8 @@ def plan(
 ) -> Plan:
     """For every image of the run, by its score, and by what was decided on it where that is wished.
 
-    Stars that are there are replaced. A rejection is only where the image was picked here; else all of its
-    sidecars stay as they are.
+    Stars that are there, in a sidecar or else inside the image, are replaced. A rejection is only where the
+    image was picked here; else all of its sidecars stay as they are.
     """
     by_index, left_out = dict(sources), []
     shots: dict[Path, list[tuple[Scored, Source, Rating]]] = defaultdict(list)
@@ -140,41 +147,55 @@ def plan(
     made: list[Change] = []
     seen: set[Path] = set()
     kept: list[int] = []
+    unstarred: list[int] = []
     for place, group in shots.items():
         folder: Folder | None = None
         for row, source, rating in group:
+            index = row.upload_index
             try:
                 folder = folder or Folder(place, [each.path.name for _, each, _ in group if each.path])
                 files = [path.name for path in (source.path, *source.companions) if path]
                 places = list(dict.fromkeys(map(_followed, folder.sidecars(files))))
-                found = [_found(place) for place in places if place not in seen]  # a file may be there twice
+                new = [place for place in places if place not in seen]  # a file may be there twice
+                found = _found(new, row.capture.rating)
                 seen.update(places)
-                is_kept = rating.stars is not None and row.upload_index not in decided
+                is_kept = rating.stars is not None and index not in decided
                 if is_kept and any(was.stars == REJECTED for _, _, was in found):
-                    kept.append(row.upload_index)
-                else:
-                    made += _changes(row.upload_index, found, rating)
+                    kept.append(index)
+                elif changes := _changes(index, Path(os.path.realpath(place)) / files[0], found, rating):
+                    made += changes
+                elif found:
+                    unstarred.append(index)
             except LycheeError as error:
-                left_out.append(LeftOut(row.upload_index, row.name, error.reason))
+                left_out.append(LeftOut(index, row.name, error.reason))
             except OSError as error:
                 detail = error.strerror or str(error)
-                left_out.append(LeftOut(row.upload_index, row.name, Reason.of("refused", detail=detail)))
+                left_out.append(LeftOut(index, row.name, Reason.of("refused", detail=detail)))
     changes = tuple(change for change in made if change.after != change.before)
     same = tuple(change.upload_index for change in made if change.after == change.before)
-    return Plan(run.id, changes, same, tuple(left_out), tuple(kept), tuple(not_judged))
+    told = tuple(left_out), tuple(kept), tuple(unstarred), tuple(not_judged)
+    return Plan(run.id, changes, same, *told)
 
 
-def _changes(index: int, found: Iterable[tuple[Path, bytes | None, Rating]], rating: Rating) -> list[Change]:
-    """Of all sidecars of an image, also of those that say it already. Raises SidecarError."""
-    return [
-        Change(index, sidecar, before, changed(before, rating), rating, was) for sidecar, before, was in found
-    ]
+def _changes(index: int, image: Path, found: Iterable[_Found], rating: Rating) -> list[Change]:
+    """Of all sidecars of an image, also of those that say it already; none where one would have to be made
+    that says nothing. Raises SidecarError."""
+    made = []
+    for sidecar, before, was in found:
+        stars = None if rating.stars == (was.stars or 0) else rating.stars
+        wanted = replace(rating, stars=stars)
+        if before is not None or wanted != Rating():
+            made.append(Change(index, image, sidecar, before, changed(before, wanted), rating, was))
+    return made
 
 
-def _found(sidecar: Path) -> tuple[Path, bytes | None, Rating]:
-    """With what it holds, None where there is none yet, and what it says. Raises SidecarError, OSError."""
-    before = read_regular(sidecar) if sidecar.exists() else None
-    return sidecar, before, Rating() if before is None else read(before)
+def _found(sidecars: Iterable[Path], inside: int | None) -> list[_Found]:
+    """Where no sidecar has stars, those inside the image count. Raises SidecarError, OSError."""
+    held = [(sidecar, read_regular(sidecar) if sidecar.exists() else None) for sidecar in sidecars]
+    found = [(sidecar, before, Rating() if before is None else read(before)) for sidecar, before in held]
+    if any(was.stars is not None for _, _, was in found):
+        return found
+    return [(sidecar, before, replace(was, stars=inside)) for sidecar, before, was in found]
 
 
 def _named(run: Run, names: Mapping[int, str]) -> list[Scored]:

@@ -1,6 +1,6 @@
-"""Which sidecar an image has, and what it is to be called where it has none: IMG_1.xmp, as Lightroom, Capture
-One and Bridge have it, or IMG_1.jpg.xmp, as darktable and digiKam do. The style that is there is followed.
-And what those that are there say.
+"""Which sidecar an image has, and what it is to be called where it has none. The style that is there is
+followed; without one it is IMG_1.xmp for a camera's raw file, as Lightroom and Bridge look for it, and
+IMG_1.jpg.xmp for all else, as darktable and digiKam do. And what those that are there say.
 """
 
 import os
@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lychee_app.errors import SidecarError
+from lychee_app.intake.sniff import RAW_SUFFIXES
 from lychee_app.ratings.packet import Rating, read
-from lychee_app.records import Source
+from lychee_app.records import Scored, Source
 
 SUFFIX = ".xmp"
 
@@ -41,14 +42,16 @@ class Folder:
         self._shared = {stem for stem, count in stems.items() if count > 1}
         sidecars = [Path(name).stem for name in self.names if name.endswith(SUFFIX)]
         long = sum(stem in self.names for stem in sidecars)
-        self._is_long = 2 * long > len(sidecars)
+        self._is_long = 2 * long > len(sidecars) if sidecars else None
 
     def sidecars(self, files: Sequence[str]) -> list[Path]:
         """Of a shot of these files, the image first: those that are there, or the one that is to be made."""
         if there := self.there(files):
             return there
         image = Path(files[0])
-        is_long = self._is_long or image.stem.casefold() in self._shared
+        has_raw = any(Path(file).suffix.lower() in RAW_SUFFIXES for file in files)
+        by_style = not has_raw if self._is_long is None else self._is_long
+        is_long = by_style or image.stem.casefold() in self._shared
         return [self.path / ((image.name if is_long else image.stem) + SUFFIX)]
 
     def there(self, files: Sequence[str]) -> list[Path]:
@@ -79,6 +82,11 @@ def found(sources: Iterable[tuple[int, Source]]) -> dict[int, Rating]:
                 if told := [rating for sidecar in folder.there(files) if (rating := _said(sidecar))]:
                     said[index] = next((one for one in told if one.stars is not None), told[0])
     return said
+
+
+def inside(rows: Iterable[Scored]) -> dict[int, Rating]:
+    """What the XMP inside the images says, by upload index: what counts where no sidecar does."""
+    return {row.upload_index: Rating(row.capture.rating) for row in rows if row.capture.rating is not None}
 
 
 def _said(sidecar: Path) -> Rating | None:

@@ -44,6 +44,8 @@ class Journal:
     path: Path
     run_id: str
     sidecars: int
+    folder: Path
+    """That all of them were written below."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,9 @@ def write(plan: Plan, journal_folder: Path) -> Written:
 def undo(journal: Path) -> Undone:
     """Gives every sidecar what it held before, and removes those that were new.
 
-    One that was moved with its image since is found where it is now. One that was changed since is somebody
-    else's and stays for good; one that the system refuses stays in the journal, for another try. Raises
+    One that was moved with its image since is found where it is now. One that was changed since, or is gone
+    from beside its image, is somebody else's matter for good. What the system refuses stays in the journal
+    for another try, and so does one whose image is gone too, as on a disk that was unplugged. Raises
     StoreError: the journal cannot be read or written.
     """
     back: list[Path] = []
@@ -95,12 +98,14 @@ def undo(journal: Path) -> Undone:
     head, *entries = _lines(journal)
     for entry in entries:
         sidecar, before = _place_now(Path(entry["sidecar"]), moved), _bytes(entry["before"])
-        problem = _take_back(sidecar, before, entry["sha256"])
+        image = _place_now(Path(entry.get("image", sidecar.parent)), moved)
+        is_away = not sidecar.exists() and not image.exists()
+        problem = Reason.of("away") if is_away else _take_back(sidecar, before, entry["sha256"])
         if problem is None:
             back.append(sidecar)
             continue
         left_out.append(LeftOut(entry["upload_index"], sidecar.name, problem))
-        if problem.code != "changed-stays":
+        if problem.code not in {"changed-stays", "sidecar-gone"}:
             again.append(entry)
     _keep(journal, head["run_id"], again)
     return Undone(tuple(back), tuple(left_out))
@@ -114,13 +119,14 @@ def journals(folder: Path) -> list[Journal]:
             (head,) = _lines(path, 1)
         except StoreError:
             continue
-        found.append(Journal(path, head["run_id"], head["sidecars"]))
+        found.append(Journal(path, head["run_id"], head["sidecars"], Path(head.get("folder", ""))))
     return found
 
 
 def _entry(change: Change) -> dict[str, Any]:
     return {
         "upload_index": change.upload_index,
+        "image": str(change.image),
         "sidecar": str(change.sidecar),
         "before": None if change.before is None else base64.b64encode(change.before).decode(),
         "sha256": hashlib.sha256(change.after).hexdigest(),
@@ -130,11 +136,12 @@ def _entry(change: Change) -> dict[str, Any]:
 def _keep(journal: Path, run_id: str, entries: list[dict[str, Any]]) -> None:
     """The journal with these entries, whole on the disk; without any it goes. Raises StoreError."""
     aside = aside_of(journal)
-    head = {"run_id": run_id, "sidecars": len(entries)}
     try:
         if not entries:
             journal.unlink(missing_ok=True)
             return
+        folder = os.path.commonpath([os.path.dirname(entry["sidecar"]) for entry in entries])
+        head = {"run_id": run_id, "sidecars": len(entries), "folder": folder}
         journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with aside.open("x", encoding="ascii") as file:
             file.writelines(json.dumps(line) + "\n" for line in (head, *entries))
@@ -161,13 +168,13 @@ def _lines(journal: Path, most: int | None = None) -> list[dict[str, Any]]:
     return lines
 
 
-def _place_now(sidecar: Path, moved: Mapping[Path, Path]) -> Path:
+def _place_now(file: Path, moved: Mapping[Path, Path]) -> Path:
     """Where it is, if it was moved since, however often."""
-    place, seen = sidecar, set[Path]()
+    place, seen = file, set[Path]()
     while not place.exists() and place in moved and place not in seen:
         seen.add(place)
         place = moved[place]
-    return place if place.exists() else sidecar
+    return place if place.exists() else file
 
 
 def _bytes(kept: str | None) -> bytes | None:
@@ -204,7 +211,7 @@ def _take_back(sidecar: Path, before: bytes | None, sha256: str) -> Reason | Non
             return None
         is_reserved = before is None and there == b""  # writing was cut off
         if there is None or not (is_reserved or hashlib.sha256(there).hexdigest() == sha256):
-            return Reason.of("changed-stays")
+            return Reason.of("sidecar-gone") if there is None else Reason.of("changed-stays")
         if before is not None:
             return _exchange(sidecar, there, before)
         sidecar.unlink()

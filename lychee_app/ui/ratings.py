@@ -22,7 +22,8 @@ def found(standing: Standing) -> dict[int, Rating]:
     """By upload index. Those of a large run once they are asked for: to be read they take a while."""
     if standing.window and not standing.window.wish.stars:
         return {}
-    return state.ratings_of(standing.run.id, standing.count, standing.order.sources.items)
+    beside = state.ratings_of(standing.run.id, standing.count, standing.order.sources.items)
+    return ratings.inside(standing.run.images) | beside
 
 
 @st.fragment(key="stars")
@@ -128,6 +129,7 @@ def _of_others(t: Words, tally: Tally, planned: Plan) -> list[str]:
     counts = {
         "stars.replaced": tally.replaced,
         "stars.relabelled": tally.relabelled,
+        "stars.unstarred": len(planned.unstarred),
         "stars.kept": len(planned.kept),
         "stars.kept.help": len(planned.kept),
     }
@@ -179,6 +181,7 @@ def written(context: PageContext, standing: Standing, place: state.Place) -> Non
 def _take_back(t: Words, journal: Journal, place: state.Place) -> None:
     def undo() -> tuple[list[str], Sequence[LeftOut]]:
         undone = ratings.undo(journal.path)
-        return [t("stars.undone", n=len(undone.sidecars))], undone.left_out
+        lines = [t("stars.undone", n=len(undone.sidecars))] if undone.sidecars else []
+        return lines, undone.left_out
 
     taken_back(t, place, undo)

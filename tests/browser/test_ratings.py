@@ -55,7 +55,7 @@ def test_stars_are_shown_filtered_by_and_written(
     expect(tab.locator(".tile .open").first).to_have_attribute(
         "aria-label", "0.png: rank 1, 9.4, rated 5 of 5 stars"
     )
-    box = tab.get_by_label("Which rating in the XMP sidecar")
+    box = tab.get_by_label("Which rating in XMP")
     for asked, names in (("3", "01"), ("none", "35"), ("reject", "4"), ("", "012345")):
         box.select_option(asked)
         expect(tab.locator(".tile .name")).to_have_text([f"{name}.png" for name in names])
@@ -67,7 +67,7 @@ def test_stars_are_shown_filtered_by_and_written(
     visit(tab, 1)
     tab.locator(".st-key-stars-plan button").click()
     expect(tab.get_by_role("dialog")).to_contain_text("Sidecars: 1 new, 3 changed, 1 say it already")
-    expect(tab.get_by_role("dialog")).to_contain_text("1 image is rejected in its sidecar and stays so.")
+    expect(tab.get_by_role("dialog")).to_contain_text("1 image is rejected in its XMP and stays so.")
     at_rest(tab)
     assert serious(tab) == []
     tab.locator(".st-key-stars-do button").click()

@@ -30,7 +30,11 @@ def test_an_example_that_is_not_there_is_told_in_a_sentence(
 ) -> None:
     (tmp_path / "page.jpg").write_text("<html>")
     status, out, err = lychee("rank", scenes, "--like", tmp_path / "gone.jpg")
-    assert (status, out, "is not at" in err) == (1, "", True)
+    assert (status, out, "There is no example image" in err) == (1, "", True)
+    status, out, err = lychee("rank", scenes, "--like", tmp_path)
+    assert (status, out, "is a folder" in err) == (1, "", True)
+    status, out, err = lychee("rank", scenes, "--like", "a.jpg", "--lik=b.jpg")
+    assert (status, out, "--lik is there twice" in err) == (2, "", True)
     status, out, err = lychee("rank", scenes, "--unlike", tmp_path / "page.jpg")
     assert (status, out, "cannot be used" in err) == (1, "", True)
 

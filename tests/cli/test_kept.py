@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import lychee_app
-from lychee_app import query
+from lychee_app import demo, query
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.store.store import FILE_NAME
@@ -50,9 +50,10 @@ def test_a_data_folder_that_cannot_be_used_costs_no_run(
 
 
 def test_a_run_killed_in_the_middle_goes_on_and_ends_as_an_undisturbed_one(
-    lychee: Lychee, gallery: Path, tmp_path: Path
+    lychee: Lychee, tmp_path: Path
 ) -> None:
-    words = ["rank", "red umbrella + sofa", gallery, "--elements", "--json", "-"]
+    demo.write_gallery(tmp_path / "gallery")
+    words = ["rank", "red umbrella + sofa", tmp_path / "gallery", "--elements", "--json", "-"]
     with process("-m", "lychee_app", *words) as disturbed:
         while kept_replies(tmp_path) < 9:
             assert disturbed.poll() is None
@@ -113,8 +114,9 @@ def test_too_little_memory_is_one_sentence(scenes: Path, tmp_path: Path) -> None
     assert "not enough memory to load demo" in ended.stderr
 
 
-def test_who_stops_it_finds_it_stopped_and_resumable(gallery: Path, tmp_path: Path) -> None:
-    with process("-m", "lychee_app", "rank", "red", gallery, "--mode", "explain") as child:
+def test_who_stops_it_finds_it_stopped_and_resumable(tmp_path: Path) -> None:
+    demo.write_gallery(tmp_path / "gallery")
+    with process("-m", "lychee_app", "rank", "red", tmp_path / "gallery", "--mode", "explain") as child:
         while kept_replies(tmp_path) < 8:  # several are in work at once: so many replies, at least one row
             assert child.poll() is None
             time.sleep(0.005)
@@ -127,21 +129,20 @@ def test_who_stops_it_finds_it_stopped_and_resumable(gallery: Path, tmp_path: Pa
         assert 0 < summary.done < summary.total == 32
 
 
-def test_two_rankings_at_once_in_one_data_folder_are_two_whole_runs(scenes: Path, tmp_path: Path) -> None:
-    children = [process("-m", "lychee_app", "rank", text, scenes) for text in ("red", "lamp")]
+def test_two_rankings_at_once_in_one_data_folder_are_two_whole_runs(tmp_path: Path) -> None:
+    demo.write_gallery(tmp_path / "gallery")
+    children = [process("-m", "lychee_app", "rank", text, tmp_path / "gallery") for text in ("red", "lamp")]
     for child in children:
         _, err = child.communicate(timeout=120)
         assert (child.returncode, err) == (0, b"")
     with Store.open(tmp_path / "home") as store:
-        assert [(run.status, run.done) for run in store.runs()] == [("done", 4), ("done", 4)]
+        assert [(run.status, run.done) for run in store.runs()] == [("done", 32), ("done", 32)]
         assert {run.question.sent for run in store.runs()} == {"red", "lamp"}
 
 
-def test_a_history_erased_under_it_costs_a_sentence_and_not_the_ranking(
-    gallery: Path, tmp_path: Path
-) -> None:
-    pictures = sorted(gallery.glob("*.webp"))[:12]
-    words = ["rank", "red", *pictures, "--mode", "explain", "--json", "-"]
+def test_a_history_erased_under_it_costs_a_sentence_and_not_the_ranking(tmp_path: Path) -> None:
+    demo.write_gallery(tmp_path / "gallery")
+    words = ["rank", "red", tmp_path / "gallery", "--mode", "explain", "--json", "-"]
     with process("-m", "lychee_app", *words) as child:
         while kept_replies(tmp_path) < 2:
             assert child.poll() is None
@@ -153,7 +154,7 @@ def test_a_history_erased_under_it_costs_a_sentence_and_not_the_ranking(
         db.close()
         out, err = child.communicate(timeout=120)
     assert (child.returncode, err.count(b"are not kept from here on"), err.count(b"\n")) == (0, 1, 1)
-    assert len(document(out.decode())["images"]) == 12
+    assert len(document(out.decode())["images"]) == 32
 
 
 def test_a_program_keeps_a_run_where_it_says_so(scenes: Path, settings: Settings) -> None:

@@ -27,6 +27,21 @@ def test_the_listed_images_go_into_a_zip_and_on_a_contact_sheet(
     assert "red umbrella" in text
 
 
+def test_only_what_was_judged_goes_into_a_zip_and_on_a_sheet(
+    lychee: Lychee, mixed: Path, tmp_path: Path
+) -> None:
+    """Of six files one is a copy, which another stands for, and two are no pictures."""
+    zipped, sheet = tmp_path / "a.zip", tmp_path / "a.pdf"
+    words = ("--bursts", "one", "--zip", zipped, "--sheet", sheet)
+    status, _, err = lychee("rank", "red umbrella", mixed, *words)
+    assert status == 0
+    with zipfile.ZipFile(zipped) as archive:
+        assert sorted(name[:3] for name in archive.namelist()) == ["01_", "02_", "03_", "04_"]
+    text = pypdfium2.PdfDocument(sheet)[0].get_textpage().get_text_range()
+    assert "4 of 7 images" in text
+    assert "3 images without a score" in err
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lychee_app import demo
 from lychee_app.model.checkpoints import DEMO_FOLDER
 from tests.cli.conftest import ROOT, Lychee, document, kept_replies, process
 
@@ -94,8 +95,9 @@ def test_a_closed_or_full_stream_is_told_of_and_mixes_with_nothing(
         assert document(file.read_text() if file.exists() else done.stdout.decode())["images"]
 
 
-def test_a_second_interrupt_close_behind_the_first_ends_it_quietly(gallery: Path, tmp_path: Path) -> None:
-    words = ["rank", "red", gallery, "--mode", "explain", "--json", "-"]
+def test_a_second_interrupt_close_behind_the_first_ends_it_quietly(tmp_path: Path) -> None:
+    demo.write_gallery(tmp_path / "gallery")
+    words = ["rank", "red", tmp_path / "gallery", "--mode", "explain", "--json", "-"]
     with process("-m", "lychee_app", *words) as child:
         while kept_replies(tmp_path) < 3:
             assert child.poll() is None

@@ -71,7 +71,14 @@ def test_where_no_image_passes_that_is_said_and_nothing_is_made(
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "There are no names"), ("a: cat\nA: dog", "the same"), ("a/b: cat", "folder"), ("a:", "Line 1, a")],
+    [
+        ("", "There are no names"),
+        ("a: cat\nA: dog", "the same"),
+        ("a/b: cat", "folder"),
+        ("a:", "Line 1, a"),
+        ("b: dog\na: cat >= x", "Line 2, a: x is no score"),
+        ("a: cat ≥", "Line 1, a: ≥ is no score"),
+    ],
 )
 def test_names_that_will_not_do_are_told_before_anything_is_scored(
     lychee: Lychee, scenes: Path, tmp_path: Path, text: str, said: str
@@ -79,7 +86,54 @@ def test_names_that_will_not_do_are_told_before_anything_is_scored(
     path = tmp_path / "n.txt"
     path.write_text(text)
     status, out, err = lychee("sort", path, scenes)
-    assert (status, out, said in err) == (1, "", True)
+    assert (status, out, said in err) == (2, "", True)
+    status, out, err = lychee("sort", tmp_path / "gone.txt", scenes)
+    assert (status, out, "names and queries" in err) == (2, "", True)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder in which none can be made")
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_scored(
+    lychee: Lychee, scenes: Path, names: Path
+) -> None:
+    status, out, err = lychee("sort", names, scenes, "--copy-to", "/proc/sorted")
+    assert (status, out, "/proc does not exist" in err) == (2, "", False)
+    assert "/proc/sorted" in err
+
+
+def test_a_sorting_takes_its_sidecars_along_and_is_taken_back_step_by_step(
+    lychee: Lychee, scenes: Path, tmp_path: Path
+) -> None:
+    """Both names are moved back at once, then the keywords; another folder's are not touched."""
+    path, goal, before = tmp_path / "n.txt", tmp_path / "sorted", sorted(scenes.iterdir())
+    path.write_text("rain: red umbrella >= 0.0001\nroom: sofa + lamp >= 0.0001\n")
+    assert lychee("sort", path, scenes, "--xmp-keyword", "--move-to", goal)[0] == 0
+    assert not list(scenes.iterdir())
+    moved = {one.relative_to(goal).as_posix() for one in goal.rglob("*.webp")}
+    assert {name.partition("/")[0] for name in moved} == {"rain", "room"}
+    assert {one.relative_to(goal).as_posix() for one in goal.rglob("*.xmp")} == {
+        f"{one}.xmp" for one in moved
+    }
+    status, _, err = lychee("undo", tmp_path / "elsewhere")
+    assert (status, "no ratings, copies or moves" in err) == (1, True)
+    status, _, err = lychee("undo")
+    assert (status, f"“rain | room” moved to {goal}" in err) == (0, True)
+    assert len(list(scenes.glob("*.xmp"))) == len(before)
+    status, _, err = lychee("undo", scenes)
+    assert (status, f"ratings of “rain | room” in {scenes}" in err) == (0, True)
+    assert sorted(scenes.iterdir()) == before
+
+
+def test_copied_again_nothing_is_there_twice(
+    lychee: Lychee, scenes: Path, names: Path, tmp_path: Path
+) -> None:
+    goal = tmp_path / "sorted"
+    assert lychee("sort", names, scenes, "--copy-to", goal)[0] == 0
+    copied = sorted(goal.rglob("*"))
+    status, _, err = lychee("sort", names, scenes, "--copy-to", goal)
+    assert (status, "there already, to the last byte" in err, "Copied" in err) == (0, True, False)
+    assert sorted(goal.rglob("*")) == copied
+    assert lychee("undo")[0] == 0
+    assert not list(goal.rglob("*.webp"))
 
 
 def test_a_name_whose_query_the_judge_does_not_know_is_told(

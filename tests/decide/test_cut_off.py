@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("action", BOTH)
 def test_kill_9_in_the_middle_loses_no_file_and_can_be_taken_back(tmp_path: Path, action: Action) -> None:
     chance = random.Random()
-    for attempt in range(3):
+    for attempt in range(6):
         photos, target, journal = (tmp_path / f"{attempt}-{name}" for name in ("photos", "target", "journal"))
         photos.mkdir()
         shots(photos, **{f"p{i}": float(i) for i in range(300)})

@@ -32,6 +32,23 @@ def test_names_in_use_get_a_number(photos: Path, target: Path) -> None:
     assert sorted(step.target.name for step in made.steps) == ["a (2).jpg", "a (3).jpg"]
 
 
+def test_what_was_copied_before_is_passed_over_and_what_is_new_beside_it_is_not(
+    photos: Path, target: Path, journal: Path
+) -> None:
+    """Of two files of one name both were copied; a third time a sidecar has come to the first."""
+    (photos / "sub").mkdir()
+    run, sources = shots(photos, **{"a": 2.0, "sub/a": 1.0})
+    carry_out(plan(run, [0, 1], sources, target, "copy"), journal)
+    again = plan(run, [0, 1], sources, target, "copy")
+    assert (again.steps, [one.code for one in again.left_out]) == ((), ["there-already"] * 2)
+    sidecar = photos / "sub" / "a.xmp"
+    sidecar.write_bytes(b"new")
+    beside = [sources[0], (1, Source("a.jpg", path=photos / "sub" / "a.jpg", companions=(sidecar,)))]
+    assert [one.target.name for one in plan(run, [0, 1], beside, target, "copy").steps] == ["a (2).xmp"]
+    (photos / "a.jpg").write_bytes(b"otherwise")
+    assert [one.target.name for one in plan(run, [0], sources, target, "copy").steps] == ["a (3).jpg"]
+
+
 def test_what_cannot_be_taken_is_left_out_with_a_reason(photos: Path, target: Path) -> None:
     target.mkdir()
     run, sources = shots(photos, a=1.0)

@@ -125,7 +125,7 @@ def test_an_example_that_is_gone_or_another_by_now_is_told_before_an_image_is_re
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (None, "example-gone"),
+        (None, "example-missing"),
         (b"", "example-unreadable"),
         (b"a page", "example-unreadable"),
         (picture("red")[:400], "example-unreadable"),  # an image that was cut off

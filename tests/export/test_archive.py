@@ -35,6 +35,8 @@ def test_a_name_keeps_what_it_can() -> None:
     assert clean_name("咖啡馆 (1).JPG") == "咖啡馆 (1).JPG"
     assert clean_name("../../etc/passwd") == "passwd"
     assert clean_name("..\\win.ini") == "win.ini"
+    assert clean_name("👩\u200d🍳\u200d.jpg") == "👩\u200d🍳\u200d.jpg"
+    assert clean_name("\u200d") == "image"
     assert clean_name("con.jpg") == "_con.jpg"
     assert clean_name("a\u202egpj.exe") == "agpj.exe"
     assert clean_name("\x00") == "image"

@@ -95,6 +95,13 @@ def test_a_long_name_keeps_its_beginning_and_its_end() -> None:
     assert LONG not in found
 
 
+def test_lines_end_between_words() -> None:
+    name = "photograph of somebody's armchair beside a window.jpg"
+    (page,) = text_of(sheet_of(name, folders=NO_FONTS))
+    assert set(name.split()) <= set(page.split())
+    assert name not in page, "it takes two lines"
+
+
 @pytest.mark.parametrize("size", [(320, 3), (3, 320), (320, 320), (1, 1)])
 def test_a_picture_is_whole_and_within_its_place(size: tuple[int, int]) -> None:
     (page,) = pypdfium2.PdfDocument(to_pdf(run_of([picture(0, size)]), [0]).data)

@@ -50,6 +50,19 @@ def test_every_format_that_holds_exif_tells_what_is_in_it(kind: str, settings: S
 
 
 @exiftool
+def test_stars_inside_a_picture_are_read(tmp_path: Path) -> None:
+    """Into a PNG exiftool writes them behind the pixels."""
+    names = {"JPEG": "a.jpg", "PNG": "a.png", "TIFF": "a.tif", "WEBP": "a.webp"}
+    files = [tmp_path / name for name in names.values()]
+    for kind, file in zip(names, files, strict=True):
+        file.write_bytes(pictures.good(kind))
+    assert [read(file.read_bytes()).rating for file in files] == [None] * 4
+    command = ["exiftool", "-q", "-overwrite_original", "-XMP-xmp:Rating=4", *map(str, files)]
+    subprocess.run(command, check=True)
+    assert [read(file.read_bytes()).rating for file in files] == [4] * 4
+
+
+@exiftool
 @pytest.mark.parametrize("kind", ["tif", "dng", "dng with a preview"])
 def test_tiffs_and_raw_files_tell_what_exiftool_wrote_into_them(kind: str, tmp_path: Path) -> None:
     file = tmp_path / f"a.{kind[:3]}"

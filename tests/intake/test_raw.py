@@ -1,6 +1,5 @@
 """Cameras' raw files, through LibRaw: a preview where it is large enough, else a development, upright."""
 
-import pickle
 import struct
 import subprocess
 import sys
@@ -80,21 +79,20 @@ def test_raw_files_are_decoded_in_the_guarded_process_and_leave_the_next_file_it
     assert told == [None] * len(shown) + ["raw-unread"] * len(hostile.RAW_HEADERS)
 
 
-def test_without_its_library_every_raw_file_names_the_extra() -> None:
-    files = [raws.dng(), *hostile.RAW_HEADERS.values()]
+@pytest.mark.parametrize("kind", ["DNG", *hostile.RAW_HEADERS])
+def test_without_its_library_every_raw_file_names_the_extra(kind: str) -> None:
+    data = raws.dng() if kind == "DNG" else hostile.RAW_HEADERS[kind]
     without = (
-        "import pickle, sys, importlib.util as util\n"
+        "import sys, importlib.util as util\n"
         "find = util.find_spec\n"
         "util.find_spec = lambda name, *rest: None if name == 'rawpy' else find(name, *rest)\n"
         "from tests.intake.test_decode import refusal\n"
-        "for file in pickle.load(sys.stdin.buffer):\n"
-        "    print((error := refusal(file)).code, error)"
+        "error = refusal(sys.stdin.buffer.read())\n"
+        "print(error.code, error)"
     )
-    command = [sys.executable, "-c", without]
-    done = subprocess.run(command, input=pickle.dumps(files), capture_output=True, check=True)
-    told = done.stdout.splitlines()
-    assert len(told) == len(files)
-    assert all(line.startswith(b"camera-raw") and b"[raw]" in line for line in told), told
+    done = subprocess.run([sys.executable, "-c", without], input=data, capture_output=True, check=True)
+    assert done.stdout.startswith(b"camera-raw")
+    assert b"[raw]" in done.stdout
 
 
 def test_a_directory_that_lies_is_no_raw_file_and_never_an_error() -> None:

@@ -16,7 +16,7 @@ from lychee_app import decide, ratings
 from lychee_app.errors import StoreError, UsageError
 from lychee_app.ratings import Wish
 from lychee_app.reasons import Reason
-from lychee_app.records import Source
+from lychee_app.records import Capture, Source
 from tests.ratings.conftest import DARKTABLE, LIGHTROOM
 from tests.support.fakes import picture
 
@@ -45,7 +45,8 @@ def test_exiftool_reads_what_was_written(shoot: Shoot, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("beside", "sidecar"),
     [
-        ({}, "a.xmp"),
+        ({}, "a.jpg.xmp"),
+        ({"a.nef": b""}, "a.xmp"),
         ({"a.xmp": LIGHTROOM}, "a.xmp"),
         ({"A.XMP": LIGHTROOM}, "A.XMP"),
         ({"a.jpg.xmp": DARKTABLE}, "a.jpg.xmp"),
@@ -56,8 +57,9 @@ def test_exiftool_reads_what_was_written(shoot: Shoot, tmp_path: Path) -> None:
 def test_the_style_of_names_that_is_there_is_followed(
     beside: dict[str, bytes], sidecar: str, shoot: Shoot
 ) -> None:
-    run, sources, _ = shoot({"a.jpg": 9.5}, {"b.jpg": b"", **beside})
-    (change,) = ratings.plan(run, sources, Wish()).changes
+    run, [(_, source)], folder = shoot({"a.jpg": 9.5}, {"b.jpg": b"", **beside})
+    shot = replace(source, companions=tuple(folder.glob("*.nef")))
+    (change,) = ratings.plan(run, [(0, shot)], Wish()).changes
     assert change.sidecar.name == sidecar
 
 
@@ -181,6 +183,60 @@ def test_undo_restores_byte_for_byte_and_removes_what_was_new(shoot: Shoot, tmp_
     assert ratings.journals(tmp_path / "moves") == []
 
 
+@pytest.mark.parametrize("beside", [{}, {"a.xmp": LIGHTROOM, "b.xmp": LIGHTROOM}])
+def test_what_is_away_with_its_images_is_taken_back_once_it_is_there_again(
+    beside: dict[str, bytes], shoot: Shoot, tmp_path: Path
+) -> None:
+    run, sources, folder = shoot({"a.jpg": 9.5, "b.jpg": 9.5}, beside)
+    before, away = contents(folder), tmp_path / "away"
+    written = ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
+    assert written.journal
+    folder.rename(away)
+    undone = ratings.undo(written.journal)
+    assert (undone.sidecars, [one.code for one in undone.left_out]) == ((), ["away", "away"])
+    folder.mkdir()  # the place where the disk is put, empty
+    assert [one.code for one in ratings.undo(written.journal).left_out] == ["away", "away"]
+    folder.rmdir()
+    away.rename(folder)
+    (kept,) = ratings.journals(tmp_path / "moves")
+    assert (kept.sidecars, kept.folder) == (2, folder)
+    assert len(ratings.undo(kept.path).sidecars) == 2
+    assert contents(folder) == before
+
+
+def test_a_sidecar_that_was_renamed_is_not_made_again(shoot: Shoot, tmp_path: Path) -> None:
+    run, sources, folder = shoot({"a.jpg": 9.5}, {"a.xmp": LIGHTROOM})
+    written = ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
+    (folder / "a.xmp").rename(folder / "mine.xmp")
+    assert written.journal
+    assert [one.code for one in ratings.undo(written.journal).left_out] == ["sidecar-gone"]
+    assert sorted(os.listdir(folder)) == ["a.jpg", "mine.xmp"]
+    assert ratings.journals(tmp_path / "moves") == []
+
+
+def test_no_star_is_not_written_down_where_there_was_none(shoot: Shoot) -> None:
+    unrated = LIGHTROOM.replace(b' xmp:Rating="1"', b"")
+    scores = {"a.jpg": 0.2, "b.jpg": 0.2, "c.jpg": 0.2, "d.jpg": 0.2, "e.jpg": 6.0}
+    run, sources, _ = shoot(scores, {"b.xmp": unrated, "c.xmp": LIGHTROOM})
+    four = [replace(row, capture=Capture(rating=4)) for row in run.images[3:]]
+    planned = ratings.plan(replace(run, images=(*run.images[:3], *four)), sources, Wish())
+    assert (planned.unstarred, planned.same) == ((0,), (1,))
+    assert {one.sidecar.name: one.rating.stars for one in planned.changes} == {
+        "c.xmp": 0,
+        "d.xmp": 0,
+        "e.xmp": 3,
+    }
+    assert ratings.Tally.of(planned.changes).replaced == 3, "two of them stood inside the images"
+
+
+def test_a_rejection_inside_the_image_stays_too(shoot: Shoot) -> None:
+    run, sources, _ = shoot({"a.jpg": 9.5})
+    run = replace(run, images=(replace(run.images[0], capture=Capture(rating=-1)),))
+    assert ratings.plan(run, sources, Wish()).kept == (0,)
+    assert len(ratings.plan(run, sources, Wish(), {0: "pick"}).changes) == 1
+    assert ratings.inside(run.images) == {0: ratings.Rating(-1)}
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -236,12 +292,12 @@ def test_a_changed_sidecar_does_not_stand_in_the_way_of_earlier_ratings(shoot: S
     run, sources, folder = shoot({"a.jpg": 9.5, "b.jpg": 9.5})
     ratings.write(ratings.plan(run, sources[:1], Wish()), tmp_path / "moves")
     ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
-    (folder / "b.xmp").write_bytes(DARKTABLE)
+    (folder / "b.jpg.xmp").write_bytes(DARKTABLE)
     later, earlier = ratings.journals(tmp_path / "moves")
     assert [one.code for one in ratings.undo(later.path).left_out] == ["changed-stays"]
     assert [each.path for each in ratings.journals(tmp_path / "moves")] == [earlier.path]
     assert len(ratings.undo(earlier.path).sidecars) == 1
-    assert not (folder / "a.xmp").exists()
+    assert not (folder / "a.jpg.xmp").exists()
 
 
 def test_uploads_have_no_sidecar(shoot: Shoot) -> None:
@@ -301,8 +357,8 @@ def test_what_a_crash_cut_off_is_taken_back(shoot: Shoot, tmp_path: Path) -> Non
     """The journal is whole before the first sidecar: some are written, one is only reserved."""
     run, sources, folder = shoot({"a.jpg": 9.5, "b.jpg": 9.5, "d.jpg": 9.5})
     written = ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
-    (folder / "b.xmp").write_bytes(b"")
-    (folder / "d.xmp").unlink()
+    (folder / "b.jpg.xmp").write_bytes(b"")
+    (folder / "d.jpg.xmp").unlink()
     assert written.journal
     assert len(ratings.undo(written.journal).sidecars) == 3
     assert sorted(os.listdir(folder)) == ["a.jpg", "b.jpg", "d.jpg"]

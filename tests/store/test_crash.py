@@ -20,11 +20,11 @@ from tests.support.rows import key, reply
 from tests.support.store_process import child_row
 
 ROOT = Path(__file__).parents[2]
-KILLS = 8
+KILLS = 20
 ROWS = 1_000_000
 
 
-def test_kill_9_at_random_moments_loses_no_row_that_was_confirmed(home: Path) -> None:
+def test_kill_9_at_twenty_random_moments_loses_no_row_that_was_confirmed(home: Path) -> None:
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     confirmed: set[int] = set()
@@ -46,7 +46,7 @@ def test_kill_9_at_random_moments_loses_no_row_that_was_confirmed(home: Path) ->
                 for i in sorted(confirmed)[-5:]
             )
         assert intact(home)
-    assert died_while_scoring >= KILLS // 4
+    assert died_while_scoring >= KILLS // 2
     assert confirmed
 
 

@@ -117,6 +117,7 @@ def test_of_two_rows_of_one_image_the_later_counts(tmp_path: Path) -> None:
     written(tmp_path, [row(1, 4.0)])
     parts = open_parts(tmp_path)
     assert list(parts.rows()) == [row(0, 1.0), row(2, 1.0), row(1, 4.0)]
+    assert parts.dataset().count_rows() == 4
 
 
 def test_what_is_no_result_is_refused_in_a_sentence(tmp_path: Path) -> None:

@@ -363,7 +363,7 @@ def test_threads_that_begin_runs_at_once_share_one_claim(store: Store, home: Pat
 
 
 def test_a_new_folder_may_be_opened_by_many_at_once(home: Path) -> None:
-    for attempt in range(10):  # the race was lost once in sixty
+    for attempt in range(20):  # the race was lost once in sixty
 
         def work(index: int, folder: Path = home / str(attempt)) -> None:
             with Store.open(folder) as store:

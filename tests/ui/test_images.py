@@ -253,6 +253,7 @@ def test_a_demo_gallery_that_cannot_be_written_is_told(page: AppTest, settings: 
 @pytest.mark.parametrize(
     ("language", "typed", "asked"),
     [
+        ("en", "", "green sofa + brass lamp + pour-over coffee"),
         ("zh", "", "绿色沙发 + brass lamp + 手冲咖啡"),
         ("en", "red umbrella", "red umbrella"),
     ],

@@ -155,8 +155,8 @@ def test_ranges_label_and_keyword_can_be_changed_and_are_kept_over_another_view(
     at.button(key="stars-plan").click().run()
     at.button(key="stars-do").click().run()
     assert read(folder) == {
-        "a.xmp": Rating(4, keywords=("green sofa",)),
-        "b.xmp": Rating(3, keywords=("green sofa",)),
+        "a.jpg.xmp": Rating(4, keywords=("green sofa",)),
+        "b.jpg.xmp": Rating(3, keywords=("green sofa",)),
     }
 
 

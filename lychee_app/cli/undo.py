@@ -1,0 +1,78 @@
+"""`lychee undo`: the newest of what was written beside images, copied or moved, and not taken back yet."""
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from lychee_app import decide, ratings
+from lychee_app.cli.output import say
+from lychee_app.errors import LycheeError
+from lychee_app.export import LeftOut
+from lychee_app.locale import Words
+from lychee_app.settings import Settings
+from lychee_app.store import Store
+
+Kept = ratings.Journal | decide.Done
+
+
+def undo(arguments: argparse.Namespace, t: Words) -> int:
+    with Store.open(Settings.from_environment().data_folder) as store:
+        kept: list[Kept] = [*ratings.journals(store.moves_folder), *decide.journals(store.moves_folder)]
+        kept.sort(key=lambda one: _path(one).name, reverse=True)
+        if arguments.folder is not None:
+            folder = Path(os.path.realpath(arguments.folder.expanduser()))
+            kept = [one for one in kept if any(place.is_relative_to(folder) for place in _places(one))]
+        if not kept:
+            raise LycheeError("undo-none")
+        newest = kept[0]
+        say(_told(newest, store, t))
+        is_ratings = isinstance(newest, ratings.Journal)
+        left_out = _ratings(newest, t) if is_ratings else _files(newest, store, t)
+    for left in left_out:
+        say(t("terminal.undone.left", name=left.name, reason=t.reason(left.reason)))
+    return 1 if left_out else 0
+
+
+def _path(one: Kept) -> Path:
+    """Its name begins with the nanosecond it was begun at."""
+    return one.path if isinstance(one, ratings.Journal) else one.journal
+
+
+def _places(one: Kept) -> list[Path]:
+    """The folders that it touched."""
+    if isinstance(one, ratings.Journal):
+        return [one.folder]
+    return [one.folder, *{Path(os.path.realpath(step.source.parent)) for step in one.steps}]
+
+
+def _told(one: Kept, store: Store, t: Words) -> str:
+    """What it is, of which run, where, and how long ago."""
+    action = "stars" if isinstance(one, ratings.Journal) else one.action
+    summary = store.summary(one.run_id)
+    ago = t.span(max(0.0, time.time() - int(_path(one).name.partition("-")[0]) / 1e9))
+    title = summary.title or summary.request.named if summary else one.run_id
+    return t(f"terminal.undo.{action}", title=title, folder=str(one.folder), ago=ago)
+
+
+def _ratings(one: ratings.Journal, t: Words) -> Sequence[LeftOut]:
+    undone = ratings.undo(one.path)
+    if undone.sidecars:
+        say(t("stars.undone", n=len(undone.sidecars)))
+    return undone.left_out
+
+
+def _files(one: decide.Done, store: Store, t: Words) -> Sequence[LeftOut]:
+    try:
+        undone = decide.undo(one.journal)
+        if one.action == "move":
+            store.relocate(undone.moved)
+    except LycheeError:
+        decide.recover(store)
+        raise
+    if undone.steps or not undone.there:
+        say(t("files.undone", n=len(undone.steps)))
+    if undone.there:
+        say(t("files.undone.there", n=len(undone.there)))
+    return undone.left_out
