@@ -57,7 +57,7 @@ def test_an_error_in_a_file_of_queries_is_chinese_throughout(
 ) -> None:
     (tmp_path / "queries.txt").write_text("cat\n...\n")
     status, _, err = lychee("rank", "--queries", tmp_path / "queries.txt", scenes)
-    assert status == 1
+    assert status == 2
     assert err.startswith(f"lychee: {tmp_path / 'queries.txt'} 第 2 行：查询词是空的。")
 
 
