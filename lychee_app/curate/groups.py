@@ -29,7 +29,8 @@ MOST_A_SECOND = 60
 
 @dataclass(frozen=True)
 class Group:
-    """Upload indices of two images or more, the best first: by score, then by sharpness."""
+    """Upload indices of two images or more, the best first: by score, then those of full size, then by
+    sharpness."""
 
     members: tuple[int, ...]
 
@@ -120,9 +121,11 @@ def _clocks(rows: Sequence[Scored]) -> NDArray[np.float64]:
 
 def _best_first(members: Sequence[Scored]) -> tuple[int, ...]:
     axis = ranking.best_axis(members)
+    largest_px = max(row.width_px * row.height_px for row in members)
 
     def quality(row: Scored) -> tuple[float, ...]:
         strength = ranking.strength(row, axis) if ranking.is_scored(row) else float("-inf")
-        return -strength, row.reason is not None, -row.sharpness, row.upload_index
+        is_reduced = 2 * row.width_px * row.height_px < largest_px  # as sharp on a thumbnail
+        return -strength, row.reason is not None, is_reduced, -row.sharpness, row.upload_index
 
     return tuple(row.upload_index for row in sorted(members, key=quality))

@@ -136,6 +136,16 @@ def test_the_best_is_that_of_the_highest_score_then_the_sharpest() -> None:
     assert groups(unscored) == (Group((0, 1, 3)),)
 
 
+def test_a_reduced_copy_is_not_the_best_however_sharp_it_is() -> None:
+    whole, cropped = {"width_px": 4000, "height_px": 3000}, {"width_px": 3000, "height_px": 2500}
+    rows = [
+        taken(0, SCENE, sharpness=9.0, width_px=1000, height_px=750),
+        taken(1, SCENE, sharpness=5.0, **whole),
+        taken(2, SCENE, sharpness=6.0, **cropped),
+    ]
+    assert groups(rows) == (Group((2, 1, 0)),)
+
+
 def vars_of_score(index: int, margin: float) -> dict:
     scored = row(index, margin)
     return {"score": scored.score, "margin": scored.margin, "p_yes": scored.p_yes}
