@@ -64,13 +64,7 @@ def _ratings(one: ratings.Journal, t: Words) -> Sequence[LeftOut]:
 
 
 def _files(one: decide.Done, store: Store, t: Words) -> Sequence[LeftOut]:
-    try:
-        undone = decide.undo(one.journal)
-        if one.action == "move":
-            store.relocate(undone.moved)
-    except LycheeError:
-        decide.recover(store)
-        raise
+    undone = decide.undo_and_relocate(one, store)
     if undone.steps or not undone.there:
         say(t("files.undone", n=len(undone.steps)))
     if undone.there:

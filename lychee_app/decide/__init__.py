@@ -9,7 +9,7 @@ that a crash cut off can be undone like any other.
 from lychee_app.decide.carry_out import carry_out, make
 from lychee_app.decide.journal import Done, forget, journals
 from lychee_app.decide.plan import THERE, Action, Plan, Step, plan, usable
-from lychee_app.decide.recover import recover
+from lychee_app.decide.recover import recover, undo_and_relocate
 from lychee_app.decide.take_back import Undone, undo
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "plan",
     "recover",
     "undo",
+    "undo_and_relocate",
     "usable",
 ]

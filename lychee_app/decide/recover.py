@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from lychee_app.decide.journal import Done, journals
-from lychee_app.errors import StoreError
+from lychee_app.decide.take_back import Undone, undo
+from lychee_app.errors import LycheeError, StoreError
 from lychee_app.records import Source
 from lychee_app.store import Store
 
@@ -21,6 +22,19 @@ def recover(store: Store) -> None:
             with suppress(StoreError):
                 if moved := _moved(done, _missing(store.sources(done.run_id))):
                     store.relocate(moved)
+
+
+def undo_and_relocate(done: Done, store: Store) -> Undone:
+    """`undo`, and the store is told where the files of a move are again. Raises what `undo` raises, and
+    StoreError; what was moved until then is noted first."""
+    try:
+        undone = undo(done.journal)
+        if done.action == "move":
+            store.relocate(undone.moved)
+    except LycheeError:
+        recover(store)
+        raise
+    return undone
 
 
 def _missing(sources: Iterable[tuple[int, Source]]) -> set[Path]:

@@ -375,13 +375,7 @@ def _take_back(context: PageContext, done: Done, place: state.Place) -> None:
     t, store = context.t, context.services.store
 
     def undo() -> tuple[list[str], Sequence[LeftOut]]:
-        try:
-            undone = decide.undo(done.journal)
-            if done.action == "move":
-                store.relocate(undone.moved)
-        except LycheeError:
-            decide.recover(store)
-            raise
+        undone = decide.undo_and_relocate(done, store)
         lines = [t("files.undone", n=len(undone.steps))] if undone.steps or not undone.there else []
         lines += [t("files.undone.there", n=len(undone.there))] if undone.there else []
         return lines, undone.left_out
