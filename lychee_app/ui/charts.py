@@ -18,11 +18,12 @@ from lychee_app.ranking import one_decimal
 from lychee_app.reasons import Reason
 from lychee_app.records import Axis, Cutoff, Scored, logit
 from lychee_app.store.table import Numbers, count
-from lychee_app.ui import routes, state, widgets
+from lychee_app.ui import state, widgets
 from lychee_app.ui.markup import escaped, faint
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.suggestion import Suggestion, calibration, suggestion
 from lychee_app.ui.widgets import one_of
+from lychee_app.web import routes
 
 DIGITS: dict[Axis, int] = {"score": 1, "margin": 2}
 TICKS = 400

@@ -10,10 +10,11 @@ from lychee_app.engines.example import example_at
 from lychee_app.errors import LycheeError
 from lychee_app.records import Source
 from lychee_app.request import Example, Request
-from lychee_app.ui import pictures, state, widgets
+from lychee_app.ui import state, widgets
 from lychee_app.ui.markup import data_url, escaped, faint, image_tag
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
+from lychee_app.web import pictures
 
 Kind = Literal["like", "unlike"]
 KINDS: tuple[Kind, ...] = ("like", "unlike")

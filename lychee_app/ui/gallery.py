@@ -20,10 +20,11 @@ from lychee_app.ranking import Ranked
 from lychee_app.ratings import Rating
 from lychee_app.records import Scored
 from lychee_app.store.table import count
-from lychee_app.ui import charts, examples, ratings, routes, state
+from lychee_app.ui import charts, examples, ratings, state
 from lychee_app.ui.markup import asset
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.suggestion import suggestion
+from lychee_app.web import routes
 
 Arrangement = Literal["grid", "decide"]
 SCRIPTS = ("base", "decisions", "rows", "grid", "viewer", "gallery")

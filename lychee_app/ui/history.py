@@ -11,10 +11,11 @@ from lychee_app.locale import Words
 from lychee_app.ranking import Ranked, one_decimal
 from lychee_app.records import Run, Scored
 from lychee_app.store import RunSummary
-from lychee_app.ui import library, routes, state, widgets
+from lychee_app.ui import library, state, widgets
 from lychee_app.ui.images import on_loopback
 from lychee_app.ui.markup import escaped, faint, notice, signed, strip
 from lychee_app.ui.state import PageContext
+from lychee_app.web import routes
 
 PAGE = 12
 MARK = "mark:"

@@ -20,10 +20,11 @@ from lychee_app.reasons import Reason
 from lychee_app.records import Source
 from lychee_app.request import Request
 from lychee_app.sources import Rules
-from lychee_app.ui import routes, state, widgets
+from lychee_app.ui import state, widgets
 from lychee_app.ui.markup import faint, notice
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
+from lychee_app.web import routes
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 ADDING = ["adding/walk.js", "adding/send.js", "adding/adding.js"]

@@ -18,7 +18,7 @@ from lychee_app.records import Run, Scored, Source, Status
 from lychee_app.services import Services
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from lychee_app.ui.routes import routes
+from lychee_app.web.routes import routes
 from tests.support.fakes import picture
 from tests.support.rows import run_of
 from tests.support.sending import send

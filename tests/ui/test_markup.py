@@ -9,7 +9,8 @@ from lychee_app.errors import ImageError
 from lychee_app.locale import Words
 from lychee_app.records import Reply, Scored, Source
 from lychee_app.settings import Settings
-from lychee_app.ui import findings, markup, output, pictures
+from lychee_app.ui import findings, markup
+from lychee_app.web import output, pictures
 from tests.support.fakes import picture
 from tests.support.rows import reply, row, run_of
 

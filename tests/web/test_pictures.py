@@ -15,7 +15,7 @@ from lychee_app.records import Candidate, ImageBudget, Scored, ScorerInfo, Sourc
 from lychee_app.request import Request
 from lychee_app.settings import Settings
 from lychee_app.store import Store, rows
-from lychee_app.ui import pictures
+from lychee_app.web import pictures
 from tests.support.fakes import FakeScorer, engine_of, picture
 from tests.support.rows import row, told
 

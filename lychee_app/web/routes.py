@@ -31,7 +31,7 @@ from lychee_app.locale import Words, language_of
 from lychee_app.records import Decision, ImageBudget, Source
 from lychee_app.services import Services
 from lychee_app.store import Step, Store, Undo, UndoStep
-from lychee_app.ui import output, pictures, upload
+from lychee_app.web import output, pictures, upload
 
 Taking = Callable[[Store, Request, AsyncIterator[bytes]], Awaitable[dict[str, Any]]]
 NO_LIST = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError)

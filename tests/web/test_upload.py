@@ -14,8 +14,8 @@ from lychee_app.reasons import Reason
 from lychee_app.services import Services, opened
 from lychee_app.settings import Settings
 from lychee_app.store import Store
-from lychee_app.ui import upload
-from lychee_app.ui.routes import routes
+from lychee_app.web import upload
+from lychee_app.web.routes import routes
 from tests.support.sending import OURS, add, choose, send
 
 ODD = ['12" vinyl.png', "a%22b.png", "50%.png", "图\n片.png", "\udcff.png", "../../evil.png"]
