@@ -13,7 +13,7 @@ from tests.browser.conftest import (
     at_rest,
     decisions,
     expect_decisions,
-    ranked,
+    open_ranked,
     run_of,
     shown_first,
     upload_and_rank,
@@ -25,7 +25,9 @@ Open = Callable[..., Page]
 
 def two_runs(tab: Page, pictures: list[Path]) -> tuple[str, str]:
     """The second without the first image of the first; it is the one that is open."""
-    first = ranked(tab, pictures[:5])
+    upload_and_rank(tab, pictures[:5], "red")
+    wait_until_over(tab, 5)
+    first = run_of(tab)
     tab.locator(".st-key-pile-list summary").click()
     tab.get_by_role("button", name="Take off image_00.png").click()
     tab.get_by_text("Rank 4 images").click()
@@ -70,7 +72,7 @@ def test_keys_in_a_chart_decide_on_no_image_elsewhere(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server, "/?lang=en&charts=1")
-    run = ranked(tab, pictures[:8])
+    run = open_ranked(server, tab, pictures[:8])
     tab.locator(".tile .open").first.focus()
     tab.keyboard.press("p")
     expect_decisions(server, run, {shown_first(tab)[0]: "pick"})
@@ -89,7 +91,7 @@ def test_undo_takes_back_what_was_decided_in_this_tab(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     one = open_tab(server)
-    run = ranked(one, pictures[:6])
+    run = open_ranked(server, one, pictures[:6])
     order = shown_first(one)
     other = one.context.new_page()
     other.goto(one.url)
@@ -112,7 +114,7 @@ def test_after_a_refresh_undo_still_takes_back_what_this_tab_decided(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     one = open_tab(server)
-    run = ranked(one, pictures[:6])
+    run = open_ranked(server, one, pictures[:6])
     order = shown_first(one)
     one.locator(".tile .open").nth(0).focus()
     one.keyboard.press("p")
@@ -134,8 +136,7 @@ def test_many_decided_at_once_are_one_step_and_a_refresh_can_still_take_it_back(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    upload_and_rank(tab, pictures[:6], "red")
-    wait_until_over(tab, 6)
+    open_ranked(server, tab, pictures[:6], "red")
     run, order = run_of(tab), shown_first(tab)
     with Store.open(server.home) as store:
         store.set_cutoff(run, Cutoff(5.0))

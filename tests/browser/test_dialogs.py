@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, upload_and_rank, visit, wait_until_over
+from tests.browser.conftest import Server, open_ranked, visit
 
 Open = Callable[..., Page]
 
@@ -14,8 +14,7 @@ def test_enter_saves_the_new_name_of_a_run_and_closes_the_popover(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    upload_and_rank(tab, pictures[:4], "red sofa to be renamed")
-    wait_until_over(tab, 4)
+    open_ranked(server, tab, pictures[:4], "red sofa to be renamed")
     visit(tab, 2)
     line = tab.locator('[class*="st-key-run-"]', has_text="red sofa to be renamed").first
     line.get_by_role("button", name="Rename").click()

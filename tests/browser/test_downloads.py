@@ -10,7 +10,7 @@ import pypdfium2
 from PIL import Image
 from playwright.sync_api import Download, Page
 
-from tests.browser.conftest import Server, at_rest, ranked, visit
+from tests.browser.conftest import Server, at_rest, upload_and_rank, visit, wait_until_over
 
 
 def downloaded(tab: Page, key: str) -> Download:
@@ -33,7 +33,8 @@ def test_the_picks_are_downloaded_with_their_dates_and_as_a_contact_sheet(
     open_tab: Callable[..., Page], server: Server, pictures: list[Path], tmp_path: Path
 ) -> None:
     tab = open_tab(server)
-    ranked(tab, [of_its_own(picture, tmp_path) for picture in pictures[:4]])
+    upload_and_rank(tab, [of_its_own(picture, tmp_path) for picture in pictures[:4]], "red")
+    wait_until_over(tab, 4)
     visit(tab, 1)
     tab.locator(".st-key-gallery-decide .viewer").wait_for()
     tab.keyboard.press("p")

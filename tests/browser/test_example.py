@@ -6,14 +6,14 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from lychee_app.store import Store
-from tests.browser.conftest import Server, at_rest, ranked, run_of, wait_until_over
+from tests.browser.conftest import Server, at_rest, open_ranked, run_of, wait_until_over
 
 
 def test_images_like_a_card_are_found_and_the_example_comes_back_with_the_run(
     open_tab: Callable[..., Page], server: Server, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    before = ranked(tab, pictures[:4])
+    before = open_ranked(server, tab, pictures[:4])
     tile = tab.locator('.tile[data-index="1"]')
     tile.hover()
     tile.locator(".like").click()
@@ -36,7 +36,7 @@ def test_a_file_is_an_example_too_and_stays_with_the_run(
     open_tab: Callable[..., Page], server: Server, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    ranked(tab, pictures[:3])
+    open_ranked(server, tab, pictures[:3])
     tab.locator(".st-key-example-image button").first.click()
     tab.get_by_role("radio", name="Not like", exact=True).click()
     at_rest(tab)

@@ -17,7 +17,7 @@ from tests.browser.conftest import (
     decisions,
     expect_decisions,
     open_charts,
-    ranked,
+    open_ranked,
     run_of,
     shown_first,
     upload_and_rank,
@@ -36,7 +36,7 @@ def test_a_click_opens_the_viewer_a_refresh_keeps_it_and_back_closes_it_and_goes
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    ranked(tab, pictures[:8])
+    open_ranked(server, tab, pictures[:8])
     best = tab.locator(".tile").first.get_attribute("data-index")
     viewer = tab.locator("dialog.viewer")
     tab.locator(".tile .open").first.click()
@@ -100,7 +100,7 @@ def test_quick_keys_in_the_grid_leave_what_was_pressed(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    run = ranked(tab, pictures[:10])
+    run = open_ranked(server, tab, pictures[:10])
     order = shown_first(tab)
     assert len(order) == 10
     tab.locator(".tile .open").first.focus()
@@ -111,7 +111,7 @@ def test_a_hundred_quick_keys_in_the_viewer_leave_what_was_pressed(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server, viewport=TALL)
-    run = ranked(tab, pictures)
+    run = open_ranked(server, tab, pictures)
     order = shown_first(tab)
     assert len(order) == 32
     tab.set_viewport_size(DESK)
@@ -124,7 +124,7 @@ def test_quick_keys_in_decide_leave_what_was_pressed(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    run = ranked(tab, pictures[:10])
+    run = open_ranked(server, tab, pictures[:10])
     order = shown_first(tab)
     visit(tab, 1)
     tab.locator(".viewer.inline .pane").wait_for()
@@ -156,7 +156,7 @@ def test_sorting_and_filtering_happen_in_the_browser(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server, viewport=TALL)
-    ranked(tab, pictures[:9], "red + green")
+    open_ranked(server, tab, pictures[:9], "red + green")
     by = tab.get_by_label("Order", exact=True)
     for option in ("upload", "name"):
         by.select_option(option)
@@ -188,7 +188,7 @@ def test_images_are_sorted_and_filtered_by_what_their_files_say(
         files.append(tmp_path / f"{number}.jpg")
         Image.open(io.BytesIO(picture(size=size, seed=number))).save(files[-1], exif=exif or b"")
     tab = open_tab(server)
-    ranked(tab, files)
+    open_ranked(server, tab, files)
     by = tab.get_by_label("Order", exact=True)
     by.select_option("date")
     expect(tab.locator(".tile").first).to_have_attribute("data-index", "0")
@@ -223,7 +223,7 @@ def test_the_focus_goes_to_the_images_and_back_to_where_one_came_from(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server, "/?lang=en&charts=1")
-    ranked(tab, pictures[:6])
+    open_ranked(server, tab, pictures[:6])
     order = tab.get_by_label("Order", exact=True)
     order.focus()
     order.select_option("name")
@@ -247,7 +247,7 @@ def test_the_filters_count_within_the_bar_that_was_chosen(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server, "/?lang=en&charts=1")
-    ranked(tab, pictures[:9])
+    open_ranked(server, tab, pictures[:9])
     bar = tab.locator(".slot:has(.count)").last
     count = int(bar.locator(".count").inner_text())
     bar.click()
@@ -261,7 +261,7 @@ def test_on_a_phone_labels_are_left_out_elements_are_dots_and_nothing_is_cut_off
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    ranked(tab, pictures[:4], "red sofa + lamp + chair")
+    open_ranked(server, tab, pictures[:4], "red sofa + lamp + chair")
     wide = tab.locator(".chips b").first
     expect(wide).to_be_visible()
     path = tab.url.removeprefix(server.address)
@@ -298,7 +298,7 @@ def test_the_cut_off_is_a_line_between_images_and_charts_stay_folded_out(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server, viewport=TALL)
-    ranked(tab, pictures[:9])
+    open_ranked(server, tab, pictures[:9])
     line = tab.locator(".cutline")
     expect(line).to_contain_text("3 above")
     expect(line).to_have_class(re.compile("suggested"))
@@ -325,8 +325,7 @@ def test_explain_mode_says_its_sentence_on_the_tile_and_in_the_viewer(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    tab.locator(".st-key-mode").get_by_role("radio", name="Explain").click()
-    ranked(tab, pictures[:3])
+    open_ranked(server, tab, pictures[:3], mode="explain")
     expect(tab.locator(".tile .says").first).to_contain_text("It is red. Score: ")
     tab.locator(".tile .open").first.click()
     side = tab.locator("dialog.viewer .side")
@@ -338,7 +337,7 @@ def test_the_viewer_explains_an_image_shows_its_actual_size_and_others_beside_it
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    ranked(tab, pictures[:5])
+    open_ranked(server, tab, pictures[:5])
     tab.locator(".tile .open").first.click()
     stage, image = tab.locator("dialog.viewer .stage"), tab.locator("dialog.viewer .pane img").last
     expect(tab.locator("dialog.viewer .pane.sharp")).to_be_visible()
@@ -363,7 +362,7 @@ def test_a_double_click_shows_the_actual_size_around_it_and_a_drag_moves_the_ima
     tab = open_tab(server)
     other = tmp_path / "other.png"
     other.write_bytes(picture("blue"))
-    ranked(tab, [large, other])
+    open_ranked(server, tab, [large, other])
     tab.locator(".tile .open").first.click()
     stage, image = tab.locator("dialog.viewer .stage"), tab.locator("dialog.viewer .pane img").last
     expect(tab.locator("dialog.viewer .pane.sharp")).to_be_visible()
@@ -424,7 +423,7 @@ def test_what_is_chosen_on_the_page_stays_over_a_refresh(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    ranked(tab, pictures[:6])
+    open_ranked(server, tab, pictures[:6])
     expect(tab.locator(".st-key-distribution")).to_have_count(0)
     open_charts(tab)
     tab.locator(".st-key-bins button").nth(1).click()
@@ -453,7 +452,7 @@ def test_what_could_not_be_saved_is_told_and_sent_again(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    run = ranked(tab, pictures[:4])
+    run = open_ranked(server, tab, pictures[:4])
     order = shown_first(tab)
     asked: list[int] = []
 

@@ -8,7 +8,16 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, at_rest, expect_decisions, ranked, shown_first, visit
+from tests.browser.conftest import (
+    Server,
+    at_rest,
+    expect_decisions,
+    open_ranked,
+    shown_first,
+    upload_and_rank,
+    visit,
+    wait_until_over,
+)
 from tests.support.pictures import encoded
 
 Open = Callable[..., Page]
@@ -46,7 +55,7 @@ def test_a_group_is_one_card_that_a_click_or_a_key_opens(
     server: Server, open_tab: Open, shoot: list[Path]
 ) -> None:
     tab = open_tab(server)
-    ranked(tab, shoot)
+    open_ranked(server, tab, shoot)
     expect(tab.locator(".tile")).to_have_count(3)
     assert cards(tab) == {1: "3", 4: "2"}
     card = tab.locator(".tile[data-index='1']")
@@ -82,7 +91,7 @@ def test_picking_a_card_picks_the_best_and_a_rejected_one_makes_room_for_the_nex
     server: Server, open_tab: Open, shoot: list[Path]
 ) -> None:
     tab = open_tab(server)
-    run = ranked(tab, shoot)
+    run = open_ranked(server, tab, shoot)
     tab.locator(".tile[data-index='1'] .open").focus()
     tab.keyboard.press("p")
     expect_decisions(server, run, {1: "pick"})
@@ -108,7 +117,7 @@ def test_the_viewer_and_decide_go_from_card_to_card_and_open_them(
     server: Server, open_tab: Open, shoot: list[Path]
 ) -> None:
     tab = open_tab(server)
-    run = ranked(tab, shoot)
+    run = open_ranked(server, tab, shoot)
     tab.route("**/lychee/image/**", lambda route: route.fulfill(body="no picture any more"))
     tab.locator(".tile .open").first.click()
     viewer = tab.locator("dialog.viewer")
@@ -137,7 +146,8 @@ def test_the_page_judges_one_of_each_group_and_then_the_others(
 ) -> None:
     tab = open_tab(server)
     tab.locator(".st-key-bursts label").click()
-    ranked(tab, shoot)
+    upload_and_rank(tab, shoot, "red")
+    wait_until_over(tab, len(shoot))
     expect(tab.get_by_text("3 images are like one that was judged")).to_be_visible()
     assert set(cards(tab).values()) == {"3", "2"}
     tab.locator(".tile .open").first.focus()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, add, at_rest, ranked, wait_until_over
+from tests.browser.conftest import Server, add, at_rest, open_ranked, wait_until_over
 from tests.support.fakes import picture
 
 Open = Callable[..., Page]
@@ -42,7 +42,7 @@ def test_after_a_run_the_images_are_what_one_sees(
 ) -> None:
     """A whole row of them on a desk, as wide as the grid; on a phone the first within a screen and a half."""
     tab = open_tab(server)
-    ranked(tab, pictures[:16], "red sofa + lamp")
+    open_ranked(server, tab, pictures[:16], "red sofa + lamp")
     chips = tab.locator('[data-testid="stSidebar"] [data-testid="stMultiSelect"]')
     expect(chips).to_contain_text("red sofa")  # of the query that one click ranked while it was typed
     expect(chips).to_contain_text("lamp")

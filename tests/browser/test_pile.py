@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, at_rest, upload_and_rank, visit, wait_until_over
+from tests.browser.conftest import Server, at_rest, open_ranked, upload_and_rank, visit, wait_until_over
 
 Open = Callable[..., Page]
 
@@ -123,16 +123,7 @@ def test_the_browsers_back_leaves_a_comparison_and_a_refresh_keeps_it(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    runs = []
-    for query in ("red", "blue"):
-        if query == "red":
-            upload_and_rank(tab, pictures[:3], query)
-        else:
-            tab.locator(".st-key-query textarea").fill(query)
-            tab.locator(".st-key-rank button").click()
-        expect(tab.locator(".ly-head h1")).to_have_text(query)
-        wait_until_over(tab, 3)
-        runs.append((re.search(r"run=(\w+)", tab.url) or [""])[1])
+    runs = [open_ranked(server, tab, pictures[:3], query) for query in ("red", "blue")]
     visit(tab, 2)
     for run in runs:
         mark = tab.locator(f'[class*="st-key-mark-{run}"]')

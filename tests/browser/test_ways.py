@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, open_charts, upload_and_rank, visit, wait_until_over
+from tests.browser.conftest import Server, open_charts, open_ranked, upload_and_rank, visit, wait_until_over
 
 Open = Callable[..., Page]
 
@@ -29,8 +29,7 @@ def test_the_heat_grid_is_one_tab_stop_and_goes_by_arrow_keys(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server, "/?lang=en&charts=1")
-    upload_and_rank(tab, pictures[:8], "red")
-    wait_until_over(tab, 8)
+    open_ranked(server, tab, pictures[:8], "red")
     cells = tab.locator(".st-key-overview button.cell")
     expect(cells).to_have_count(8)
     assert [cell.get_attribute("tabindex") for cell in cells.all()] == ["0", *["-1"] * 7]
@@ -67,8 +66,7 @@ def test_the_cut_off_is_moved_by_the_arrow_keys_too(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    upload_and_rank(tab, pictures[:8], "red")
-    wait_until_over(tab, 8)
+    open_ranked(server, tab, pictures[:8], "red")
     open_charts(tab)
     handle = tab.locator(".cut")
     before = float(handle.get_attribute("aria-valuenow") or "nan")
@@ -101,9 +99,7 @@ def test_an_earlier_run_is_opened_deleted_and_gone(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server)
-    upload_and_rank(tab, pictures[:4], "green history")
-    wait_until_over(tab, 4)
-    run = (re.search(r"run=(\w+)", tab.url) or [""])[1]
+    run = open_ranked(server, tab, pictures[:4], "green history")
     visit(tab, 2)
     tab.locator(f".st-key-open-{run} button").click()
     expect(tab.locator(".ly-head h1")).to_have_text("green history")

@@ -69,5 +69,6 @@ function listen(root) {
   };
   on("input", changed);
   on("compositionend", changed);
+  changed({ target: document.activeElement }); // somebody may have begun to type before this listened
   on("pagehide", () => { try { keep(typed); } catch { /* see above */ } });
 }
