@@ -25,8 +25,10 @@ from lychee_app.model.quantised import Workspace, quantise
 from tests.support.tape import Tape
 
 CPU = torch.device("cpu")
-WORDS = 48
+WORDS = 16
 """Of the vocabulary, that a token is chosen among."""
+ROWS = 3
+"""Of a prompt."""
 
 
 def ops() -> None:
@@ -72,13 +74,13 @@ def generation(folder: Path) -> None:
     model = loading.load(checkpoint, "cpu", "float32", folder).model
     lm_head = projections.of(model.lm_head).rows(0, WORDS)
     text = checkpoint.family.text(model.model.language_model, TritonOps())
-    x, positions = torch.randn(9, len(text.final_norm.weight)), torch.arange(9).expand(3, -1)
+    x, positions = torch.randn(ROWS, len(text.final_norm.weight)), torch.arange(ROWS).expand(3, -1)
     tape = Tape()
 
     def made(decoder: Decoder, tokens: int, stop: frozenset[int] = frozenset()) -> list[int]:
-        kv_cache = decoder.new_cache(13)
-        hidden = text(x.clone(), text.plan((0,), (9,), positions), kv_cache)
-        return decoder.generate(Prefilled(hidden, kv_cache, 9, 7), tokens, stop)
+        kv_cache = decoder.new_cache(ROWS + 4)
+        hidden = text(x.clone(), text.plan((0,), (ROWS,), positions), kv_cache)
+        return decoder.generate(Prefilled(hidden, kv_cache, ROWS, ROWS - 1), tokens, stop)
 
     wanted = made(PlainDecoder(text, lm_head), 4)
     taped = FusedDecoder(text, lm_head, tape)
@@ -137,12 +139,12 @@ def quantised_generation(folder: Path) -> None:
     model, _ = read
     text = checkpoint.family.text(model.model.language_model, TorchOps())
     lm_head = projections.of(model.lm_head).rows(0, WORDS)
-    x, positions = torch.randn(9, len(text.final_norm.weight)), torch.arange(9).expand(3, -1)
+    x, positions = torch.randn(ROWS, len(text.final_norm.weight)), torch.arange(ROWS).expand(3, -1)
     made = []
     for decoder in (PlainDecoder(text, lm_head), FusedDecoder(text, lm_head)):
-        kv_cache = decoder.new_cache(13)
-        hidden = text(x.clone(), text.plan((0,), (9,), positions), kv_cache)
-        made.append(decoder.generate(Prefilled(hidden, kv_cache, 9, 7), 3, frozenset()))
+        kv_cache = decoder.new_cache(ROWS + 4)
+        hidden = text(x.clone(), text.plan((0,), (ROWS,), positions), kv_cache)
+        made.append(decoder.generate(Prefilled(hidden, kv_cache, ROWS, ROWS - 1), 3, frozenset()))
     assert made[0] == made[1], made
 
 
