@@ -249,7 +249,7 @@ class Tally:
     def reasons(self) -> tuple[Reason, ...]:
         """The largest count first. Their sentences are parts of a list: "3 hidden files"."""
         return tuple(
-            Reason.of(NAMED[kind], n=self.counts[kind], name=same_name_safe(self.first[kind]))
+            Reason.of(NAMED[kind], n=self.counts[kind], name=_shown(self.first[kind]))
             if kind in NAMED
             else Reason.of(COUNTED[kind], n=self.counts[kind])
             for kind in self._in_order()
@@ -261,6 +261,10 @@ class Tally:
 
     def _in_order(self) -> list[str]:
         return sorted(self.counts, key=lambda kind: -self.counts[kind])
+
+
+def _shown(name: str) -> str:
+    return same_name_safe(name, is_of_this_system=True)
 
 
 def for_the_browser(rules: Rules) -> dict[str, Any]:
