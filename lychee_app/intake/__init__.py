@@ -28,7 +28,8 @@ from lychee_app.records import Candidate, Capture, ImageBudget, Refused, Source
 from lychee_app.settings import Settings
 
 __all__ = [
-    "PIXELS_VERSION", "fit", "get_ready", "prepare", "refit", "reread", "same_name_safe", "shown_name", "tiling",
+    "PIXELS_VERSION", "fit", "get_ready", "prepare", "refit", "reread", "same_name_safe", "shown_name",
+    "tiling",
 ]  # fmt: skip
 
 MAX_FILE_BYTES = 400_000_000
