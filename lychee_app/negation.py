@@ -12,8 +12,9 @@ _MARKS_EN = """
 without, w/o, with no, no, not, excluding, exclude, except, except for, other than, instead of, free of,
 that is not, that are not, that isn't, that aren't, which is not, which are not, who is not, who isn't,
 is not, isn't, are not, aren't, has no, have no, there is no, there are no, doesn't have, does not have,
-don't have, do not have, that doesn't have, that does not have, that has no, that have no, that don't have, that do not have,
-which have no, which has no, which don't have, who has no, who have no, that's not, who's not,
+don't have, do not have, that doesn't have, that does not have, that has no, that have no, that don't have,
+that do not have, which have no, which has no, which don't have, who has no, who have no,
+that's not, who's not,
 it's not, there's no, i don't want, i do not want, don't want, do not want, i don't want to see,
 i don't like, i do not like, i hate, don't show, don't show me, do not show, do not show me,
 don't include, do not include

@@ -936,6 +936,10 @@ REASONS: dict[str, str | dict[str, str]] = {
     },
     "left-out-others": {"one": "{n} file that is no picture", "other": "{n} files that are no pictures"},
     "left-out-large": {"one": "{n} file of more than 400 MB", "other": "{n} files of more than 400 MB"},
+    "left-out-unopened": {
+        "one": "{n} file or folder that cannot be read",
+        "other": "{n} files or folders that cannot be read",
+    },
     "left-out-uncounted": {
         "one": "{n} folder with more files than are counted",
         "other": "{n} folders with more files than are counted",

@@ -789,6 +789,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "left-out-unread": "{n} 个无法读取的图片格式的文件（如 PCX、DDS、ICNS）",
     "left-out-others": "{n} 个不是图片的文件",
     "left-out-large": "{n} 个超过 400 MB 的文件",
+    "left-out-unopened": "{n} 个无法读取的文件或文件夹",
     "left-out-uncounted": "{n} 个文件太多、没有数完的文件夹",
     "left-out-closed": "{n} 个无法读取的文件或文件夹（{name}）",
     "left-out-broken-links": "{n} 个失效的链接（{name}）",

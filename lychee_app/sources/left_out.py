@@ -200,6 +200,7 @@ COUNTED = {
     "unread": "left-out-unread",
     "others": "left-out-others",
     "large": "left-out-large",
+    "unopened": "left-out-unopened",
 }
 NAMED = {
     "closed": "left-out-closed",
