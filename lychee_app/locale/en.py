@@ -908,6 +908,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "all-left-out-no-pictures": "None of it is a picture that can be ranked.",
     # what lay among the images and was left out: parts of one line
     "left-out-thumbnails": {"one": "{n} thumbnail of a NAS", "other": "{n} thumbnails of a NAS"},
+    "left-out-previews": {"one": "{n} preview of a photo program", "other": "{n} previews of photo programs"},
     "left-out-deleted": {"one": "{n} deleted file", "other": "{n} deleted files"},
     "left-out-snapshots": {"one": "{n} folder of snapshots", "other": "{n} folders of snapshots"},
     "left-out-system": {"one": "{n} file of the system", "other": "{n} files of the system"},

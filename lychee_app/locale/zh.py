@@ -773,6 +773,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "all-left-out-no-pictures": "其中没有可以打分的图片。",
     # what lay among the images and was left out: parts of one line
     "left-out-thumbnails": "{n} 个 NAS 缩略图",
+    "left-out-previews": "{n} 个照片程序的预览",
     "left-out-deleted": "{n} 个已删除的文件",
     "left-out-snapshots": "{n} 个快照文件夹",
     "left-out-system": "{n} 个系统文件",

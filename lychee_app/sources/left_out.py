@@ -40,6 +40,7 @@ class Names:
 
 FOLDERS = Names(
     thumbnails=("@eadir", "@__thumb", ".@__thumb", ".thumbnails", ".thumbs"),
+    previews=("*.lrdata", "thmbnl"),
     deleted=("#recycle", "@recycle", "$recycle.bin", "recycler", ".trash*"),
     snapshots=("#snapshot", ".snapshot", ".snapshots", "~snapshot", "@recently-snapshot", ".zfs"),
     system=(
@@ -55,6 +56,8 @@ FILES = Names(
     ),
     unfinished=("*.crdownload", "*.part", "*.partial", "*.!ut", ".syncthing.*", "~syncthing~*"),
 )
+APPLE_PHOTOS, PHOTOS_THEMSELVES = ".photoslibrary", {"originals", "masters"}
+"""The folder that is a library of Apple Photos, and what in it is no smaller copy or face of a photo."""
 OWN = ("uploads", "models", "running", "moves", "demo-gallery")
 """What the program keeps beside its database."""
 NOT_LOOKED_INTO = {"snapshots", "own"}
@@ -123,10 +126,14 @@ class Rules:
         """Why a file is left out, None where it is not. path: below what was given, "a/b/c.jpg"."""
         return self._excluded(name, path) or FILES.kind_of(name) or self._hidden(name)
 
-    def kind_of_folder(self, name: str, path: str, *, is_beside_data: bool) -> str | None:
-        """The same of a folder. is_beside_data: the program's database lies in the same folder."""
-        kind = self._excluded(name, path) or FOLDERS.kind_of(name)
-        return kind or ("own" if is_beside_data and name in OWN else self._hidden(name))
+    def kind_of_folder(self, name: str, path: str, *, parent: str, is_beside_data: bool) -> str | None:
+        """The same of a folder. parent: what the folder it lies in is called. is_beside_data: the program's
+        database lies there too."""
+        if kind := self._excluded(name, path) or FOLDERS.kind_of(name):
+            return kind
+        if parent.lower().endswith(APPLE_PHOTOS) and name.lower() not in PHOTOS_THEMSELVES:
+            return "previews"
+        return "own" if is_beside_data and name in OWN else self._hidden(name)
 
     def _excluded(self, name: str, path: str) -> str | None:
         if not self.exclude:
@@ -183,6 +190,7 @@ def _absolute(path: str) -> str:
 
 COUNTED = {
     "thumbnails": "left-out-thumbnails",
+    "previews": "left-out-previews",
     "deleted": "left-out-deleted",
     "snapshots": "left-out-snapshots",
     "system": "left-out-system",
@@ -213,6 +221,7 @@ ADVISED = {
     "hidden": "all-left-out-hidden",
     "excluded": "all-left-out-excluded",
     "thumbnails": "all-left-out-folders",
+    "previews": "all-left-out-folders",
     "deleted": "all-left-out-folders",
     "snapshots": "all-left-out-folders",
     "own": "all-left-out-folders",

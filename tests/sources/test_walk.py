@@ -251,6 +251,22 @@ def test_raw_files_are_found_by_their_suffix_and_by_their_bytes(lay: Lay) -> Non
     assert len(names(sources.find([folder]))) == 8
 
 
+def test_of_the_libraries_of_photo_programs_the_photos_are_found_once(lay: Lay) -> None:
+    photos = [f"Mine.photoslibrary/{name}" for name in ("originals/0/x.jpg", "resources/derivatives/x_1.jpg")]
+    folder = lay(*photos, "Smart Previews.lrdata/1/x.dng", "PRIVATE/M4ROOT/THMBNL/C1.JPG")
+    found = sources.find([folder])
+    assert (names(found), counts(found)) == (["Mine.photoslibrary/originals/0/x.jpg"], {"previews": 3})
+    alone = sources.find([folder / "Mine.photoslibrary"])
+    assert (names(alone), counts(alone)) == (["originals/0/x.jpg"], {"previews": 1})
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    dropped = [sources.Chosen(f"{folder.name}/{path.relative_to(folder)}") for path in files]
+    picked = sources.picked(dropped, Rules())
+    assert ([dropped[place].name for place in picked.wanted], picked.left_out) == (
+        [f"{folder.name}/Mine.photoslibrary/originals/0/x.jpg"],
+        {"previews": 3},
+    )
+
+
 def test_who_only_walks_loads_nothing_heavy() -> None:
     """It would be a tenth of the time and of the memory that a walk may take."""
     text = "import sys; from lychee_app import sources; print(*sys.modules)"
