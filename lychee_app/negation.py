@@ -12,7 +12,9 @@ _MARKS_EN = """
 without, w/o, with no, no, not, excluding, exclude, except, except for, other than, instead of, free of,
 that is not, that are not, that isn't, that aren't, which is not, which are not, who is not, who isn't,
 is not, isn't, are not, aren't, has no, have no, there is no, there are no, doesn't have, does not have,
-don't have, do not have, that doesn't have, that does not have, that has no, that's not, who's not,
+don't have, do not have, that doesn't have, that does not have, that has no, that have no, that don't have,
+that do not have, which have no, which has no, which don't have, who has no, who have no,
+that's not, who's not,
 it's not, there's no, i don't want, i do not want, don't want, do not want, i don't want to see,
 i don't like, i do not like, i hate, don't show, don't show me, do not show, do not show me,
 don't include, do not include
@@ -48,15 +50,19 @@ _MARK_EN = (
 )
 _AFTER_EN = rf"(?=\s*(?:[,，;；+.!]|$)|\s+but\s+|\s+(?:and|or)\s+{_MARK_EN})"
 _MARK_ZH = (
-    "也?我?(?:没有?拍到|没有?出现|没有|没(?!有)|不想看[到见]|不想要|不要有?|不带有?|不含有?|不包含|不包括|不能有|不出现|排除|去掉"
+    "也?我?(?:没有?拍到|没有?出现|没有|没(?!有)|不想看[到见]|看不[到见]|[别勿]出现|[别勿]拍到|不想要|不要有?|不带有?|不含有?|不包含|不包括|不能有|不出现|排除|去掉"
     "|不(?=[戴穿]))"
 )
+_BRACKETED = re.compile(rf"\s*[(（]\s*(?P<said>(?:{_MARK_EN}\s|{_MARK_ZH})[^()（）]+)[)）]", re.IGNORECASE)
+"""An aside that says nothing else: "sofa (no lamp)", 沙发（不要红色）. It is read as after a comma."""
+_MINUS = re.compile(r"(?<!\w)[−–](?=[^\W\d])")
+"""As a phone or a word processor sets it."""
 _THING_ZH = r"(?>(?:\w{1,4}色的)?)(?:(?!也?(?:没有|不要))[^的，,;；+。\s])+?"
 _OFFERS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         # "cat -dog", as search engines take it
-        r"(?:^|\s)-(?P<not>[^\W\d][\w'-]*)(?=\s*$|\s+-\w)",
+        r"(?:^|[\s,，、;；]\s*)-(?P<not>[^\W\d][\w'-]*)(?=\s*$|\s+-\w|\s*[,，、;；]\s*-\w)",
         # "never sofa": two words alone, for elsewhere it belongs to a verb
         r"^never\s+(?P<not>(?!\w+(?:ed|en|ing|ore|ere|ain)\b|(?:say|mind|stop|end|ever)\b)[\w-]+)$",
         # 非沙发, 非红色的沙发: at the beginning, and not in a word of its own
@@ -81,7 +87,7 @@ def negation(typed: str) -> tuple[str, str] | None:
 
     What is kept is "" where the query says nothing else. None: nothing is negated, or that is uncertain.
     """
-    said = text = drop_filler(plain(typed))
+    said = text = drop_filler(_BRACKETED.sub(r", \g<said>", _MINUS.sub("-", plain(typed))))
     if _SIGNS.search(said):
         return None
     held: list[str] = []

@@ -72,7 +72,7 @@ def as_text(wanted: Sequence[Column]) -> str:
 
 
 def _lines(text: str, as_csv: bool) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(re.split("\r?\n", text), start=1):
+    for number, line in enumerate(re.split("\r\n?|\n", text), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield number, next(csv.reader([line])) if as_csv else _cells(line)
 

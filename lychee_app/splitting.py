@@ -142,7 +142,10 @@ india thailand vietnam indonesia australia canada mexico brazil argentina chile 
 kenya usa uk california texas florida taiwan singapore malaysia nepal iran israel hungary croatia
 czechia
 """)
-"""After a comma they say where: "Paris, France" is one place."""
+_STATES = _table("""
+ak az ca ct dc fl ga il ks ky mn nc nd nh nj nm nv ny ri sc sd tn tx ut va vt wa wi wv wy
+""")
+"""Those that are no words. After a comma they say where: "Paris, France" is one place, "Austin, TX" too."""
 
 _COUNT_ZH = r"(?:[一两二三四五六七八九十几这那\d]+[个只张条辆盏把杯件双朵位名头匹棵座幅艘架台本支块片])?"
 _ADJECTIVE_ZH = (
@@ -245,7 +248,7 @@ def _two(found: re.Match[str], left: str, right: str, listed: bool) -> bool:
         return apart and _two_in_english(before, after, listed) and _one_each(found, left, right)
     if "、" in found.group():
         return _one_each(found, left, right)
-    is_place = len(before) <= 3 and " ".join(after) in _COUNTRIES
+    is_place = len(before) <= 3 and bool(after) and (" ".join(after) in _COUNTRIES or after[0] in _STATES)
     return not is_place and not _CLAUSE_ZH.match(right)
 
 

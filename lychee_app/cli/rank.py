@@ -283,7 +283,7 @@ def _questions(arguments: argparse.Namespace, t: Words) -> list[Question]:
     if "\0" in text:  # UTF-16, as often as not
         raise UsageError("queries-no-text", path=arguments.queries)
     questions = []
-    for number, line in enumerate(re.split("\r?\n", text), start=1):
+    for number, line in enumerate(re.split("\r\n?|\n", text), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             try:
                 questions.append(query.ask(line.strip(), arguments.typed_not, parts=parts))

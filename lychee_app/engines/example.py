@@ -24,8 +24,8 @@ USUAL_TOKENS = 64
 
 
 def example_at(path: str | os.PathLike[str], settings: Settings, name: str = "") -> Example:
-    """A file of this machine as an example. Raises UsageError where it is not there, or cannot be shown to a
-    judge: it is decoded as every image is."""
+    """A file of this machine as an example. `name`: as it is shown, where that is not the file's own. Raises
+    UsageError where it is not there, or cannot be shown to a judge: it is decoded as every image is."""
     found = Path(os.path.abspath(Path(path).expanduser()))
     try:
         data = found.read_bytes()
@@ -39,7 +39,8 @@ def example_at(path: str | os.PathLike[str], settings: Settings, name: str = "")
     (seen,) = intake.prepare([(0, Source(found.name, data=data))], CHECKED, settings)
     if isinstance(seen, Refused):
         raise UsageError("example-unreadable", name=name or found.name, detail=str(seen.reason))
-    return Example(intake.same_name_safe(name or found.name), seen.sha256, str(found))
+    shown = name or intake.same_name_safe(found.name, is_of_this_system=True)
+    return Example(shown, seen.sha256, str(found))
 
 
 def require(request: Request) -> None:

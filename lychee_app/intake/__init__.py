@@ -27,7 +27,10 @@ from lychee_app.reasons import Reason
 from lychee_app.records import Candidate, Capture, ImageBudget, Refused, Source
 from lychee_app.settings import Settings
 
-__all__ = ["PIXELS_VERSION", "fit", "get_ready", "prepare", "refit", "reread", "same_name_safe", "tiling"]
+__all__ = [
+    "PIXELS_VERSION", "fit", "get_ready", "prepare", "refit", "reread", "same_name_safe", "shown_name",
+    "tiling",
+]  # fmt: skip
 
 MAX_FILE_BYTES = 400_000_000
 """Larger files are not read at all."""
@@ -71,6 +74,11 @@ def reread(source: tuple[int, Source], sha256: str, budget: ImageBudget, setting
     return item
 
 
+def shown_name(source: Source) -> str:
+    """Its name as it may be shown: that of a file of this machine as it is called here."""
+    return same_name_safe(source.name, is_of_this_system=source.path is not None and not source.private)
+
+
 def _decoders(settings: Settings) -> int:
     return min(max(1, settings.decode_ahead), os.cpu_count() or 1)
 
@@ -95,7 +103,7 @@ def _begun(
         return pool.submit(job(index, source, budget, settings))
     reason = Reason.of("file-size", megabytes=size_bytes / 1e6, limit=MAX_FILE_BYTES / 1e6)
     future: Future[Candidate | Refused] = Future()
-    future.set_result(Refused(index, same_name_safe(source.name), "", reason))
+    future.set_result(Refused(index, shown_name(source), "", reason))
     return future
 
 
@@ -118,7 +126,7 @@ def job(
         seconds=settings.decode_seconds,
         memory_bytes=settings.decode_memory_bytes,
         answer_bytes=pixels_bytes + (1 << 20),
-        take=partial(_outcome, index, same_name_safe(source.name)),
+        take=partial(_outcome, index, shown_name(source)),
         fetch=None if source.address is None else partial(_fetched, source.address),
     )
 

@@ -8,6 +8,7 @@ import io
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -85,24 +86,45 @@ def rest_of(kind: str, data: bytes) -> Rest | None:
     """What is there of a file that lacks its end; None where it does not, or nothing can be said."""
     try:
         if kind == "JPEG" and _lacks_end(data):
-            whole = (data.rstrip(b"\0") if data.endswith(_PAD) else data) + _END
-            return Rest(whole, _missing_of_jpeg(whole), passes=passes_of(whole))
+            there = data.rstrip(b"\0") if data.endswith(_PAD) else data
+            whole = _without_broken_header(there) + _END
+            return Rest(whole, _missing_of_jpeg(whole), passes=passes_of(there))
         return _png(data) if kind == "PNG" else None
-    except (OSError, SyntaxError, ValueError, struct.error, IndexError, zlib.error):
+    except (OSError, SyntaxError, ValueError, struct.error, LookupError, zlib.error):
         return None
 
 
 def _lacks_end(data: bytes) -> bool:
     """No marker of its end after the first scan: in a scan's own data there is never one."""
+    first = next((end for marker, _, end in _segments(data) if marker == _SCAN), None)
+    return first is not None and data.find(_END, first) < 0
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """(marker, where it begins, where its header ends) of each part of a JPEG. The last one may break off:
+    its header ends beyond the data."""
     at = 2
-    while data[at : at + 1] == b"\xff" and len(data) > at + 4:
-        if data[at + 1] == 0xFF:  # a fill byte
+    while at + 1 < len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # a fill byte
             at += 1
-        elif data[at + 1] == _SCAN:
-            return data.find(_END, at) < 0
-        else:
-            at += 2 + struct.unpack_from(">H", data, at + 2)[0]
-    return False
+            continue
+        if marker == _END[1]:
+            return
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big") if at + 4 <= len(data) else len(data) + 1
+        yield marker, at, end
+        found = _MARKER.search(data, end) if marker == _SCAN else None
+        at = end if marker != _SCAN else found.start() if found else len(data)
+
+
+def _without_broken_header(data: bytes) -> bytes:
+    """A decoder takes a scan that breaks off, and no header that does: those between two scans are told."""
+    has_scan = False
+    for marker, at, end in _segments(data):
+        if end > len(data):
+            return data[:at] if has_scan else data
+        has_scan = has_scan or marker == _SCAN
+    return data
 
 
 def passes_of(data: bytes) -> Passes | None:
@@ -112,28 +134,19 @@ def passes_of(data: bytes) -> Passes | None:
     there (ITU-T T.81, G.1.1.1: Ss and Se say which coefficients, Al which bit).
     """
     bits: dict[int, list[int | None]] = {}
-    whole, under_way = 0, None
-    at, is_progressive = 2, False
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker, at = data[at + 1], at + 2
-        if marker == 0xFF:
-            at -= 1
-            continue
+    whole, under_way, is_progressive = 0, None, False
+    for marker, at, end in _segments(data):
         if under_way is not None:
             _take(bits, under_way)
             whole, under_way = whole + 1, None
-        if data[at - 2 : at] == _END:
+        if end > len(data):
             break
-        (length,) = struct.unpack_from(">H", data, at)
-        body = data[at + 2 : at + length]
-        at += length
+        header = data[at + 4 : end]
         if marker in _PROGRESSIVE:
             is_progressive = True
-            bits = {body[place]: [None] * _COEFFICIENTS for place in range(6, 6 + 3 * body[5], 3)}
+            bits = {header[place]: [None] * _COEFFICIENTS for place in range(6, 6 + 3 * header[5], 3)}
         elif marker == _SCAN:
-            under_way = body
-            found = _MARKER.search(data, at)
-            at = found.start() if found else len(data)
+            under_way = header
     if not is_progressive:
         return None
     return Passes(whole, whole + _still_to_come(bits))

@@ -25,6 +25,8 @@ THUMBNAIL_PX = 320
 BAND_PX = 8_000_000
 """Larger images are flattened and shrunk in bands of this many pixels: no second copy of the whole exists."""
 
+_LEAST_PERCENT = 0.5
+"""Of a picture: less would be told as 0 %."""
 _CUT_SHORT = re.compile("truncat|unexpected end|end of (?:file|data|image)|not enough|incomplete", re.I)
 _NO_MEMORY = re.compile("insufficient memory|out of memory|cannot allocate|memory allocation", re.I)
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
@@ -126,7 +128,9 @@ def _rest(task: "_Task", rest: cut_short.Rest) -> Decoded | None:
         return None
     if not rest.is_cut:
         return decoded
-    share = Reason.of("cut-short", percent=100 * rest.missing)
+    percent = 100 * rest.missing
+    is_told = percent >= _LEAST_PERCENT
+    share = Reason.of("cut-short", percent=percent) if is_told else Reason.of("cut-short-little")
     if rest.passes is None:
         return replace(decoded, notes=(*decoded.notes, share))
     coarse = Reason.of("cut-short-passes", whole=rest.passes.whole, least=rest.passes.least)

@@ -1,5 +1,6 @@
 """Names fit to be shown."""
 
+import os
 import re
 import unicodedata
 from pathlib import PurePath
@@ -8,15 +9,18 @@ NAME_BYTES = 255
 _JOINER = "\u200d"
 
 
-def same_name_safe(name: str) -> str:
+def same_name_safe(name: str, *, is_of_this_system: bool = False) -> str:
     """The name as it may be shown: one line, no direction marks, no way out of its folder, 255 bytes at most.
 
     A plain relative path keeps its folders ("beach/1.jpg"), so that equal names stay apart; one that is
     absolute or climbs keeps only its last part. Two names may become the same: a name is never an identity.
+    is_of_this_system: a file of this machine has it, so that backslash and drive mean what they mean here.
     """
-    path = name.replace("\\", "/")
+    is_posix = is_of_this_system and os.sep == "/"
+    path = name if is_posix else name.replace("\\", "/")
     parts = [part for part in map(_visible, path.split("/")) if part not in {"", "."}]
-    if path.startswith("/") or ".." in parts or re.match("[A-Za-z]:", "".join(parts[:1])):
+    has_drive = not is_posix and re.match("[A-Za-z]:", "".join(parts[:1]))
+    if path.startswith("/") or ".." in parts or has_drive:
         parts = [part for part in parts if part != ".."][-1:]
     shown = "/".join(parts)
     return _short(shown) or "unnamed"

@@ -21,7 +21,7 @@ SPOKEN = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, JPEG 2000, ICO, PNM, TGA,
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"}
-    | {".tif", ".tiff", ".avif", ".avifs", ".heic", ".heif", ".hif"}
+    | {".tif", ".tiff", ".avif", ".avifs", ".heic", ".heics", ".heif", ".heifs", ".hif"}
     | {".jp2", ".j2k", ".j2c", ".jpc", ".jpx", ".jpf", ".ico", ".tga"}
     | {".pnm", ".pbm", ".pgm", ".ppm", ".pfm"}
 )
@@ -31,8 +31,9 @@ FOREIGN_SUFFIXES = frozenset((".jxl", ".psd", ".psb", ".eps"))
 """Pictures that are refused by name: in a folder they are found, so that nobody waits for them in vain."""
 
 RAW_SUFFIXES = frozenset(
-    {".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos"}
-    | {".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"}
+    {".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".kdc", ".mef"}
+    | {".mos", ".mrw", ".nef", ".nrw", ".orf", ".ori", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf"}
+    | {".srw", ".x3f"}
 )
 """What cameras write beside or instead of a JPEG, lower case."""
 
@@ -63,6 +64,12 @@ _FOREIGN_MAGIC = (
     (b"\xc5\xd0\xd3\xc6", "eps"),
     (b"8BPS", "photoshop"),
     (b"qoif", "qoi"),
+    (b"icns", "icns"),
+    (b"DDS ", "dds"),
+    *((bytes((10, version, 1)), "pcx") for version in (0, 2, 3, 4, 5)),
+    (b"v/1\x01", "openexr"),
+    (b"II\xbc", "jpeg-xr"),
+    (b"gimp xcf", "xcf"),
     (b"PK\x03\x04", "zip"),
     (b"Rar!", "rar"),
     (b"7z\xbc\xaf", "7z"),
@@ -78,7 +85,9 @@ _TEXT = (
     (re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE), "html"),
     (re.compile(rb"\A\s*<\?xml", re.IGNORECASE), "xml"),
 )
-FOREIGN_KINDS = frozenset({name for _, name in (*_FOREIGN_MAGIC, *_TEXT)} | {"media", "pdf"})
+ARCHIVES = {"zip", "rar", "7z", "gzip", "tar"}
+"""Of FOREIGN_KINDS, what may hold pictures."""
+FOREIGN_KINDS = frozenset({name for _, name in (*_FOREIGN_MAGIC, *_TEXT)} | {"media", "pdf", "tar"})
 """What a refused file may be, by names that every language has words for (NAMES in locale/)."""
 
 
@@ -86,7 +95,8 @@ def sniff(head: bytes) -> str:
     """The accepted format that the first HEAD_BYTES say this is, one of ACCEPTED.
 
     Most raw files are TIFFs up to here: what is further inside tells (raw.is_raw). Raises ImageError:
-    "empty", "not-copied" for zeros, "format" for something else that is known, "not-an-image" for the rest.
+    "empty", "not-copied" for zeros, "archive" or "format" for something else that is known, "not-an-image"
+    for the rest.
     """
     if not head:
         raise ImageError("empty")
@@ -94,7 +104,10 @@ def sniff(head: bytes) -> str:
         return accepted
     if not head.strip(b"\0"):
         raise ImageError("not-copied")
-    if foreign := _foreign(head):
+    foreign = _foreign(head)
+    if foreign in ARCHIVES:
+        raise ImageError("archive", kind=foreign)
+    if foreign:
         raise ImageError("format", kind=foreign, formats=SPOKEN)
     raise ImageError("not-an-image", formats=SPOKEN)
 
@@ -158,6 +171,8 @@ def _foreign(head: bytes) -> str | None:
             return name
     if head[4:8] == b"ftyp":
         return "media"
+    if head[257:262] == b"ustar":
+        return "tar"
     if b"%PDF-" in head:
         return "pdf"
     return next((name for pattern, name in _TEXT if pattern.search(head)), None)

@@ -40,6 +40,7 @@ class Names:
 
 FOLDERS = Names(
     thumbnails=("@eadir", "@__thumb", ".@__thumb", ".thumbnails", ".thumbs"),
+    previews=("*.lrdata", "thmbnl"),
     deleted=("#recycle", "@recycle", "$recycle.bin", "recycler", ".trash*"),
     snapshots=("#snapshot", ".snapshot", ".snapshots", "~snapshot", "@recently-snapshot", ".zfs"),
     system=(
@@ -55,6 +56,8 @@ FILES = Names(
     ),
     unfinished=("*.crdownload", "*.part", "*.partial", "*.!ut", ".syncthing.*", "~syncthing~*"),
 )
+APPLE_PHOTOS, PHOTOS_THEMSELVES = ".photoslibrary", {"originals", "masters"}
+"""The folder that is a library of Apple Photos, and what in it is no smaller copy or face of a photo."""
 OWN = ("uploads", "models", "running", "moves", "demo-gallery")
 """What the program keeps beside its database."""
 NOT_LOOKED_INTO = {"snapshots", "own"}
@@ -70,17 +73,25 @@ UNREAD = {
         *(".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".3gp", ".wmv", ".mpg", ".mpeg"),
         *(".flv", ".ogv", ".insv"),
     ),
+    "archives": (
+        *(".zip", ".rar", ".7z", ".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst"),
+        *(".cbz", ".cbr", ".cb7", ".cbt"),
+    ),
     "unread": (
-        *(".pcx", ".icns", ".dds", ".xcf", ".kra", ".ora", ".exr", ".hdr", ".jxr", ".wdp", ".hdp", ".jls"),
-        *(".sgi", ".rgb", ".ras", ".xbm", ".xpm", ".qoi", ".fits", ".fts", ".dcm", ".djvu", ".djv", ".bpg"),
-        *(".flif", ".mng", ".pct", ".pict", ".cur", ".ai", ".cdr", ".wmf", ".emf", ".afphoto", ".afdesign"),
+        *(".pcx", ".dcx", ".icns", ".dds", ".xcf", ".kra", ".ora", ".exr", ".hdr", ".jxr", ".wdp", ".hdp"),
+        *(".jls", ".sgi", ".rgb", ".rgba", ".bw", ".ras", ".xbm", ".xpm", ".qoi", ".fit", ".fits", ".fts"),
+        *(".dcm", ".djvu", ".djv", ".bpg", ".flif", ".mng", ".jng", ".pct", ".pict", ".cur", ".ai", ".cdr"),
+        *(".wmf", ".emf", ".afphoto", ".afdesign", ".procreate", ".clip", ".pdn", ".sketch", ".pam", ".wbmp"),
+        *(".msp", ".pcd", ".blp", ".ftc", ".ftu", ".fli", ".flc", ".gbr", ".im", ".palm", ".pxr", ".fpx"),
+        *(".mic", ".dpx", ".cin", ".vtf", ".ktx", ".ktx2", ".jbig2", ".jb2"),
     ),
 }
-"""Kind -> suffixes, lower case, of what people take for pictures and nothing here reads: counted."""
+"""Kind -> suffixes, lower case, of what people take for pictures, or keep them in, and nothing here reads:
+counted. tests/sources/test_walk.py holds that all that Pillow takes for pictures is among them or read."""
 KIND_UNREAD = {suffix: kind for kind, suffixes in UNREAD.items() for suffix in suffixes}
 
 
-_DOCUMENTS = (".svg", ".pdf")
+_DOCUMENTS = (".svg", ".pdf", *UNREAD["archives"])
 """What is written as well as kept."""
 
 
@@ -115,10 +126,14 @@ class Rules:
         """Why a file is left out, None where it is not. path: below what was given, "a/b/c.jpg"."""
         return self._excluded(name, path) or FILES.kind_of(name) or self._hidden(name)
 
-    def kind_of_folder(self, name: str, path: str, *, is_beside_data: bool) -> str | None:
-        """The same of a folder. is_beside_data: the program's database lies in the same folder."""
-        kind = self._excluded(name, path) or FOLDERS.kind_of(name)
-        return kind or ("own" if is_beside_data and name in OWN else self._hidden(name))
+    def kind_of_folder(self, name: str, path: str, *, parent: str, is_beside_data: bool) -> str | None:
+        """The same of a folder. parent: what the folder it lies in is called. is_beside_data: the program's
+        database lies there too."""
+        if kind := self._excluded(name, path) or FOLDERS.kind_of(name):
+            return kind
+        if parent.lower().endswith(APPLE_PHOTOS) and name.lower() not in PHOTOS_THEMSELVES:
+            return "previews"
+        return "own" if is_beside_data and name in OWN else self._hidden(name)
 
     def _excluded(self, name: str, path: str) -> str | None:
         if not self.exclude:
@@ -175,6 +190,7 @@ def _absolute(path: str) -> str:
 
 COUNTED = {
     "thumbnails": "left-out-thumbnails",
+    "previews": "left-out-previews",
     "deleted": "left-out-deleted",
     "snapshots": "left-out-snapshots",
     "system": "left-out-system",
@@ -188,9 +204,11 @@ COUNTED = {
     "drawings": "left-out-drawings",
     "documents": "left-out-documents",
     "films": "left-out-films",
+    "archives": "left-out-archives",
     "unread": "left-out-unread",
     "others": "left-out-others",
     "large": "left-out-large",
+    "unopened": "left-out-unopened",
 }
 NAMED = {
     "closed": "left-out-closed",
@@ -203,6 +221,7 @@ ADVISED = {
     "hidden": "all-left-out-hidden",
     "excluded": "all-left-out-excluded",
     "thumbnails": "all-left-out-folders",
+    "previews": "all-left-out-folders",
     "deleted": "all-left-out-folders",
     "snapshots": "all-left-out-folders",
     "own": "all-left-out-folders",
@@ -213,6 +232,7 @@ ADVISED = {
     "system": "all-left-out-no-pictures",
     "drawings": "all-left-out-unread",
     "documents": "all-left-out-unread",
+    "archives": "all-left-out-archives",
     "unread": "all-left-out-unread",
     "films": "all-left-out-no-pictures",
     "sidecars": "all-left-out-no-pictures",
@@ -249,7 +269,7 @@ class Tally:
     def reasons(self) -> tuple[Reason, ...]:
         """The largest count first. Their sentences are parts of a list: "3 hidden files"."""
         return tuple(
-            Reason.of(NAMED[kind], n=self.counts[kind], name=same_name_safe(self.first[kind]))
+            Reason.of(NAMED[kind], n=self.counts[kind], name=_shown(self.first[kind]))
             if kind in NAMED
             else Reason.of(COUNTED[kind], n=self.counts[kind])
             for kind in self._in_order()
@@ -261,6 +281,10 @@ class Tally:
 
     def _in_order(self) -> list[str]:
         return sorted(self.counts, key=lambda kind: -self.counts[kind])
+
+
+def _shown(name: str) -> str:
+    return same_name_safe(name, is_of_this_system=True)
 
 
 def for_the_browser(rules: Rules) -> dict[str, Any]:

@@ -84,7 +84,10 @@ def _kind(path: str, rules: Rules, data_folders: set[str], tally: Tally) -> tupl
         folder, above = "/".join(folders[:depth]), "/".join(folders[: depth - 1])
         if _is_excluded(folder, rules, tally):
             return "excluded", folder
-        kind = rules.kind_of_folder(folders[depth - 1], folder, is_beside_data=above in data_folders)
+        parent, is_beside_data = posixpath.basename(above), above in data_folders
+        kind = rules.kind_of_folder(
+            folders[depth - 1], folder, parent=parent, is_beside_data=is_beside_data
+        )
         if kind and above:  # what was given itself is meant, whatever it is called
             return kind, folder
     if _is_excluded(path, rules, tally):

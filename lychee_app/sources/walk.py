@@ -109,7 +109,8 @@ class _Walk:
         wanted, is_named = _below(parent.wanted, entry.name)
         if not wanted:
             return
-        kind = self._rules.kind_of_folder(entry.name, name, is_beside_data=is_beside_data)
+        above = os.path.basename(os.path.abspath(parent.path))
+        kind = self._rules.kind_of_folder(entry.name, name, parent=above, is_beside_data=is_beside_data)
         if kind is None or (is_named and kind != "excluded"):
             line = self._linked if entry.is_symlink() else self._waiting
             line.append((parent, _Folder(entry.path, name, wanted)))

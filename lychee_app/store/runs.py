@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lychee_app.errors import StoreError
 from lychee_app.reasons import Reason, counted
 from lychee_app.records import Heartbeat, Phase, Run, Scored, Source
@@ -80,9 +78,7 @@ class Runs:
 
         parts = open_parts(path)
         table = self._reader(path).table
-        best = np.argsort(-np.nan_to_num(table.scores, nan=-1.0), kind="stable")[
-            : min(SHOWN, table.count_scored)
-        ]
+        best = table.best(SHOWN)
         status = "done" if len(table) >= parts.run.total else "interrupted"
         run = replace(parts.run, status=status, total=max(parts.run.total, len(table)))
         lie = InParts(

@@ -55,6 +55,11 @@ class Numbers:
     def count_scored(self) -> int:
         return count(self.with_score)
 
+    def best(self, most: int) -> NDArray[np.int64]:
+        """Places of so many rows with the highest scores at most, the best first; equals in their order."""
+        places = np.argsort(-np.nan_to_num(self.scores, nan=-1.0), kind="stable")
+        return places[: min(most, self.count_scored)]
+
 
 def numbers_of(images: Iterable[Scored] | Numbers, elements: int = 0) -> Numbers:
     """elements: how many the query has; those of rows that have another number are left out."""

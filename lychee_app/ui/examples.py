@@ -8,6 +8,7 @@ import streamlit as st
 
 from lychee_app.engines.example import example_at
 from lychee_app.errors import LycheeError
+from lychee_app.intake import same_name_safe
 from lychee_app.records import Source
 from lychee_app.request import Example, Request
 from lychee_app.ui import state, widgets
@@ -112,7 +113,8 @@ def _uploaded(context: PageContext, kind: Kind, key: str) -> None:
         return
     store, settings = context.services.store, context.services.settings
     try:
-        st.session_state[kind] = example_at(store.upload(store.keep(file.getvalue())), settings, file.name)
+        kept = store.upload(store.keep(file.getvalue()))
+        st.session_state[kind] = example_at(kept, settings, same_name_safe(file.name))
     except LycheeError as error:
         state.tell(error, place="example")
         st.session_state["examples-refused"] = st.session_state.get("examples-refused", 0) + 1

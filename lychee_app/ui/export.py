@@ -15,7 +15,7 @@ from lychee_app import analysis, decide, export, sizes, sorting, sources
 from lychee_app.decide import Action, Done, Plan
 from lychee_app.errors import LycheeError
 from lychee_app.export import LeftOut
-from lychee_app.intake.names import path_safe, same_name_safe
+from lychee_app.intake.names import path_safe
 from lychee_app.locale import Words
 from lychee_app.records import Decision, Run, Source
 from lychee_app.ui import state, widgets
@@ -301,7 +301,7 @@ def put_off() -> None:
 
 def told(t: Words, left_out: Sequence[LeftOut]) -> list[str]:
     """A line for each of the first, and one for the rest."""
-    lines = [f"{same_name_safe(one.name)}: {t.reason(one.reason)}" for one in left_out[:MOST_NAMES]]
+    lines = [f"{path_safe(one.name)}: {t.reason(one.reason)}" for one in left_out[:MOST_NAMES]]
     more = len(left_out) - len(lines)
     return [*lines, t("files.more", n=more)] if more else lines
 

@@ -270,7 +270,7 @@ def show(context: PageContext, pile: Pile, *, small: bool = False, fixed: bool =
 
 
 def _tile(key: str, source: Source, path: str, fixed: bool) -> dict[str, object]:
-    return {"key": key, "name": intake.same_name_safe(source.name), "url": path, "fixed": fixed}
+    return {"key": key, "name": intake.shown_name(source), "url": path, "fixed": fixed}
 
 
 def _removed(context: PageContext, pile: Pile) -> None:

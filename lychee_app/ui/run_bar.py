@@ -136,6 +136,7 @@ def stats(context: PageContext, view: View) -> list[str]:
 _OF_THE_FILE = frozenset(
     {
         "alike",
+        "archive",
         "aspect",
         "corrupt",
         "empty",

@@ -152,6 +152,41 @@ def test_a_file_that_is_no_image_is_told_as_soon_as_it_is_chosen(
     expect(tab.get_by_text("Not added: notes.txt. This is not an image")).to_be_visible()
 
 
+def test_what_the_browser_cannot_read_is_counted_and_stops_nothing(
+    server: Server, browser: Browser, tmp_path: Path
+) -> None:
+    """A folder that is closed, as the browser tells it; a file that went away before it was sent. In a tab
+    that nobody watches: the browser itself complains of what it could not send."""
+    folder = tmp_path / "trip"
+    for number, name in enumerate(["a.png", "sub/b.png", "closed/c.png", "@eaDir/d.png", "gone.png"]):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(picture("red", (8, 6), seed=number))
+    tab = browser.new_page(locale="en-US")
+    tab.add_init_script("""
+      const getAsEntry = DataTransferItem.prototype.webkitGetAsEntry;
+      DataTransferItem.prototype.webkitGetAsEntry = function () {
+        const entry = getAsEntry.call(this), kind = Object.getPrototypeOf(entry), real = kind.createReader;
+        kind.createReader = function () {
+          const shut = { readEntries: (_, refuse) => refuse(new DOMException("shut", "NotReadableError")) };
+          return ["closed", "@eaDir"].includes(this.name) ? shut : real.call(this);
+        };
+        return entry;
+      };
+    """)
+    held: list[Route] = []
+    tab.route("**/lychee/choose*", lambda route: held.append(route))  # noqa: PLW0108 - it marks what it is given
+    tab.goto(f"{server.address}/?lang=en")
+    tab.locator(".veil").wait_for(state="attached")
+    drag(tab, folder)
+    asked = _next(tab, held)
+    (folder / "gone.png").unlink()
+    asked.continue_()
+    expect(tab.get_by_role("heading", name="2 images ready")).to_be_visible()
+    expect(tab.get_by_text("Left out:")).to_contain_text("3 files or folders that cannot be read")
+    expect(tab.get_by_role("alert")).to_have_count(0)
+    tab.close()
+
+
 def _next(tab: Page, held: list[Route]) -> Route:
     while not held:
         tab.wait_for_timeout(20)

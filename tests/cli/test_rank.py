@@ -399,6 +399,7 @@ def test_a_file_of_queries_gives_a_table_each(lychee: Lychee, scenes: Path, tmp_
         (b"# none\n\n", [], "holds no query", 2),
         (b"", [], "holds no query", 2),
         (b"cat\r\n...\n", [], "queries.txt, line 2: The query is empty", 2),
+        (b"cat\r...\r", [], "queries.txt, line 2: The query is empty", 2),
         ("cat\u2028or\x0bdog\n...".encode(), [], "queries.txt, line 2: The query is empty", 2),
         (b"caf\xe9", [], "it is not text in UTF-8", 2),
         ("cat\n".encode("utf-16-le"), [], "it is not text in UTF-8", 2),

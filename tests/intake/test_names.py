@@ -1,6 +1,8 @@
 """Names that are safe to show, and what a file is by its first bytes."""
 
+import os
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from lychee_app import intake
 from lychee_app.errors import ImageError
 from lychee_app.intake.sniff import ACCEPTED, sniff
+from lychee_app.records import Source
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,15 @@ from lychee_app.intake.sniff import ACCEPTED, sniff
 )
 def test_names_are_shown_on_one_line_without_tricks(name: str, shown: str) -> None:
     assert intake.same_name_safe(name) == shown
+
+
+@pytest.mark.skipif(os.sep != "/", reason="a backslash is no part of a name here")
+def test_a_file_of_this_machine_is_shown_by_the_name_it_has_here() -> None:
+    local = Source("a\\b/C:/back\\slash.jpg", path=Path("/photos/a\\b/C:/back\\slash.jpg"))
+    assert intake.shown_name(local) == local.name
+    assert intake.shown_name(Source("C:\\a\\b.jpg", path=local.path, private=True)) == "b.jpg"
+    assert intake.shown_name(Source("a\\b.jpg", data=b"")) == "a/b.jpg"
+    assert intake.shown_name(Source("../x\n\\.jpg", path=local.path)) == "x \\.jpg"
 
 
 @given(st.one_of(st.text(max_size=300), st.text("ab./\\: \u202e\x00é", max_size=40)))

@@ -1,15 +1,18 @@
 """What a walk finds of a real folder: each picture once, whatever lies about, and what it leaves out."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lychee_app import sources
 from lychee_app.errors import NothingLeft
 from lychee_app.locale import Words
 from lychee_app.sources import Rules
-from lychee_app.sources.left_out import Tally
+from lychee_app.sources.left_out import KIND_UNREAD, PICTURES, Tally
 from lychee_app.sources.walk import in_natural_order, walk
 from tests.sources.conftest import Lay
 from tests.sources.test_paths import counts, names
@@ -114,6 +117,25 @@ def test_what_people_take_for_pictures_and_nothing_reads_is_counted_by_kind(lay:
         NothingLeft, match=r"^Left out: 1 SVG drawing \(not read here\)\. .*Save them as JPEG"
     ):
         sources.find([folder / "sub"])
+
+
+def test_all_that_pillow_takes_for_a_picture_is_read_or_counted() -> None:
+    Image.init()
+    data = {".h5", ".hdf", ".grib", ".bufr", ".iim", ".ps"}  # measurements, captions, and what is printed
+    targa = {".icb", ".vda", ".vst"}  # told by their bytes
+    known = set(Image.registered_extensions()) - {".mpg", ".mpeg"} - data - targa
+    assert known - PICTURES - KIND_UNREAD.keys() == set()
+
+
+def test_archives_are_counted_and_said_to_be_unopened(lay: Lay) -> None:
+    folder = lay("a.jpg", "sub/b.zip", "sub/c.cbz")
+    for name in ("b.zip", "c.cbz"):
+        (folder / "sub" / name).write_bytes(b"PK\3\4" + bytes(100))
+    found = sources.find([folder])
+    assert (names(found), counts(found)) == (["a.jpg"], {"archives": 2})
+    with pytest.raises(NothingLeft, match=r"^Left out: 2 archives \(not looked into\)\. .*Unpack them"):
+        sources.find([folder / "sub"])
+    assert names(sources.find([folder / "sub" / "b.zip"])) == ["b.zip"]
 
 
 def test_what_is_left_out_is_taken_where_it_is_given_itself(lay: Lay) -> None:
@@ -227,6 +249,30 @@ def test_raw_files_are_found_by_their_suffix_and_by_their_bytes(lay: Lay) -> Non
     folder = lay("1.CR2", "2.cr3", "3.NEF", "4.raf", "5.ORF", "6.rw2", "7.dng")
     (folder / "8").write_bytes(b"FUJIFILMCCD-RAW 0201" + bytes(200))
     assert len(names(sources.find([folder]))) == 8
+
+
+def test_of_the_libraries_of_photo_programs_the_photos_are_found_once(lay: Lay) -> None:
+    photos = [f"Mine.photoslibrary/{name}" for name in ("originals/0/x.jpg", "resources/derivatives/x_1.jpg")]
+    folder = lay(*photos, "Smart Previews.lrdata/1/x.dng", "PRIVATE/M4ROOT/THMBNL/C1.JPG")
+    found = sources.find([folder])
+    assert (names(found), counts(found)) == (["Mine.photoslibrary/originals/0/x.jpg"], {"previews": 3})
+    alone = sources.find([folder / "Mine.photoslibrary"])
+    assert (names(alone), counts(alone)) == (["originals/0/x.jpg"], {"previews": 1})
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    dropped = [sources.Chosen(f"{folder.name}/{path.relative_to(folder)}") for path in files]
+    picked = sources.picked(dropped, Rules())
+    assert ([dropped[place].name for place in picked.wanted], picked.left_out) == (
+        [f"{folder.name}/Mine.photoslibrary/originals/0/x.jpg"],
+        {"previews": 3},
+    )
+
+
+def test_who_only_walks_loads_nothing_heavy() -> None:
+    """It would be a tenth of the time and of the memory that a walk may take."""
+    text = "import sys; from lychee_app import sources; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert "PIL" in done.stdout.split()
+    assert not {"numpy", "torch", "streamlit", "fsspec", "pandas"} & set(done.stdout.split())
 
 
 def test_a_tree_as_deep_as_a_path_can_be_is_walked(tmp_path: Path) -> None:

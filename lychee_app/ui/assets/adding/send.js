@@ -6,6 +6,9 @@ const said = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[na
 
 const base64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 
+// Counts of what was left out, with so many more that cannot be read.
+const withUnopened = (left, n) => (n ? { ...left, unopened: (left?.unopened ?? 0) + n } : { ...left });
+
 class Stopped extends Error {}
 
 class Sending {
@@ -58,11 +61,14 @@ class Sending {
   }
 
   async sent(data, found, told, signal) {
-    const { files, left = {} } = await found;
-    const asked = await Promise.all(files.map(async ({ file, name }) => [name, file.size, await this.head(data, file, name)]));
+    const given = await found;
+    const known = await Promise.all(given.files.map(async (one) =>
+      ({ ...one, head: await this.head(data, one.file, one.name).catch(() => undefined) })));
+    const files = known.filter(({ head }) => head !== undefined);
+    const asked = files.map(({ file, name, head }) => [name, file.size, head]);
     const { exclude, hidden } = data.rules;
     const answer = await this.post(data, "choose", JSON.stringify({ files: asked, exclude, hidden }), signal);
-    const wanted = answer.wanted.map((place) => files[place]), all = { ...left };
+    const wanted = answer.wanted.map((place) => files[place]), all = withUnopened(given.left, known.length - files.length);
     for (const [kind, n] of Object.entries(answer.left)) all[kind] = (all[kind] ?? 0) + n;
     told.n = wanted.length;
     told.told = answer.told;
@@ -73,12 +79,25 @@ class Sending {
     const bytes = wanted.reduce((sum, { file }) => sum + file.size, 0);
     let before = 0;
     for (const [place, batch] of this.batches(data, wanted).entries()) {
-      const list = JSON.stringify({ files: batch.map(({ file, name }) => [name, file.size, file.lastModified]), left: place ? {} : all });
-      const body = new Blob([`${list}\n`, ...batch.map(({ file }) => file)]);
-      const progress = (sent) => this.progress(data, told, (before + Math.min(sent, body.size)) / bytes);
-      progress(0);
-      told.done += (await this.post(data, `add/${encodeURIComponent(data.draft)}`, body, signal, progress)).added;
-      before += body.size - list.length;
+      const progress = (sent) => this.progress(data, told, (before + sent) / bytes);
+      told.done += await this.batch(data, batch, place ? {} : all, signal, progress);
+      before += batch.reduce((sum, { file }) => sum + file.size, 0);
+    }
+  }
+
+  // One file that cannot be read fails the request: then it goes again without that.
+  async batch(data, files, left, signal, progress) {
+    const list = JSON.stringify({ files: files.map(({ file, name }) => [name, file.size, file.lastModified]), left });
+    const body = new Blob([`${list}\n`, ...files.map(({ file }) => file)]);
+    progress(0);
+    try {
+      return (await this.post(data, `add/${encodeURIComponent(data.draft)}`, body, signal, progress)).added;
+    } catch (error) {
+      signal.throwIfAborted();
+      const open = await Promise.all(files.map(({ file }) => file.slice(0, 1).arrayBuffer().then(() => true, () => false)));
+      const rest = files.filter((_, place) => open[place]), closed = files.length - rest.length;
+      if (!closed) throw error;
+      return this.batch(data, rest, withUnopened(left, closed), signal, progress);
     }
   }
 

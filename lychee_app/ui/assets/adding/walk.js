@@ -28,16 +28,35 @@ class Walk {
   }
 
   async given(entry) {
-    if (entry.isFile) this.files.push({ file: await fileOf(entry), name: entry.name });
+    if (entry.isFile) await this.file(entry, entry.name);
     else await this.into(entry, entry.name);
   }
 
+  // What cannot be read is counted, and does not stop the rest.
+  async read(promise) {
+    try {
+      return await promise;
+    } catch {
+      this.count("unopened", 1);
+      return undefined;
+    }
+  }
+
+  async file(entry, name) {
+    const file = await this.read(fileOf(entry));
+    if (file) this.files.push({ file, name });
+  }
+
+  count(kind, n) {
+    if (n) this.left[kind] = (this.left[kind] ?? 0) + n;
+  }
+
   async into(folder, path) {
-    const entries = await entriesOf(folder);
+    const entries = await this.read(entriesOf(folder)) ?? [];
     const besideData = entries.some((entry) => entry.isFile && entry.name === this.rules.own.beside);
     for (const entry of entries) {
       const name = `${path}/${entry.name}`;
-      if (entry.isFile) this.files.push({ file: await fileOf(entry), name });
+      if (entry.isFile) await this.file(entry, name);
       else await this.folder(entry, name, besideData);
     }
   }
@@ -47,14 +66,13 @@ class Walk {
     const hidden = !this.rules.hidden && entry.name.startsWith(".") ? "hidden" : undefined;
     const kind = this.folderKind(entry.name) ?? own ?? hidden;
     if (!kind) return this.into(entry, path);
-    const n = this.rules.notLookedInto.includes(kind) ? 1 : await this.picturesIn(entry);
-    if (n) this.left[kind] = (this.left[kind] ?? 0) + n;
+    this.count(kind, this.rules.notLookedInto.includes(kind) ? 1 : await this.picturesIn(entry));
     return undefined;
   }
 
   async picturesIn(folder) {
     let found = 0;
-    for (const entry of await entriesOf(folder)) {
+    for (const entry of await this.read(entriesOf(folder)) ?? []) {
       if ((this.counted += 1) > MOST_COUNTED) break;
       if (entry.isDirectory) found += await this.picturesIn(entry);
       else if (this.rules.pictures.includes(suffixOf(entry.name))) found += 1;
