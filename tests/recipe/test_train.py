@@ -1,18 +1,21 @@
 """The recipe itself, on a toy model: all lessons run, and what they write is a checkpoint."""
 
+import contextlib
+import io
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from lychee_app.demo import CHECKPOINT
 from lychee_app.errors import UsageError
 from lychee_app.model.scorer import open_scorer
 from lychee_app.records import Candidate
+from recipe import train
 from recipe.material import load_material
 from recipe.pack import save_arrays
 from recipe.specimens import load_glyph_specimens, load_specimens
@@ -27,10 +30,11 @@ def taught(build: Path, out: Path, *options: str) -> Steps:
     """Name and losses of the first step of each lesson."""
     toy = ("--small", "--scale", "0.125", "--workers", "0", "--device", "cpu", "--no-compiled")
     places = ("--build", str(build), "--out", str(out))
-    command = [sys.executable, "-m", "recipe.train", *places, *toy, *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    lines = re.findall(r"^(\w+) 0 0\.000 losses ([\d. ]+) steps", done.stdout, re.MULTILINE)
+    threads, said = torch.get_num_threads(), io.StringIO()
+    with contextlib.redirect_stdout(said):
+        train.main([*places, *toy, "--threads", "1", *options])
+    torch.set_num_threads(threads)
+    lines = re.findall(r"^(\w+) 0 0\.000 losses ([\d. ]+) steps", said.getvalue(), re.MULTILINE)
     return [(name, [float(loss) for loss in losses.split()]) for name, losses in lines]
 
 
