@@ -112,7 +112,8 @@ def test_where_it_goes_is_looked_at_first(lychee: Lychee, truth: Path, scenes: P
     assert "is read by this command" in lychee("eval", truth, "--images", scenes, "--plot", truth)[2]
     assert truth.read_bytes() == before
     assert lychee("eval", truth, "--images", scenes, "--relevant-from", "0")[0] == 2
-    assert lychee("eval", truth.with_name("none.csv"))[0] == 1
+    for no_file in (truth.with_name("none.csv"), scenes, scenes / "scene-01.webp"):
+        assert lychee("eval", no_file)[0] == 2
 
 
 def test_broken_images_are_left_out_and_told_and_nothing_but_them_is_a_failure(

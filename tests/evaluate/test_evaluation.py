@@ -98,6 +98,18 @@ def judged(random: np.random.Generator, truths: list[np.ndarray], noise: float) 
     return answers_of(*(4 * t - 2 + noise * random.normal(size=len(t)) for t in truths), truths=truths)
 
 
+@pytest.mark.parametrize("unit", [1e307, 1e-300])
+def test_no_figure_depends_on_the_unit_that_grades_are_given_in(unit: float) -> None:
+    random, grades = np.random.default_rng(4), np.arange(20) % 4.0
+    margins = grades + 2 * random.normal(size=20)
+    plain, other = (
+        evaluate.evaluate(answers_of(margins, truths=[grades * one]), 2 * one, draws=50) for one in (1, unit)
+    )
+    for name, figure in other.overall.figures.items():
+        assert figure.value == pytest.approx(plain.overall.figures[name].value)
+        assert figure.interval == pytest.approx(plain.overall.figures[name].interval)
+
+
 def test_an_interval_holds_the_true_value_about_as_often_as_it_says() -> None:
     """AUC of two normal distributions one standard deviation apart is 0.760; 60 sets of 80 images."""
     random, held, width = np.random.default_rng(5), 0, []
