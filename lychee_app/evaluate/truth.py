@@ -57,8 +57,8 @@ def read(file: Path, images: Path | None = None, relevant_from: float | None = N
     """`images` is the folder that names are relative to; the file's own if None. `relevant_from` is half of
     the highest relevance in the file if None.
 
-    Raises UsageError for a file that is no truth or cannot be read, LycheeError for images that are not there:
-    a slip in a name must not pass for a bad ranking.
+    Raises UsageError for a file that is no truth or cannot be read, LycheeError for images that are not
+    there: a slip in a name must not pass for a bad ranking.
     """
     folder = file.parent if images is None else images
     judgements = _each_once(_rows(file), file, folder)
@@ -171,7 +171,7 @@ def _each_once(
 
 
 def _as_here(image: str, folder: Path) -> str:
-    """A file may have been written on Windows and be read elsewhere, where a name may hold a backslash too."""
+    """The file may come from Windows; elsewhere a name may hold a backslash itself."""
     if "\\" not in image or os.path.isfile(folder / image):
         return image
     return PureWindowsPath(image).as_posix()

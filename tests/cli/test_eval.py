@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import skimage
@@ -49,8 +50,12 @@ def test_tables_tell_every_measure_and_every_query(
     assert status == 0
     for word in ("nDCG@10", "precision@5", "Spearman", "ECE", "绿色沙发", "4 images judged"):
         assert word in out
-    assert plot.read_text("utf-8").startswith("<svg")
     told = json.loads(file.read_text("utf-8"))
+    drawing = ElementTree.parse(plot)
+    filled = [one for one in told["reliability"] if one["images"]]
+    assert len(drawing.findall("{*}circle")) == len(filled)
+    lines = [line for line in drawing.findall("{*}line") if line.get("stroke-width")]
+    assert len(lines) == sum(one["relevant_share_interval"] is not None for one in filled) > 0
     assert told["queries"][0]["auc"] is None
     assert "0 of 4 images are relevant" in told["queries"][0]["reasons"]["auc"]
 
