@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 import skimage
 
-from lychee_app import demo
+from lychee_app import demo, evaluate
 from tests.cli.conftest import Lychee, document, process
 
 TRUTH = [("red umbrella", 0), ("绿色沙发", 1), ("green sofa + brass lamp", 0.5)]
@@ -88,6 +88,15 @@ def test_two_settings_are_set_side_by_side(lychee: Lychee, truth: Path, scenes: 
     assert "float32, 16" in out
 
 
+def test_a_second_judge_that_is_not_there_is_told_before_the_first_one_looks(
+    lychee: Lychee, truth: Path, scenes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "ask", lambda *_: pytest.fail("an image was looked at"))
+    status, _, err = lychee("eval", truth, "--images", scenes, "--against-model", "someone/something")
+    assert status == 1
+    assert "someone/something is not on this machine" in err
+
+
 @pytest.mark.parametrize(
     ("text", "ends"),
     [
@@ -109,6 +118,9 @@ def test_a_truth_that_is_none_ends_before_an_image_is_looked_at(
 
 def test_where_it_goes_is_looked_at_first(lychee: Lychee, truth: Path, scenes: Path) -> None:
     assert lychee("eval", truth, "--images", scenes, "--plot", "-")[0] == 2
+    status, out, err = lychee("eval", truth, "--images", scenes, "--plot", "-", "--json", "-")
+    assert (status, out) == (2, "")
+    assert "--plot" in err
     assert lychee("eval", truth, "--images", scenes, "--json", scenes)[0] == 1
     assert lychee("eval", truth, "--images", scenes, "--json", scenes / "scene-01.webp")[0] == 1
     assert lychee("eval", truth, "--images", scenes, "--plot", scenes / "scene-01.webp")[0] == 1
