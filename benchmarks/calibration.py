@@ -21,8 +21,6 @@ from recipe.exam import Examiner
 from recipe.phrases import Phrases
 from recipe.specimens import load_glyph_specimens, load_specimens
 
-_SCENES = 96
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -30,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--art", choices=("trained", "held-out"), default="held-out")
     parser.add_argument("--queries", type=int, default=24)
+    parser.add_argument("--scenes", type=int, default=96, help="of each query")
     parser.add_argument("--decided", type=int, nargs="+", default=[16, 32, 64])
     parser.add_argument("--wanted", type=float, nargs="+", default=[0.3, 0.6, 0.95], help="share of elements")
     parser.add_argument("--slips", type=float, default=0.05, help="share of decisions that are wrong")
@@ -43,7 +42,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     examiner = Examiner(
         load_specimens(arguments.art), load_glyph_specimens(), Phrases.known(), arguments.seed
     )
-    galleries = [_answered(scorer, examiner) for _ in range(arguments.queries)]
+    galleries = [_answered(scorer, examiner, arguments.scenes) for _ in range(arguments.queries)]
     random = np.random.default_rng(arguments.seed)
     records = []
     for wanted in arguments.wanted:
@@ -65,8 +64,8 @@ class _Gallery:
     truths: NDArray[Any]
 
 
-def _answered(scorer: Scorer, examiner: Examiner) -> _Gallery:
-    sheets = examiner.gallery(_SCENES)
+def _answered(scorer: Scorer, examiner: Examiner, scenes: int) -> _Gallery:
+    sheets = examiner.gallery(scenes)
     replies = [scorer.judge(sheet.candidate, sheet.queries)[0] for sheet in sheets]
     margins, truths = [reply.margin for reply in replies], [sheet.truths[0] for sheet in sheets]
     return _Gallery(np.array(margins, float), np.array(truths))
@@ -80,8 +79,7 @@ def _tried(
     decided = np.zeros(len(margins), bool)
     decided[random.permutation(len(margins))[:count]] = True
     told = wanted ^ (random.random(len(margins)) < slips)
-    pairs = zip(margins[decided], told[decided], strict=True)
-    fitted = calibrate(*([margin for margin, one in pairs if one == kind] for kind in (True, False)))
+    fitted = calibrate(margins[decided & told], margins[decided & ~told])
     if not isinstance(fitted, Calibration):
         return None
     margins, wanted = margins[~decided], wanted[~decided]

@@ -37,6 +37,7 @@ HAN_IS_DATA = {
     "demo/words.py": "an example of a word",
     "demo/gallery.py": "the gallery's query",
     "demo/knowledge.py": "examples of words",
+    "evaluate/truth.py": "yes and no in files",
 }
 SAME_IN_BOTH = {"as-told", "doctor.get", "export.csv", "export.json", "eval.auc"}
 SENTENCE = re.compile(r"[a-z]{2,} [a-z]+ [a-z]{2,}", re.IGNORECASE)

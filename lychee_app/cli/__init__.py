@@ -2,7 +2,7 @@
 
 0: the run finished, even where some images have no score. 1: no image could be scored, or the run could not
 be done; stderr says why. 2: wrong usage: what is wrong can be told from the command line, and the file of
-queries or names that it gives, alone.
+queries, names or judgements that it gives, alone.
 
     parser        the words of a command line -> what is asked
     arguments     argparse in the user's language, with options and names in any order

@@ -24,10 +24,11 @@ from lychee_app.settings import Settings
 def evaluate(arguments: argparse.Namespace, t: Words) -> int:
     from lychee_app import evaluate, terminal
     from lychee_app.engines.local import LocalEngine
+    from lychee_app.model import checkpoints
 
-    check_goals(arguments.json, arguments.plot)
     if arguments.plot == "-":
         raise UsageError("plot-stdout")
+    check_goals(arguments.json, arguments.plot)
     settings, images = Settings.from_environment(), arguments.images
     if (arguments.truth is None) == (arguments.suite is None):
         raise UsageError("eval-what")
@@ -40,7 +41,10 @@ def evaluate(arguments: argparse.Namespace, t: Words) -> int:
     judged = [Source(name, path=truth.folder / name) for name in truth.images]
     spare_what_is_read(judged, (arguments.json, arguments.plot), arguments.truth)
     engine, found = LocalEngine(settings), []
-    for request in _sides(arguments, settings):
+    requests = _sides(arguments, settings)
+    for request in requests[1:]:  # the first is opened at once; the second only after all its images
+        checkpoints.hash_of(request.model, settings)
+    for request in requests:
         total = evaluate.looks(truth, request)
         with terminal.progress_line(total, t) as show:
             answers = evaluate.ask(truth, request, engine, teller([request], show, t))

@@ -37,9 +37,12 @@ class Answer:
         kept = [(row, truth) for row, truth in pairs if is_scored(row) and row.name not in left_out]
         rows, axis = [row for row, _ in kept], best_axis([row for row, _ in kept])
         relevance = np.array([truth for _, truth in kept], float)
+        relevant = relevance >= relevant_from
+        if relevance.any():  # no measure depends on its unit, and sums of the largest numbers are none
+            relevance = relevance / relevance.max()
         chances = [(row.score or 0.0) / 10 if row.p_yes is None else row.p_yes for row in rows]
         strengths = np.array([strength(row, axis) for row in rows], float)
-        return Sample(strengths, np.array(chances, float), relevance, relevance >= relevant_from)
+        return Sample(strengths, np.array(chances, float), relevance, relevant)
 
 
 @dataclass(frozen=True)

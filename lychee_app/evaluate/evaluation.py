@@ -5,7 +5,7 @@ each. An interval holds the middle 95 of 100 draws in which the measure has a me
 on the same draws of the images that both could score.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,15 +45,24 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """`bins` are (images, mean probability, share of relevant ones) from the lowest probability up, over all
-    queries.
+class Bin:
+    """The images whose probability lies in one tenth: the mean of it, and the share of relevant ones; None
+    without images.
     """
+
+    images: int
+    chance: float | None
+    share: Figure
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`bins` go from the lowest probability up, over all queries."""
 
     answers: Answers
     overall: Measured
     queries: tuple[Measured, ...]
-    bins: tuple[tuple[int, float | None, float | None], ...]
+    bins: tuple[Bin, ...]
 
 
 @dataclass(frozen=True)
@@ -92,8 +101,10 @@ def evaluate(answers: Answers, relevant_from: float, draws: int = DRAWS) -> Eval
         sum(one.unscored for one in queries),
         _figures(values, drawn.overall(), samples),
     )
-    found = zip(*measures.bins(whole), strict=True)
-    bins = tuple((int(count), _known(chance), _known(share)) for count, chance, share in found)
+    bins = tuple(
+        Bin(int(count), _known(chance), Figure(_known(share), _interval(shares)))
+        for count, chance, share, shares in zip(*measures.bins(whole), drawn.shares().T, strict=True)
+    )
     return Evaluation(answers, overall, tuple(queries), bins)
 
 
@@ -129,10 +140,12 @@ class _Drawn:
     """
 
     def __init__(self, samples: Sequence[Sample], draws: int) -> None:
-        self._samples, self._draws = samples, draws
+        self._samples = samples
         random = np.random.default_rng(_SEED)
         self._places = [random.integers(0, max(1, one.count), (draws, one.count)) for one in samples]
         self._queries = random.integers(0, len(samples), (draws, len(samples)))
+        # Other images for each place of a draw: a query that is drawn twice must not err twice alike.
+        self._rows = (np.arange(draws)[:, None] + np.arange(len(samples))) % draws
         self._each = [
             measures.drawn(one.taken(places)) for one, places in zip(samples, self._places, strict=True)
         ]
@@ -141,23 +154,33 @@ class _Drawn:
         return self._each[number]
 
     def overall(self) -> dict[str, Floats]:
-        draws = np.arange(self._draws)[:, None]
         found = {}
         for name in NAMES:
-            picked = np.stack([each[name] for each in self._each])[self._queries, draws]
+            picked = np.stack([each[name] for each in self._each])[self._queries, self._rows]
             known = np.isfinite(picked)
             some = np.where(known.any(axis=1), known.sum(axis=1), np.nan)
             found[name] = np.where(known, picked, 0).sum(axis=1) / some
         found["ece"] = self._overall_calibration_error()
         return found
 
+    def shares(self) -> Floats:
+        """Of relevant images in each bin, over all of the drawn queries together: (draws, BINS)"""
+        counts, relevant = zip(*(measures.binned(one) for one in self._taken()), strict=True)
+        count, part = self._together(counts), self._together(relevant)
+        return np.divide(part, count, out=np.full(count.shape, np.nan), where=count > 0)
+
+    def _taken(self) -> Iterator[Sample]:
+        """Of each query the drawn images: (draws, images)"""
+        return (one.taken(places) for one, places in zip(self._samples, self._places, strict=True))
+
+    def _together(self, each: Iterable[Floats]) -> Floats:
+        """Of each query (draws, BINS): the sum over the drawn queries."""
+        return np.stack(tuple(each))[self._queries, self._rows].sum(axis=1)
+
     def _overall_calibration_error(self) -> Floats:
         """Over all images of the drawn queries together, for it is no mean over queries."""
-        drawn = zip(self._samples, self._places, strict=True)
-        off = np.stack([measures.surplus(one.taken(places)) for one, places in drawn])
-        counts = np.array([one.count for one in self._samples])
-        picked = off[self._queries, np.arange(self._draws)[:, None]].sum(axis=1)
-        total = counts[self._queries].sum(axis=1)
+        picked = self._together(measures.surplus(one) for one in self._taken())
+        total = np.array([one.count for one in self._samples])[self._queries].sum(axis=1)
         return np.divide(np.abs(picked).sum(axis=1), total, out=np.full(len(total), np.nan), where=total > 0)
 
 

@@ -108,10 +108,19 @@ def calibration_error(sample: Sample) -> Floats:
 
 def surplus(sample: Sample) -> Floats:
     """By how many images a bin's probabilities promise more than are relevant: (draws, BINS)"""
-    draws = len(sample.chance)
+    return _summed(sample, sample.chance - sample.relevant)
+
+
+def binned(sample: Sample) -> tuple[Floats, Floats]:
+    """Images in each bin, and relevant ones: (draws, BINS) each."""
+    return _summed(sample, np.ones_like(sample.chance)), _summed(sample, sample.relevant.astype(float))
+
+
+def _summed(sample: Sample, values: Floats) -> Floats:
+    """values: (draws, images); their sums by bin: (draws, BINS)"""
+    draws = len(values)
     place = _bin_of(sample.chance) + BINS * np.arange(draws)[:, None]
-    off = np.bincount(place.ravel(), (sample.chance - sample.relevant).ravel(), BINS * draws)
-    return off.reshape(draws, BINS).astype(float)
+    return np.bincount(place.ravel(), values.ravel(), BINS * draws).reshape(draws, BINS).astype(float)
 
 
 def _bin_of(chance: Floats) -> NDArray[np.int64]:

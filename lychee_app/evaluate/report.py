@@ -55,11 +55,12 @@ def _side(evaluation: Evaluation) -> dict[str, Any]:
             {
                 "low": low / BINS,
                 "high": (low + 1) / BINS,
-                "images": n,
-                "mean_p": mean,
-                "relevant_share": share,
+                "images": one.images,
+                "mean_p": one.chance,
+                "relevant_share": one.share.value,
+                "relevant_share_interval": one.share.interval,
             }
-            for low, (n, mean, share) in enumerate(evaluation.bins)
+            for low, one in enumerate(evaluation.bins)
         ],
         "queries": [{"query": one.query, **_measured(one)} for one in evaluation.queries],
         "errors": [{"image": name, **_reason(reason, "error")} for name, reason in unscored.items()],
@@ -140,11 +141,12 @@ def _reliability(t: Words, side: Evaluation) -> Table:
     for heading in (t("eval.promised"), t("eval.images"), t("eval.mean_p"), t("eval.really")):
         view.add_column(heading, justify="right")
     view.add_column("")
-    for low, (n, mean, share) in enumerate(side.bins):
-        if n:
-            bar = "█" * round((share or 0.0) * _BAR)
+    for low, one in enumerate(side.bins):
+        if one.images:
+            bar = "█" * round((one.share.value or 0.0) * _BAR)
             span = f"{low / BINS:.1f}–{(low + 1) / BINS:.1f}"
-            view.add_row(span, str(n), _rounded(mean), _rounded(share), Text(f"{bar:<{_BAR}}"))
+            share = _with_interval(one.share)
+            view.add_row(span, str(one.images), _rounded(one.chance), share, Text(f"{bar:<{_BAR}}"))
     return view
 
 
@@ -176,8 +178,8 @@ def _rounded(value: float | None) -> str:
 
 
 def reliability_svg(t: Words, sides: list[Evaluation]) -> str:
-    """Promised against real shares; on the diagonal a probability is what it says. A disc's area grows with
-    the images in it."""
+    """Promised against real shares with their intervals; on the diagonal a probability is what it says. A
+    disc's area grows with the images in it."""
     from jinja2 import Environment, PackageLoader
 
     drawing = Environment(loader=PackageLoader("lychee_app.evaluate", "."), autoescape=True)
@@ -187,13 +189,14 @@ def reliability_svg(t: Words, sides: list[Evaluation]) -> str:
             "ece": _rounded(side.overall.figures["ece"].value),
             "points": [
                 {
-                    "x": _across(mean),
-                    "y": _down(share),
-                    "radius": 3 + 12 * (n / side.overall.images) ** 0.5,
-                    "n": n,
+                    "x": _across(one.chance),
+                    "y": _down(one.share.value),
+                    "ends": [_down(end) for end in one.share.interval or ()],
+                    "radius": 3 + 12 * (one.images / side.overall.images) ** 0.5,
+                    "n": one.images,
                 }
-                for n, mean, share in side.bins
-                if mean is not None and share is not None
+                for one in side.bins
+                if one.chance is not None and one.share.value is not None
             ],
         }
         for side in sides

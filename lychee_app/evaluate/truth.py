@@ -2,7 +2,7 @@
 
 CSV with the columns query, image, relevance (others are let be; a comma, semicolon or tab between them).
 JSON: a list of such rows, or {"query": ..., "images": {name: relevance}} as the demo gallery's truth.json, or
-a list of those. A relevance is a number from 0, graded or 0 and 1, or yes and no.
+a list of those. A relevance is a number from 0, graded or 0 and 1, or yes and no, in English or Chinese.
 """
 
 import csv
@@ -12,14 +12,14 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from lychee_app import query as queries
 from lychee_app.errors import LycheeError, QueryError, UsageError
 
 COLUMNS = ("query", "image", "relevance")
-_WORDS = {"yes": 1.0, "true": 1.0, "y": 1.0, "no": 0.0, "false": 0.0, "n": 0.0}
+_WORDS = {"yes": 1.0, "true": 1.0, "y": 1.0, "no": 0.0, "false": 0.0, "n": 0.0, "是": 1.0, "否": 0.0}
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def read(file: Path, images: Path | None = None, relevant_from: float | None = N
     """`images` is the folder that names are relative to; the file's own if None. `relevant_from` is half of
     the highest relevance in the file if None.
 
-    Raises UsageError for a file that is no truth, LycheeError for one that cannot be read, and for images
-    that are not there: a slip in a name must not pass for a bad ranking.
+    Raises UsageError for a file that is no truth or cannot be read, LycheeError for images that are not
+    there: a slip in a name must not pass for a bad ranking.
     """
-    judgements = _each_once(_rows(file), file)
     folder = file.parent if images is None else images
+    judgements = _each_once(_rows(file), file, folder)
     images_named = dict.fromkeys(one.image for one in judgements)
     missing = [name for name in images_named if not os.path.isfile(folder / name)]
     if missing:
@@ -70,7 +70,7 @@ def read(file: Path, images: Path | None = None, relevant_from: float | None = N
         )
     highest = max(one.relevance for one in judgements)
     if relevant_from is None:
-        relevant_from = highest / 2 if highest else 1.0
+        relevant_from = highest / 2 or highest or 1.0  # half of the least number there is would be 0
     return Truth(judgements, folder, relevant_from)
 
 
@@ -79,9 +79,11 @@ def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise LycheeError("truth-no-text", path=str(file)) from error
+        raise UsageError("truth-no-text", path=str(file)) from error
     except OSError as error:
-        raise LycheeError("truth-unreadable", path=str(file), detail=error.strerror or str(error)) from error
+        raise UsageError("truth-unreadable", path=str(file), detail=error.strerror or str(error)) from error
+    if "\0" in text:
+        raise UsageError("truth-no-text", path=str(file))
     if file.suffix.lower() == ".json" or text.lstrip()[:1] in ("{", "["):
         yield from _of_json(text, file)
     else:
@@ -146,7 +148,9 @@ def _keys_once(pairs: list[tuple[str, Any]], file: Path) -> dict[str, Any]:
     return found
 
 
-def _each_once(rows: Iterable[tuple[int, Mapping[str, Any]]], file: Path) -> tuple[Judgement, ...]:
+def _each_once(
+    rows: Iterable[tuple[int, Mapping[str, Any]]], file: Path, folder: Path
+) -> tuple[Judgement, ...]:
     found: dict[tuple[str, str], Judgement] = {}
     as_first: dict[tuple[str, str], str] = {}
     for number, row in rows:
@@ -155,6 +159,7 @@ def _each_once(rows: Iterable[tuple[int, Mapping[str, Any]]], file: Path) -> tup
         if not query or not image:
             raise UsageError("truth-blank", path=str(file), line=number)
         query = as_first.setdefault(("query", _sent(query)), query)
+        image = _as_here(image, folder)
         image = as_first.setdefault(("image", os.path.normpath(image)), image)
         one = Judgement(query, image, _relevance(row["relevance"], number, file))
         before = found.setdefault((query, image), one)
@@ -163,6 +168,13 @@ def _each_once(rows: Iterable[tuple[int, Mapping[str, Any]]], file: Path) -> tup
     if not found:
         raise UsageError("truth-empty", path=str(file))
     return tuple(found.values())
+
+
+def _as_here(image: str, folder: Path) -> str:
+    """The file may come from Windows; elsewhere a name may hold a backslash itself."""
+    if "\\" not in image or os.path.isfile(folder / image):
+        return image
+    return PureWindowsPath(image).as_posix()
 
 
 def _sent(typed: str) -> str:

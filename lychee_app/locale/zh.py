@@ -1066,7 +1066,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "truth-no-table": "{path} 不是含 query、image、relevance 的 CSV 或 JSON：{detail}",
     "truth-columns": "{path} 缺少 {missing}，现有：{found}。需要的列是 query、image、relevance。",
     "truth-blank": "{path} 第 {line} 行：query 或 image 是空的。",
-    "truth-relevance": "{path} 第 {line} 行：{value!r} 不是相关度。请写 0 以上的数，或 yes、no。",
+    "truth-relevance": "{path} 第 {line} 行：{value!r} 不是相关度。请写 0 以上的数，或 是、否（yes、no）。",
     "truth-twice": "{path} 第 {line} 行：{image} 对 {query!r} 的相关度与前面的不同。请只保留一个。",
     "truth-more": "{path} 第 {line} 行：值比列多。含有逗号的值请加上引号。",
     "truth-key-twice": "{path}：{key} 出现了两次，值却不同。",

@@ -77,9 +77,9 @@ def _asked(scorer: Scorer, image: Image.Image, match: str, mismatch: str) -> Sel
 def agreement(scorer: Scorer, published: Scorer | Reference, probe: Probe) -> float:
     """The largest distance between the two's p_yes, over three pictures and both queries of each.
 
-    The third picture is the first upside down: nothing that either query was chosen for.
+    The third picture is the first in the opposite colours: nothing that either query was chosen for.
     """
-    pictures = [probe.image, probe.other or ImageOps.mirror(probe.image), ImageOps.flip(probe.image)]
+    pictures = [probe.image, probe.other or ImageOps.mirror(probe.image), ImageOps.invert(probe.image)]
     queries, found = [probe.match, probe.mismatch], 0.0
     for picture in pictures:
         candidate = _candidate(picture, scorer.info.budget.token_px)

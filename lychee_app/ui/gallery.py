@@ -39,15 +39,15 @@ def draw(context: PageContext, mode: Arrangement = "grid") -> None:
         _component()(
             key=f"images-{mode}",
             data=data(context, standing, mode),
-            on_decided_change=_decided,
+            on_decided_change=lambda: _decided(mode),
             on_unbin_change=lambda: charts.choose_bin(context, -1),
             on_like_change=lambda: examples.chosen(context, standing, st.session_state[f"images-{mode}"]),
         )
 
 
-def _decided() -> None:
-    """The gallery itself knows already; the histogram, where it is open, shows what follows from it."""
-    state.redraw("bulk", "actions", *(["distribution"] if "charts" in st.query_params else []))
+def _decided(mode: Arrangement) -> None:
+    """The gallery itself knows already, and its cut-off stays where it is: nothing moves under the hand."""
+    state.redraw(*(["bulk", "actions"] if mode == "decide" else ["distribution"]))
 
 
 @cache

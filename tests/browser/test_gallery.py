@@ -294,13 +294,13 @@ def test_on_a_phone_labels_are_left_out_elements_are_dots_and_nothing_is_cut_off
         assert wide <= 1
 
 
-def test_the_cut_off_is_a_line_between_images_and_charts_stay_folded_out(
+def test_the_cut_off_is_a_line_between_images_and_open_charts_follow_what_is_decided(
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server, viewport=TALL)
-    open_ranked(server, tab, pictures[:9])
+    open_ranked(server, tab, pictures[:18])
     line = tab.locator(".cutline")
-    expect(line).to_contain_text("3 above")
+    expect(line).to_contain_text("6 above")
     expect(line).to_have_class(re.compile("suggested"))
     tab.wait_for_timeout(400)  # tiles glide to their places
     y = (line.bounding_box() or {})["y"]
@@ -308,15 +308,22 @@ def test_the_cut_off_is_a_line_between_images_and_charts_stay_folded_out(
         int(tile.get_attribute("data-index") or -1): tile.bounding_box()
         for tile in tab.locator(".tile").all()
     }
-    assert sorted(index for index, box in tops.items() if box and box["y"] < y) == [0, 3, 6]
+    assert sorted(index for index, box in tops.items() if box and box["y"] < y) == [0, 3, 6, 9, 12, 15]
     expect(tab.locator(".st-key-distribution")).to_have_count(0)
     open_charts(tab)
     expect(tab.locator(".plot")).to_be_visible()
     assert "charts=1" in tab.url
+    tiles = tab.locator(".tile .open")
+    for place in range(16):
+        tiles.nth(place).focus()
+        tab.keyboard.press("p" if place < 6 else "x")
+        if place == 14:
+            expect(tab.get_by_text("6 picked, 9 rejected: from 16 on")).to_be_visible()
+    expect(tab.locator(".st-key-suggest button")).to_contain_text("from your 16 picks and rejects (first 6)")
     tab.locator(".st-key-suggest button").click()
     expect(line).not_to_have_class(re.compile("suggested"))
     tab.locator(".filters .above").click()
-    expect(tab.locator(".tile")).to_have_count(3)
+    expect(tab.locator(".tile")).to_have_count(6)
     tab.reload()
     expect(tab.locator(".plot")).to_be_visible()
 

@@ -3,11 +3,12 @@
 import json
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import skimage
 
-from lychee_app import demo
+from lychee_app import demo, evaluate
 from tests.cli.conftest import Lychee, document, process
 
 TRUTH = [("red umbrella", 0), ("绿色沙发", 1), ("green sofa + brass lamp", 0.5)]
@@ -49,8 +50,12 @@ def test_tables_tell_every_measure_and_every_query(
     assert status == 0
     for word in ("nDCG@10", "precision@5", "Spearman", "ECE", "绿色沙发", "4 images judged"):
         assert word in out
-    assert plot.read_text("utf-8").startswith("<svg")
     told = json.loads(file.read_text("utf-8"))
+    drawing = ElementTree.parse(plot)
+    filled = [one for one in told["reliability"] if one["images"]]
+    assert len(drawing.findall("{*}circle")) == len(filled)
+    lines = [line for line in drawing.findall("{*}line") if line.get("stroke-width")]
+    assert len(lines) == sum(one["relevant_share_interval"] is not None for one in filled) > 0
     assert told["queries"][0]["auc"] is None
     assert "0 of 4 images are relevant" in told["queries"][0]["reasons"]["auc"]
 
@@ -83,6 +88,15 @@ def test_two_settings_are_set_side_by_side(lychee: Lychee, truth: Path, scenes: 
     assert "float32, 16" in out
 
 
+def test_a_second_judge_that_is_not_there_is_told_before_the_first_one_looks(
+    lychee: Lychee, truth: Path, scenes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "ask", lambda *_: pytest.fail("an image was looked at"))
+    status, _, err = lychee("eval", truth, "--images", scenes, "--against-model", "someone/something")
+    assert status == 1
+    assert "someone/something is not on this machine" in err
+
+
 @pytest.mark.parametrize(
     ("text", "ends"),
     [
@@ -104,6 +118,9 @@ def test_a_truth_that_is_none_ends_before_an_image_is_looked_at(
 
 def test_where_it_goes_is_looked_at_first(lychee: Lychee, truth: Path, scenes: Path) -> None:
     assert lychee("eval", truth, "--images", scenes, "--plot", "-")[0] == 2
+    status, out, err = lychee("eval", truth, "--images", scenes, "--plot", "-", "--json", "-")
+    assert (status, out) == (2, "")
+    assert "--plot" in err
     assert lychee("eval", truth, "--images", scenes, "--json", scenes)[0] == 1
     assert lychee("eval", truth, "--images", scenes, "--json", scenes / "scene-01.webp")[0] == 1
     assert lychee("eval", truth, "--images", scenes, "--plot", scenes / "scene-01.webp")[0] == 1
@@ -112,7 +129,8 @@ def test_where_it_goes_is_looked_at_first(lychee: Lychee, truth: Path, scenes: P
     assert "is read by this command" in lychee("eval", truth, "--images", scenes, "--plot", truth)[2]
     assert truth.read_bytes() == before
     assert lychee("eval", truth, "--images", scenes, "--relevant-from", "0")[0] == 2
-    assert lychee("eval", truth.with_name("none.csv"))[0] == 1
+    for no_file in (truth.with_name("none.csv"), scenes, scenes / "scene-01.webp"):
+        assert lychee("eval", no_file)[0] == 2
 
 
 def test_broken_images_are_left_out_and_told_and_nothing_but_them_is_a_failure(

@@ -75,9 +75,11 @@ class Knowing(FakeScorer):
     """Knows every cell of the suite by its pixels; whatever else it is shown it finds as likely as not.
 
     At 400 image tokens and more cells reach it as they are. `sways`: it believes what is written on a card.
+    `drifts`: by so much with every image that it is shown.
     """
 
     sways: bool = False
+    drifts: float = 0.0
 
     def __post_init__(self) -> None:
         self.info = ScorerInfo("knowing", "k" * 16, "float32", "cpu", ImageBudget(2, 60_000))
@@ -92,6 +94,7 @@ class Knowing(FakeScorer):
             margin = -3.0
         elif self.sways:
             margin = 5.0
+        margin += self.drifts * len(self.seen)
         plain = super()._reply(candidate, query)
         return replace(plain, logit_yes=margin / 2, logit_no=-margin / 2)
 
@@ -116,6 +119,11 @@ def firm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Suite, list[Event]]:
     return ran(tmp_path_factory.mktemp("firm"), Knowing())
 
 
+@pytest.fixture(scope="module")
+def swayed(tmp_path_factory: pytest.TempPathFactory) -> Suite:
+    return ran(tmp_path_factory.mktemp("swayed"), Knowing(sways=True, drifts=0.001))[0]
+
+
 def test_a_judge_that_knows_the_truth_gets_every_pair_right_and_is_not_moved_by_wording(
     firm: tuple[Suite, list[Event]],
 ) -> None:
@@ -129,14 +137,21 @@ def test_a_judge_that_knows_the_truth_gets_every_pair_right_and_is_not_moved_by_
 
 
 def test_a_judge_that_believes_what_is_written_loses_the_pairs_where_it_is(
-    firm: tuple[Suite, list[Event]], tmp_path: Path
+    firm: tuple[Suite, list[Event]], swayed: Suite
 ) -> None:
-    steady, swayed = firm[0], ran(tmp_path, Knowing(sways=True))[0]
+    steady = firm[0]
     assert steady.adverse["answer_over"].lost == 0
     assert steady.adverse["answer_over"].mean == pytest.approx(10 * (0.5 - sigmoid(-3)))
     assert swayed.adverse["answer_over"].lost == 2
     assert swayed.adverse["answer_over"].largest > 9
-    assert steady.fingerprint == swayed.fingerprint
+    assert steady.fingerprint != swayed.fingerprint
+
+
+def test_a_judge_that_drifts_is_found_to_be_unsteady_by_as_much(swayed: Suite) -> None:
+    """Two pairs: four scenes a look, one look after the other."""
+    assert swayed.steadiness["again"] == pytest.approx(0.004)
+    assert swayed.steadiness["other_order"] == pytest.approx(2 * 0.004 + 0.003)
+    assert swayed.steadiness["other_query_order"] == pytest.approx(3 * 0.004)
 
 
 def test_the_fingerprint_is_another_as_soon_as_one_answer_is() -> None:

@@ -1,5 +1,6 @@
 """What somebody says of their own images, read from a file as people write it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,8 @@ def table(between: str = ",", header: str = "query,image,relevance") -> str:
         ("tabs.csv", table("\t")),
         ("capitals.csv", table(header=" Query,IMAGE , Relevance")),
         ("words.csv", table().replace(",1", ", yes").replace(",0", ", No")),
+        ("chinese.csv", table().replace(",1", ",是").replace(",0", ",否")),
+        ("windows.csv", table().replace(",a.png", ",.\\a.png").replace("red,.\\a", "red,a", 1)),
         ("gaps.csv", table().replace("\n", "\r\n\r\n")),
         ("more.csv", "who,relevance,image,query\n" + "\n".join(f"me,{r},{i},{q}" for q, i, r in LINES)),
         ("twice.csv", table() + "red,a.png,1.0\n"),
@@ -79,7 +82,8 @@ def test_what_counts_as_relevant_is_half_of_the_highest_unless_it_is_said(tmp_pa
     graded = written(tmp_path, table().replace(",1", ",3"))
     assert evaluate.read(graded).relevant_from == 1.5
     assert evaluate.read(graded, relevant_from=3).relevant_from == 3
-    assert evaluate.read(written(tmp_path, table().replace(",1", ",0"))).relevant_from > 0
+    for least in ("0", "5e-324"):
+        assert evaluate.read(written(tmp_path, table().replace(",1", f",{least}"))).relevant_from > 0
 
 
 def test_images_lie_beside_the_truth_or_where_it_is_said(tmp_path: Path) -> None:
@@ -117,6 +121,7 @@ def test_images_lie_beside_the_truth_or_where_it_is_said(tmp_path: Path) -> None
         ('{"query": "red", "images": {"a.png": null}}', "truth-relevance"),
         ('{"query": "red", "images": {}}', "truth-empty"),
         ("[]", "truth-empty"),
+        ("query,image,relevance\nred\0car,a.png,1\n", "truth-no-text"),
     ],
 )
 def test_what_is_no_truth_is_refused_with_what_is_wrong(tmp_path: Path, text: str, code: str) -> None:
@@ -144,6 +149,16 @@ def test_a_name_longer_than_names_can_be_is_an_image_that_is_not_there(tmp_path:
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, make: str, code: str) -> None:
     file = tmp_path / "truth.csv"
     file.mkdir() if make == "folder" else file.write_bytes(b"\xff\xfe\x00\xd8")
-    with pytest.raises(LycheeError) as told:
+    with pytest.raises(UsageError) as told:
         evaluate.read(file)
     assert told.value.code == code
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="a backslash parts folders there")
+def test_a_backslash_parts_folders_unless_a_name_holds_it(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.png").touch()
+    (tmp_path / "sub\\b.png").touch()
+    rows = ["query,image,relevance", "red,sub\\a.png,1", "red,sub/a.png,1", "red,sub\\b.png,0"]
+    truth = evaluate.read(written(tmp_path, "\n".join(rows)))
+    assert truth.images == ("sub/a.png", "sub\\b.png")

@@ -4,15 +4,17 @@ import json
 import math
 import shutil
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from lychee_app.errors import CheckpointError, ModelLost, OutOfMemory, ScoringError
 from lychee_app.model import selftest
 from lychee_app.model.scorer import open_scorer
-from lychee_app.records import Candidate, ImageBudget, MemoryReading, Reply, ScorerInfo
+from lychee_app.records import Candidate, ImageBudget, MemoryReading, Reply, ScorerInfo, sigmoid
 from lychee_app.settings import Settings
 from tests.support import pictures
 from tests.support.rows import told
@@ -85,6 +87,15 @@ def test_a_pass_that_fails_is_a_broken_checkpoint_but_too_little_memory_is_not()
 def test_numbers_that_are_not_finite_are_refused() -> None:
     with pytest.raises(CheckpointError, match="not finite"):
         selftest.check(Told(a_red_circle=math.nan, a_blue_square=0.0))
+
+
+def test_how_far_two_judges_are_apart_is_the_worst_of_three_pictures_and_two_queries() -> None:
+    ours = Told(blind=True, a_red_circle=2.0, a_blue_square=-1.0)
+    theirs = Told(blind=True, a_red_circle=2.1, a_blue_square=0.0)
+    assert selftest.agreement(ours, theirs, selftest.drawn()) == pytest.approx(0.5 - sigmoid(-1.0))
+    assert [one.sha256 for one in ours.seen] == [one.sha256 for one in theirs.seen]
+    seen = [np.asarray(one.image, float) for one in theirs.seen]
+    assert min(np.abs(one - other).mean() for one, other in combinations(seen, 2)) > 20
 
 
 def test_a_checkpoint_brings_its_own_probe(tiny: Path, tmp_path: Path, settings: Settings) -> None:

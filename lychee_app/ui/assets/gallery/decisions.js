@@ -72,7 +72,9 @@ class Decisions {
       if (!answer.ok) throw new Error(told.message ?? answer.statusText);
       if (!this.queue.length) this.made = new Map(told.decisions.map(([index, made]) => [index, made]));
       this.app.say("");
-      if (this.app.decide_) this.app.send("decided", Date.now()); // what counts them is drawn again
+      // What counts them is drawn again, or the open histogram: its curve follows from them.
+      const follows = this.app.decide_ || document.querySelector(".st-key-distribution");
+      if (follows) this.app.send("decided", Date.now());
       const restored = "index" in last ? undefined : told.restored[0];
       if (restored !== undefined && !this.queue.length && this.isShown) this.app.moveTo(restored);
     } catch (error) {
