@@ -150,5 +150,6 @@ def clear_workspaces() -> None:
     """cuBLAS's outlive a model, each in a segment of the card's memory that it keeps from being given back:
     16.6 GB where transformers takes all weights in one. A recorded pass that lives may use them: then not.
     """
-    if not any(isinstance(each, torch.cuda.CUDAGraph) for each in gc.get_objects()):
+    kinds = map(type, gc.get_objects())  # isinstance would ask each object, and some warn when they are asked
+    if not any(issubclass(kind, torch.cuda.CUDAGraph) for kind in kinds):
         torch._C._cuda_clearCublasWorkspaces()  # type: ignore[attr-defined]
