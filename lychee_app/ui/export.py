@@ -343,9 +343,10 @@ def _carry_out(context: PageContext, planned: Plan, place: state.Place) -> None:
         state.forget_orders()
         return state.tell(error, place=place)
     state.forget_orders()
-    lost = len(done.left_out) - len(planned.left_out)
-    text = context.t(f"files.done.{done.action}", n=len(done.steps), lost=lost)
-    return state.tell(text, "warn" if lost else "good", place)
+    t, lost = context.t, done.left_out[len(planned.left_out) :]
+    lines = [t(f"files.done.{done.action}", n=len(done.steps))]
+    lines += [t(f"files.lost.{done.action}", n=len(lost)), *told(t, lost)] if lost else []
+    return state.tell("\n".join(lines), "warn" if lost else "good", place)
 
 
 def copied_and_moved(context: PageContext, standing: Standing, place: state.Place) -> None:
