@@ -91,7 +91,7 @@ def _carried(done: _Sorted, folder: Path, action: "decide.Action", t: Words) -> 
         made = decide.carry_out(planned, store.moves_folder)
         if action == "move":
             store.relocate(made.moved)
-    for goal in planned.within:
+    for goal in (planned.folder / column.name for column in done.run.request.columns):
         if count := sum(step.target.parent == goal for step in made.steps):
             say(t(f"terminal.sorted.{action}", n=count, name=goal.name, folder=str(goal)))
     if made.steps:

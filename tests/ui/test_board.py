@@ -65,7 +65,7 @@ def test_folders_are_planned_and_told_and_the_whole_is_taken_back_at_once(
     at.button(key="board-carry").click().run()
     assert all(path.exists() for path in shoot)
     assert not goal.exists()
-    assert "cold: 1<br>warm: 2" in html(at)
+    assert "warm: 2<br>cold: 1" in html(at)
     assert "<td>0.png</td><td>→ warm/0.png</td>" in html(at)
     at.button(key="carry-do").click().run()
     assert {str(path.relative_to(goal)) for path in goal.glob("*/*")} == {
