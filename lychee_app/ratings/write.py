@@ -6,6 +6,7 @@ got stars inside is another file by its bytes: the store is told, now or when th
 """
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -329,7 +330,10 @@ def _sha256(data: bytes) -> str:
 
 def _replace(file: Path, data: bytes, changed_ns: int | None = None) -> None:
     """All of it at once, on the disk before the old goes. Mode and attributes stay; `changed_ns` is when it
-    was last changed, in nanoseconds since 1970, now where it is None. Raises OSError."""
+    was last changed, in nanoseconds since 1970, now where it is None. Raises OSError, also for a file that
+    nobody may write: a new one in its place would get around that."""
+    if not file.stat().st_mode & 0o222:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     aside = aside_of(file)
     try:
         with aside.open("xb") as new:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from lychee_app.store.table import Table
 
 SHOWN = 5
+_WITH_EXAMPLES = (
+    "SELECT id FROM runs WHERE coalesce(json_extract(record, '$.request.like'), "
+    "json_extract(record, '$.request.unlike')) IS NOT NULL"
+)
 KEPT_READERS = 2
 """Of runs whose rows lie in parts: 45 MB for 100,000 images."""
 
@@ -336,7 +340,7 @@ class Runs:
                             db.execute(f"UPDATE {table} SET record = ? WHERE rowid = ?", record)
 
     def rewrite(self, files: Sequence[Rewritten]) -> None:
-        """In every row of the same content and place."""
+        """In every row of the same content and place, and every run that has it as an example."""
         by_hash: dict[str, dict[str, Rewritten]] = {}
         for one in files:
             by_hash.setdefault(one.before, {})[os.path.realpath(one.path)] = one
@@ -347,18 +351,32 @@ class Runs:
         )
         change = "UPDATE images SET record = ?, light = ? WHERE rowid = ?"
         short = json.dumps([name[:32] for name in by_hash])
+
+        def now_of(sha256: str, path: str | Path | None) -> Rewritten | None:
+            return by_hash.get(sha256, {}).get(os.path.realpath(path)) if path else None
+
         with self._database.writing() as db:
             of_runs: set[str] = set()
             for place, run_id, record, source in db.execute(query, (short,)).fetchall():
                 with suppress(Damaged):  # a damaged row of another run is no matter of this one
                     row, path = rows.unpack_scored(record, None, {}), rows.read_source(source, None).path
-                    now = by_hash.get(row.sha256, {}).get(os.path.realpath(path)) if path else None
-                    if now:
+                    if now := now_of(row.sha256, path):
                         row = now.of(row)
                         db.execute(change, (rows.pack_scored(row), rows.pack_light(row), place))
                         of_runs.add(run_id)
             for run_id in of_runs:
                 db.execute("UPDATE runs SET version = version + 1 WHERE id = ?", (run_id,))
+            for (run_id,) in db.execute(_WITH_EXAMPLES).fetchall():
+                with suppress(Damaged):
+                    run = self._run(db, run_id)
+                    asked = {"like": run.request.like, "unlike": run.request.unlike}
+                    changed = {
+                        name: replace(example, sha256=now.after)
+                        for name, example in asked.items()
+                        if example and (now := now_of(example.sha256, example.path))
+                    }
+                    if changed:
+                        _write(db, run, request=replace(run.request, **changed))
 
     def newest(self, limit: int, offset: int) -> list[RunSummary]:
         query = "SELECT id FROM runs ORDER BY created DESC, rowid DESC LIMIT ? OFFSET ?"

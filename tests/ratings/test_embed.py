@@ -22,6 +22,7 @@ from lychee_app.ratings import Wish
 from lychee_app.ratings.jpeg import MOST_BYTES
 from lychee_app.ratings.packet import changed
 from lychee_app.records import Run, Source
+from lychee_app.request import Example
 from lychee_app.store import Store
 from tests.ratings.conftest import DARKTABLE, LIGHTROOM
 from tests.support.rows import row, run_of
@@ -176,7 +177,8 @@ def test_a_run_still_knows_its_files_and_so_does_another_over_the_same(
 ) -> None:
     """Copied, put into a ZIP, shown and gone on with, before it is taken back and after."""
     run, sources, folder = kept({"a.jpg": jpeg(), "b.jpg": jpeg(seed=1)})
-    other = run_of(run.images[:1], id="run-2", query="lamp")
+    like = Example("a.jpg", run.images[0].sha256, str(folder / "a.jpg"))
+    other = run_of(run.images[:1], id="run-2", query="lamp", like=like)
     store.create(other, [sources[0][1]])
     store.add(other.id, run.images[0])
     shutil.copy(folder / "a.jpg", tmp_path / "copy.jpg")
@@ -198,7 +200,10 @@ def test_a_run_still_knows_its_files_and_so_does_another_over_the_same(
             wanted = None if run_id == elsewhere.id else stars
             assert {row.capture.rating for row in now.images} == {wanted}
         store.set_status(other.id, "interrupted")
-        resumed = store.unfinished(other.request, [source for _, source in store.sources(other.id)])
+        asked = store.load(other.id).request
+        assert asked.like
+        assert asked.like.sha256 == hashlib.sha256((folder / "a.jpg").read_bytes()).hexdigest()
+        resumed = store.unfinished(asked, [source for _, source in store.sources(other.id)])
         assert resumed
         assert len(resumed.images) == 1, "it is not scored again"
 
@@ -247,8 +252,10 @@ def test_what_cannot_be_written_into_stays_and_is_told(kept: Kept, store: Store)
             "meanwhile.jpg": jpeg(seed=3),
             "no-xmp.jpg": jpeg(b"<x"),
             "twice.jpg": twice[:end] + twice[at:],
+            "write-protected.jpg": jpeg(seed=4),
         }
     )
+    (folder / "write-protected.jpg").chmod(0o444)
     planned = ratings.plan(run, sources, EMBED)
     with (folder / "meanwhile.jpg").open("ab") as file:
         file.write(b"\0")
@@ -261,6 +268,7 @@ def test_what_cannot_be_written_into_stays_and_is_told(kept: Kept, store: Store)
         "meanwhile.jpg": "changed-since",
         "no-xmp.jpg": "jpeg-xmp",
         "twice.jpg": "jpeg-packets",
+        "write-protected.jpg": "refused",
     }
     assert contents(folder) == before
 
