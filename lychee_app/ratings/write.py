@@ -240,9 +240,20 @@ def _lines(journal: Path, most: int | None = None) -> list[dict[str, Any]]:
             lines = [json.loads(line) for line in islice(file, most)]
         if not lines or not lines[0]["run_id"]:
             raise ValueError("it tells of no run")
+        for entry in lines[1:]:
+            _check(entry)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError("journal-unreadable", path=str(journal), detail=str(error)) from error
     return lines
+
+
+def _check(entry: dict[str, Any]) -> None:
+    """Raises ValueError, KeyError or TypeError for what does not tell all that an undo needs."""
+    Path(entry["sidecar"]), Path(entry.get("image", "")), int(entry["upload_index"])
+    if "splices" in entry:
+        str(entry["image_sha256"]), _splices(entry)
+    else:
+        str(entry["sha256"]), _bytes(entry["before"])
 
 
 def _place_now(file: Path, moved: Mapping[Path, Path]) -> Path:
