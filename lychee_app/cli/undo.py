@@ -22,7 +22,7 @@ def undo(arguments: argparse.Namespace, t: Words) -> int:
         kept: list[Kept] = [*ratings.journals(store.moves_folder), *decide.journals(store.moves_folder)]
         kept.sort(key=lambda one: _path(one).name, reverse=True)
         if arguments.folder is not None:
-            folder = Path(os.path.realpath(arguments.folder.expanduser()))
+            folder = Path(os.path.realpath(os.path.expanduser(arguments.folder)))
             kept = [one for one in kept if any(place.is_relative_to(folder) for place in _places(one))]
         if not kept:
             raise LycheeError("undo-none")

@@ -1,6 +1,7 @@
 """Store: the one door to the data folder."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -64,7 +65,7 @@ class Store:
         busy_seconds: float = BUSY_SECONDS,
     ) -> "Store":
         """Opens the data folder, making it if needed. Raises StoreError if it cannot be used."""
-        folder = folder.expanduser().absolute()
+        folder = Path(os.path.expanduser(folder)).absolute()
         return cls(folder, Database(folder / FILE_NAME, busy_seconds), upload_cap_bytes, replies_kept)
 
     def close(self) -> None:
