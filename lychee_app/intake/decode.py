@@ -343,15 +343,16 @@ _GRAIN = ImageFilter.Kernel((3, 3), (1, -2, 1, -2, 4, -2, 1, -2, 1), scale=2, of
 it has room in a byte."""
 
 
-_GRAIN_IN_STEPS = 6.0
+_GRAIN_IN_STEPS, _MOST_GRAIN = 5.0, 0.9
 """Times its variance. Of pixels that know nothing of each other it would be 4; in a picture that was shrunk
-neighbours share their grain, and the mask sees less of it."""
+neighbours share their grain, and the mask sees less of it. And the most of the steps that is taken for grain:
+some of sand or cloth is the picture."""
 
 
 def _sharpness(thumbnail: Image.Image) -> float:
     """The squares of the steps from pixel to pixel (Brenner, both ways), less those that are grain, by how
     light it is: so it is the same in any light, until that is too much. Of a burst it shows what is shaken or
-    out of focus. Below 0 where all is grain."""
+    out of focus."""
     grey = thumbnail.convert("L")
     (width, height), light = grey.size, ImageStat.Stat(grey).mean[0]
     if min(width, height) < 3:
@@ -363,7 +364,7 @@ def _sharpness(thumbnail: Image.Image) -> float:
     counts = grey.filter(_GRAIN).crop((1, 1, width - 1, height - 1)).histogram()
     mean = 2 * sum(abs(level - 128) * count for level, count in enumerate(counts)) / sum(counts)
     spread = math.sqrt(math.pi / 2) * mean / 6
-    return (steps - _GRAIN_IN_STEPS * spread**2) / (light**2 + 1)
+    return (steps - min(_GRAIN_IN_STEPS * spread**2, _MOST_GRAIN * steps)) / (light**2 + 1)
 
 
 _PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
