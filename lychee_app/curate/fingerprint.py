@@ -79,7 +79,7 @@ def _squares(cells: NDArray[np.uint8]) -> Tints:
     lies whole in one of them, wherever it is."""
     tints = cells.astype(np.float32) - 128
     rows = tints[:, :-1] + tints[:, 1:]
-    return (rows[:, :, :-1] + rows[:, :, 1:]) / 4
+    return (rows[:, :, :-1] + rows[:, :, 1:]) / np.float32(4)
 
 
 def _apart(some: Tints, others: Tints) -> Tints:
@@ -97,4 +97,4 @@ def _apart(some: Tints, others: Tints) -> Tints:
             nearest = apart if nearest is None else np.minimum(nearest, apart, out=nearest)
         assert nearest is not None
         found.append(nearest.reshape(len(nearest), -1).max(axis=1))
-    return np.min(found, axis=0)
+    return np.min(found, axis=0).astype(np.float32)

@@ -249,11 +249,15 @@ def _lines(journal: Path, most: int | None = None) -> list[dict[str, Any]]:
 
 def _check(entry: dict[str, Any]) -> None:
     """Raises ValueError, KeyError or TypeError for what does not tell all that an undo needs."""
-    Path(entry["sidecar"]), Path(entry.get("image", "")), int(entry["upload_index"])
-    if "splices" in entry:
-        str(entry["image_sha256"]), _splices(entry)
+    is_inside = "splices" in entry
+    known = entry["image_sha256" if is_inside else "sha256"]
+    texts = [known, entry["sidecar"], entry.get("image", "")]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(entry["upload_index"], int):
+        raise ValueError(f"{texts} are no names")
+    if is_inside:
+        _splices(entry)
     else:
-        str(entry["sha256"]), _bytes(entry["before"])
+        _bytes(entry["before"])
 
 
 def _place_now(file: Path, moved: Mapping[Path, Path]) -> Path:
