@@ -77,9 +77,12 @@ class Codes:
 def _squares(cells: NDArray[np.uint8]) -> Tints:
     """(images, TINTS - 1, TINTS - 1, 2): the mean of every four cells that touch, about 0. So a small thing
     lies whole in one of them, wherever it is."""
-    tints = cells.astype(np.float32) - 128
-    rows = tints[:, :-1] + tints[:, 1:]
-    return (rows[:, :, :-1] + rows[:, :, 1:]) / np.float32(4)
+    tints: Tints = cells.astype(np.float32)
+    tints -= 128
+    rows: Tints = tints[:, :-1] + tints[:, 1:]
+    squares: Tints = rows[:, :, :-1] + rows[:, :, 1:]
+    squares /= 4
+    return squares
 
 
 def _apart(some: Tints, others: Tints) -> Tints:
@@ -97,4 +100,4 @@ def _apart(some: Tints, others: Tints) -> Tints:
             nearest = apart if nearest is None else np.minimum(nearest, apart, out=nearest)
         assert nearest is not None
         found.append(nearest.reshape(len(nearest), -1).max(axis=1))
-    return np.min(found, axis=0).astype(np.float32)
+    return np.min(found, axis=0)
