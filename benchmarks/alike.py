@@ -6,6 +6,7 @@ screenshots and plots, which are laid out alike and are not one picture. Of each
 and a computer make of it.
 """
 
+import colorsys
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -140,6 +141,56 @@ def frame(scene: Image.Image, random: Random) -> Image.Image:
     return _grainy(exposed(image, random.normal(0, 0.1)), random)
 
 
+def with_thing(scene: Image.Image, share: float, random: Random) -> list[Image.Image]:
+    """Twice, with a disc on it in two colours; share: of the picture that the square around it takes."""
+    side = int(np.sqrt(share * scene.width * scene.height))
+    x, y = (int(random.integers(0, length - side)) for length in scene.size)
+    found = []
+    for hue in random.choice(6, 2, replace=False):
+        image, colour = scene.copy(), colorsys.hsv_to_rgb(hue / 6, 0.8, 0.85)
+        ink = tuple(round(255 * value) for value in colour)
+        ImageDraw.Draw(image).ellipse((x, y, x + side, y + side), fill=ink)
+        found.append(image)
+    return found
+
+
+def worse(scene: Image.Image, random: Random) -> Iterator[tuple[str, Image.Image]]:
+    """Further frames of a scene that nobody would choose."""
+    for width in (0.5, 1, 2, 4):
+        yield f"blurred by {width:g} px", scene.filter(ImageFilter.GaussianBlur(width))
+    yield "shaken by 6 px", _shaken(scene, 6, random)
+    for width, grain in ((1.5, 10), (1.5, 20), (3, 20)):
+        soft = scene.filter(ImageFilter.GaussianBlur(width))
+        yield f"blurred by {width:g} px, grain of {grain}", _grainy(soft, random, grain)
+    for stops in (1.0, 1.5, 2.2):
+        yield f"{stops:g} stops too light", exposed(scene, stops)
+    yield "2 stops too dark, grain of 6", _grainy(exposed(scene, -2), random, 6)
+
+
+def _shaken(image: Image.Image, length_px: float, random: Random) -> Image.Image:
+    angle, places = random.uniform(0, np.pi), np.linspace(-length_px / 2, length_px / 2, 7)
+    moved = [
+        image.transform(
+            image.size,
+            Image.Transform.AFFINE,
+            (1, 0, place * np.cos(angle), 0, 1, place * np.sin(angle)),
+            Image.Resampling.BILINEAR,
+        )
+        for place in places
+    ]
+    return Image.fromarray(np.mean([np.asarray(one) for one in moved], axis=0).astype(np.uint8))
+
+
+def held(scene: Image.Image, random: Random) -> Image.Image:
+    """By hand, and with the fine grain of any camera."""
+    image = scene.rotate(random.normal(0, 0.5), Image.Resampling.BICUBIC)
+    width, height = image.width / 1.05, image.height / 1.05
+    dx, dy = random.normal(0, 3, 2)
+    left, top = (image.width - width) / 2 + dx, (image.height - height) / 2 + dy
+    box = (max(0, left), max(0, top), min(image.width, left + width), min(image.height, top + height))
+    return _grainy(image.resize(scene.size, Image.Resampling.BICUBIC, box=box), random, 2)
+
+
 def exposed(image: Image.Image, stops: float) -> Image.Image:
     """As with so many stops more light: what is too light is white."""
     levels = np.arange(256) / 255
@@ -162,7 +213,9 @@ def cropped(scene: Image.Image, share: float, random: Random) -> Image.Image:
     return scene.crop((int(left), int(top), int(left) + width, int(top) + height))
 
 
-def _grainy(image: Image.Image, random: Random) -> Image.Image:
-    grain = np.clip(random.normal(128, random.uniform(1, 7), (image.height, image.width)), 0, 255)
+def _grainy(image: Image.Image, random: Random, spread: float | None = None) -> Image.Image:
+    """spread: the standard deviation of the grain, of 255; None: any from 1 to 7."""
+    spread = random.uniform(1, 7) if spread is None else spread
+    grain = np.clip(random.normal(128, spread, (image.height, image.width)), 0, 255)
     grain = Image.fromarray(grain.astype(np.uint8)).convert("RGB")
     return ImageChops.add(image, grain, 1, -128)

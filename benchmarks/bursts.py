@@ -2,10 +2,13 @@
 
 Of the pairs that are told those of one scene (precision); of the pairs of one scene those that are told
 (recall). The thresholds of curate were fixed on other seeds, those of the tower are the best on this set.
-With --images: how long it takes to group so many, beyond decoding, in processor time.
+With --images: how long it takes to group so many, beyond decoding, in processor time. With --sharpest: how
+often the sharp one of two frames is told from one that is blurred, grainy or too light. With --things: how
+often a small thing of another colour makes another picture.
 """
 
 import argparse
+import io
 import sys
 import time
 from collections.abc import Sequence
@@ -21,7 +24,8 @@ from lychee_app import curate, intake
 from lychee_app.curate.fingerprint import Codes
 from lychee_app.curate.groups import ALIKE_BITS, ALIKE_TINTS, BURST_BITS, BURST_TINTS
 from lychee_app.intake.decode import THUMBNAIL_PX
-from lychee_app.records import Capture, Scored
+from lychee_app.records import Candidate, Capture, ImageBudget, Scored, Source
+from lychee_app.settings import Settings
 from lychee_app.views import views
 
 GOAL_SECONDS = 60.0
@@ -32,11 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=2718)
     parser.add_argument("--scenes", type=int, default=120, help="of each there are 12 images (default: 120)")
     parser.add_argument("--images", type=int, help="time the grouping of so many instead")
+    parser.add_argument("--sharpest", action="store_true", help="which of two frames is sharper instead")
+    parser.add_argument("--things", action="store_true", help="small things of other colours instead")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.images:
         return _timed(arguments.images)
+    if arguments.sharpest:
+        return _sharpest(arguments.scenes, arguments.seed)
+    if arguments.things:
+        return _things(arguments.scenes, arguments.seed)
     shown = list(alike.shown(arguments.scenes, arguments.seed))
     scenes = np.array([one.scene for one in shown])
     same = scenes[:, None] == scenes
@@ -142,6 +152,54 @@ def _towers(shown: Sequence[alike.Shown]) -> dict[str, Matrix]:
     each_ms = 1e3 * (time.process_time() - started) / len(shown)
     print(f"the tower took {each_ms:.1f} ms of processor time an image", file=sys.stderr)
     return {"tower, mean": np.array(whole), "tower, 3 x 3": np.array(nine)}
+
+
+def _sharpest(scenes: int, seed: int) -> dict[str, Any]:
+    """Decoded as an image of a run is, for a large judge."""
+    random = np.random.default_rng(seed)
+    files: list[tuple[str, bytes]] = []
+    for scene, _ in alike.originals(scenes, random):
+        for kind, image in (("sharp", scene), *alike.worse(scene, random)):
+            file = io.BytesIO()
+            alike.held(image, random).save(file, "JPEG", quality=92)
+            files.append((kind, file.getvalue()))
+    settings, budget = Settings.from_environment(), ImageBudget(token_px=32)
+    sources = (Source(kind, data=data) for kind, data in files)
+    found: dict[str, list[bool]] = {}
+    sharp = 0.0
+    for seen in intake.prepare(enumerate(sources), budget, settings):
+        assert isinstance(seen, Candidate)
+        if seen.name == "sharp":
+            sharp = seen.sharpness
+        else:
+            found.setdefault(seen.name, []).append(sharp > seen.sharpness)
+    shares = {kind: round(float(np.mean(right)), 3) for kind, right in found.items()}
+    for kind, share in shares.items():
+        print(f"{kind:34} {share:.0%}", file=sys.stderr)
+    return {"bench": "bursts", "seed": seed, "scenes": scenes, "sharp_one_found": shares}
+
+
+def _things(scenes: int, seed: int) -> dict[str, Any]:
+    """A disc in one of six colours, in the same picture and in the next frame of it."""
+    random = np.random.default_rng(seed)
+    told: dict[str, list[tuple[bool, bool, bool]]] = {}
+    for scene, _ in alike.originals(scenes, random):
+        for share in (0.005, 0.01, 0.02, 0.04):
+            one, other = alike.with_thing(scene, share, random)
+            pictures = (one, other, alike.frame(other, random), alike.frame(one, random))
+            codes, others = Codes([_fingerprint(image) for image in pictures]), np.arange(1, 4)
+            bits, tints = codes.bits(0, others), codes.tints(0, others)
+            alone = bool(bits[0] <= ALIKE_BITS and tints[0] <= ALIKE_TINTS)
+            near = (bits <= BURST_BITS) & (tints <= BURST_TINTS)
+            told.setdefault(f"{share:.1%}", []).append((alone, bool(near[1]), bool(near[2])))
+    names = ("recoloured", "recoloured_frame", "same_frame")
+    shares = {
+        size: dict(zip(names, np.mean(rows, axis=0).round(3).tolist(), strict=True))
+        for size, rows in told.items()
+    }
+    for size, each in shares.items():
+        print(f"{size} of the picture, taken for one:", each, file=sys.stderr)
+    return {"bench": "bursts", "seed": seed, "scenes": scenes, "taken_for_one": shares}
 
 
 def _timed(count: int) -> dict[str, Any]:

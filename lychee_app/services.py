@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
-from lychee_app import decide
+from lychee_app import decide, ratings
 from lychee_app.catalogue import Fetch, ModelCatalogue
 from lychee_app.engines.choice import engine_of
 from lychee_app.engines.opening import OpenScorer
@@ -56,6 +56,7 @@ def opened(settings: Settings, open_scorer: OpenScorer | None = None, fetch: Fet
     store = Store.open(settings.data_folder, upload_cap_bytes=settings.upload_cap_bytes)
     store.mark_interrupted()
     decide.recover(store)
+    ratings.recover(store)
     jobs = Jobs(store, engine_of(settings.engine, settings, open_scorer=open_scorer))
     return Services(settings, store, jobs, ModelCatalogue(settings, fetch))
 

@@ -59,7 +59,7 @@ class Settings:
         env = os.environ if environment is None else environment
         home = env.get("LYCHEE_HOME")
         return cls(
-            data_folder=Path(home).expanduser() if home else platformdirs.user_data_path("lychee"),
+            data_folder=Path(os.path.expanduser(home)) if home else platformdirs.user_data_path("lychee"),
             model=env.get("LYCHEE_MODEL", "auto"),
             max_image_tokens=_whole_number(
                 env, "LYCHEE_IMAGE_TOKENS", 1280, low=LEAST_TOKENS, high=MOST_TOKENS

@@ -7,7 +7,7 @@ from functools import cache
 
 from PIL import Image
 
-SIDE_PX, COUNT, TINTS = 32, 12, 8
+SIDE_PX, COUNT, TINTS = 32, 12, 16
 """A view is SIDE_PX x SIDE_PX; there are TINTS x TINTS cells of two tints each."""
 TINTS_BYTES = 2 * TINTS**2
 BYTES = COUNT * SIDE_PX**2 + TINTS_BYTES

@@ -195,26 +195,30 @@ def _in_parts(log: Log, requests: Sequence[Request], folder: Path | None) -> Log
 def _wish(arguments: argparse.Namespace) -> "ratings.Wish | None":
     """What is to be written into sidecars. Raises UsageError."""
     if not arguments.xmp:
-        if arguments.stars or arguments.xmp_keyword:
+        if arguments.stars or arguments.xmp_keyword or arguments.xmp_embed:
             raise UsageError("without-xmp")
         return None
     if arguments.queries is not None:
         raise UsageError("queries-with")
+    if arguments.xmp_embed and arguments.parts is not None:
+        raise UsageError("embed-parts")
     from lychee_app import ratings
 
-    return ratings.Wish(arguments.stars or ratings.STARS, keyword=arguments.xmp_keyword)
+    stars = arguments.stars or ratings.STARS
+    return ratings.Wish(stars, keyword=arguments.xmp_keyword, embed=arguments.xmp_embed)
 
 
 def _rate(run: Run, sources: Sequence[Source], wish: "ratings.Wish", settings: Settings, t: Words) -> bool:
     """Whether any image has its rating now, or keeps that of its owner."""
     from lychee_app import ratings
-    from lychee_app.store import moves_folder
 
     planned = ratings.plan(run, enumerate(sources), wish)
-    written = ratings.write(planned, moves_folder(settings.data_folder))
+    written = write_ratings(planned, settings)
     tally = ratings.Tally.of(written.changes)
     if written.changes:
-        say(t("terminal.rated", n=len(tally.stars), stars=t.stars_counted(tally.stars)))
+        inside = sum(change.inside is not None for change in written.changes)
+        key = "terminal.rated.inside" if inside else "terminal.rated"
+        say(t(key, n=len(tally.stars), inside=inside, stars=t.stars_counted(tally.stars)))
     if tally.replaced:
         say(t("terminal.rated.replaced", n=tally.replaced))
     if planned.kept:
@@ -232,6 +236,17 @@ def _rate(run: Run, sources: Sequence[Source], wish: "ratings.Wish", settings: S
     if more := len(written.left_out[3:]):
         say(t("terminal.rated.more", n=more))
     return bool(written.changes or planned.same or planned.kept or planned.unstarred)
+
+
+def write_ratings(planned: "ratings.Plan", settings: Settings) -> "ratings.Written":
+    """Where images change themselves, the store is told of it. Raises StoreError."""
+    from lychee_app import ratings
+    from lychee_app.store import Store, moves_folder
+
+    if not planned.images:
+        return ratings.write(planned, moves_folder(settings.data_folder))
+    with Store.open(settings.data_folder) as store:
+        return ratings.write(planned, store.moves_folder, store)
 
 
 def _prepared(engine: Engine, requests: Sequence[Request], settings: Settings, t: Words) -> list[Request]:

@@ -2,12 +2,12 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lychee_app.cli.output import check_goals, none_scored, print_table, say, write
-from lychee_app.cli.rank import Files, scored
+from lychee_app.cli.rank import Files, scored, write_ratings
 from lychee_app.errors import UsageError
 from lychee_app.locale import Words
 from lychee_app.records import Run, Source
@@ -15,7 +15,7 @@ from lychee_app.request import Request
 from lychee_app.settings import Settings
 
 if TYPE_CHECKING:
-    from lychee_app import decide
+    from lychee_app import decide, ratings
     from lychee_app.export import LeftOut
 
 
@@ -23,6 +23,8 @@ def sort(arguments: argparse.Namespace, t: Words) -> int:
     from lychee_app import decide, export, sorting, terminal
 
     check_goals(arguments.json)
+    if arguments.xmp_embed and not arguments.xmp_keyword:
+        raise UsageError("without-keyword")
     if arguments.copy_to is not None and arguments.move_to is not None:
         raise UsageError("sorting-both")
     folder = arguments.copy_to or arguments.move_to
@@ -54,7 +56,8 @@ def sort(arguments: argparse.Namespace, t: Words) -> int:
         return 0
     done, sorted_ = True, _Sorted(run, places, found, settings)
     if arguments.xmp_keyword:  # first, so that the sidecars go along
-        done = _named(sorted_, t)
+        written = _named(sorted_, arguments.xmp_embed, t)
+        done, sorted_ = written is not None, replace(sorted_, run=written.of(run) if written else run)
     if folder is not None:
         action: decide.Action = "copy" if arguments.copy_to is not None else "move"
         done = _carried(sorted_, folder, action, t) and done
@@ -88,7 +91,7 @@ def _carried(done: _Sorted, folder: Path, action: "decide.Action", t: Words) -> 
         made = decide.carry_out(planned, store.moves_folder)
         if action == "move":
             store.relocate(made.moved)
-    for goal in planned.within:
+    for goal in (planned.folder / column.name for column in done.run.request.columns):
         if count := sum(step.target.parent == goal for step in made.steps):
             say(t(f"terminal.sorted.{action}", n=count, name=goal.name, folder=str(goal)))
     if made.steps:
@@ -105,16 +108,17 @@ def _say_left(left_out: Sequence["LeftOut"], t: Words) -> None:
         say(t("terminal.sorted.left", name=one.name, reason=t.reason(one.reason)))
 
 
-def _named(done: _Sorted, t: Words) -> bool:
-    """Each name as a keyword into the sidecars of its images. Whether any has it now."""
+def _named(done: _Sorted, embed: bool, t: Words) -> "ratings.Written | None":
+    """Each name as a keyword into the sidecars of its images, or into these. None where none has it now."""
     from lychee_app import ratings
-    from lychee_app.store import moves_folder
 
     columns = done.run.request.columns
     names = {index: columns[place].name for index, place in done.places.items() if place is not None}
-    planned = ratings.plan(done.run, enumerate(done.found), ratings.Wish(names=names))
-    written = ratings.write(planned, moves_folder(done.settings.data_folder))
-    say(t("terminal.sorted.named", n=len(ratings.Tally.of(written.changes).stars)))
+    planned = ratings.plan(done.run, enumerate(done.found), ratings.Wish(names=names, embed=embed))
+    written = write_ratings(planned, done.settings)
+    inside = sum(change.inside is not None for change in written.changes)
+    key = "terminal.sorted.named.inside" if inside else "terminal.sorted.named"
+    say(t(key, n=len(ratings.Tally.of(written.changes).stars), inside=inside))
     for one in written.left_out[:3]:
         say(t("terminal.rated.left", name=one.name, reason=t.reason(one.reason)))
-    return bool(written.changes or planned.same)
+    return written if written.changes or planned.same else None

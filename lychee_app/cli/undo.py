@@ -22,14 +22,14 @@ def undo(arguments: argparse.Namespace, t: Words) -> int:
         kept: list[Kept] = [*ratings.journals(store.moves_folder), *decide.journals(store.moves_folder)]
         kept.sort(key=lambda one: _path(one).name, reverse=True)
         if arguments.folder is not None:
-            folder = Path(os.path.realpath(arguments.folder.expanduser()))
+            folder = Path(os.path.realpath(os.path.expanduser(arguments.folder)))
             kept = [one for one in kept if any(place.is_relative_to(folder) for place in _places(one))]
         if not kept:
             raise LycheeError("undo-none")
         newest = kept[0]
         say(_told(newest, store, t))
         is_ratings = isinstance(newest, ratings.Journal)
-        left_out = _ratings(newest, t) if is_ratings else _files(newest, store, t)
+        left_out = _ratings(newest, store, t) if is_ratings else _files(newest, store, t)
     for left in left_out:
         say(t("terminal.undone.left", name=left.name, reason=t.reason(left.reason)))
     return 1 if left_out else 0
@@ -56,10 +56,12 @@ def _told(one: Kept, store: Store, t: Words) -> str:
     return t(f"terminal.undo.{action}", title=title, folder=str(one.folder), ago=ago)
 
 
-def _ratings(one: ratings.Journal, t: Words) -> Sequence[LeftOut]:
-    undone = ratings.undo(one.path)
+def _ratings(one: ratings.Journal, store: Store, t: Words) -> Sequence[LeftOut]:
+    undone = ratings.undo(one.path, store)
     if undone.sidecars:
         say(t("stars.undone", n=len(undone.sidecars)))
+    if undone.images:
+        say(t("stars.undone.inside", n=len(undone.images)))
     return undone.left_out
 
 

@@ -17,8 +17,10 @@ _HASHES_BYTES = views.COUNT * SIDE * SIDE // 8
 CODE_BYTES = _HASHES_BYTES + views.TINTS_BYTES
 _GAINS = (0.6, 0.8, 1.0, 1.25, 1.6)
 """Light and shade stretch tints; by so much they may be stretched."""
-_WORST = 3
-"""Cells: one thing of another colour is enough."""
+_AT_ONCE = 256
+"""So many images are compared in their tints at once: 10 MB."""
+_REACH = 2
+"""By so many cells things may have moved."""
 _WAVES = np.cos(np.pi / 2 / views.SIDE_PX * np.outer(np.arange(SIDE), np.arange(1, 2 * views.SIDE_PX, 2)))
 """(SIDE, views.SIDE_PX): the first rows of the discrete cosine transform, type II."""
 
@@ -64,21 +66,38 @@ class Codes:
 
     def tints(self, one: int, others: NDArray[np.intp]) -> Tints:
         """How far the tints are apart where they are most apart, on a scale of 255, in the light that makes
-        them most alike. Cells may have moved by one."""
-        own = self._tints[one][None].astype(np.float32) - 128
-        theirs = self._tints[others].astype(np.float32) - 128
-        return np.maximum(_apart(own, theirs), _apart(theirs, own))
+        them most alike. Cells may have moved by _REACH."""
+        own, found = _squares(self._tints[one][None]), [np.empty(0, np.float32)]
+        for first in range(0, len(others), _AT_ONCE):
+            theirs = _squares(self._tints[others[first : first + _AT_ONCE]])
+            found.append(np.maximum(_apart(own, theirs), _apart(theirs, own)))
+        return np.concatenate(found)
+
+
+def _squares(cells: NDArray[np.uint8]) -> Tints:
+    """(images, TINTS - 1, TINTS - 1, 2): the mean of every four cells that touch, about 0. So a small thing
+    lies whole in one of them, wherever it is."""
+    tints: Tints = cells.astype(np.float32)
+    tints -= 128
+    rows: Tints = tints[:, :-1] + tints[:, 1:]
+    squares: Tints = rows[:, :, :-1] + rows[:, :, 1:]
+    squares /= 4
+    return squares
 
 
 def _apart(some: Tints, others: Tints) -> Tints:
-    """Both (images or 1, TINTS, TINTS, 2). Of each cell of `some` the nearest of nine of `others`; of the
-    cells the worst."""
-    room = np.pad(others, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
-    size = views.TINTS
-    shifts = [room[:, y : y + size, x : x + size] for y in range(3) for x in range(3)]
+    """Both as `_squares` gives them, of one image or as many. Of each square of `some` the nearest of those
+    around it in `others`; of the squares the worst: one thing of another colour is enough."""
+    room = np.pad(others, ((0, 0), (_REACH, _REACH), (_REACH, _REACH), (0, 0)), mode="edge")
+    size, reach = some.shape[1], range(2 * _REACH + 1)
+    shifts = [room[:, y : y + size, x : x + size] for y in reach for x in reach]
     found = []
     for gain in _GAINS:
-        nearest = np.min([np.abs(gain * some - shift).sum(axis=-1) for shift in shifts], axis=0)
-        cells = np.sort(nearest.reshape(len(nearest), -1), axis=1)
-        found.append(cells[:, -_WORST:].mean(axis=1))
+        lit, nearest = gain * some, None
+        for shift in shifts:
+            apart = np.abs(lit - shift)
+            apart = apart[..., 0] + apart[..., 1]
+            nearest = apart if nearest is None else np.minimum(nearest, apart, out=nearest)
+        assert nearest is not None
+        found.append(nearest.reshape(len(nearest), -1).max(axis=1))
     return np.min(found, axis=0)

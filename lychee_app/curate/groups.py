@@ -15,7 +15,7 @@ from lychee_app import ranking
 from lychee_app.curate.fingerprint import Codes
 from lychee_app.records import Scored
 
-ALIKE_BITS, ALIKE_TINTS = 10, 30.0
+ALIKE_BITS, ALIKE_TINTS = 10, 31.0
 """Images that are no further apart than that are alike: see fingerprint.Codes."""
 BURST_BITS, BURST_TINTS = 14, 40.0
 """The same for a burst, where few images are compared, and things and light move."""

@@ -103,7 +103,7 @@ def usable(folder: Path) -> Path:
     """The folder, absolute. It may be missing, its parent may not. Raises UsageError."""
     if not str(folder).strip() or folder == Path():
         raise UsageError("target-none")
-    folder = Path(os.path.realpath(folder.expanduser()))
+    folder = Path(os.path.realpath(os.path.expanduser(folder)))
     if folder.exists() and not folder.is_dir():
         raise UsageError("target-file", path=str(folder))
     if not folder.exists() and not folder.parent.is_dir():

@@ -26,7 +26,7 @@ USUAL_TOKENS = 64
 def example_at(path: str | os.PathLike[str], settings: Settings, name: str = "") -> Example:
     """A file of this machine as an example. `name`: as it is shown, where that is not the file's own. Raises
     UsageError where it is not there, or cannot be shown to a judge: it is decoded as every image is."""
-    found = Path(os.path.abspath(Path(path).expanduser()))
+    found = Path(os.path.abspath(os.path.expanduser(path)))
     try:
         data = found.read_bytes()
     except FileNotFoundError as error:

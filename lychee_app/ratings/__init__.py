@@ -1,15 +1,16 @@
-"""Ratings beside the images, as XMP sidecars that photo programs read: planned, written, taken back.
+"""Ratings that photo programs read, in XMP sidecars beside the images: planned, written, taken back.
 
     plan -> write -> undo            found, inside: what sidecars, and images themselves, say
 
-Images themselves are never touched. Of a sidecar that is there, only rating, label and keywords change,
-and nothing where somebody rejected the image before and it was not picked here.
+Of a sidecar that is there, only rating, label and keywords change, and nothing where somebody rejected the
+image before and it was not picked here. Images themselves are touched where that is asked for alone: then of
+a JPEG the XMP inside (jpeg.py) changes as a sidecar's would.
 """
 
 from lychee_app.ratings.packet import Rating, read
 from lychee_app.ratings.plan import STARS, Change, Plan, Tally, Wish, plan, stars_of
 from lychee_app.ratings.sidecars import Folder, found, inside
-from lychee_app.ratings.write import Journal, Undone, Written, journals, undo, write
+from lychee_app.ratings.write import Journal, Undone, Written, journals, recover, undo, write
 
 __all__ = [
     "STARS",
@@ -27,6 +28,7 @@ __all__ = [
     "journals",
     "plan",
     "read",
+    "recover",
     "stars_of",
     "undo",
     "write",

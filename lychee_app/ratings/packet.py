@@ -104,6 +104,9 @@ the end: a search for them would begin anew at every space of the packet.
 """
 
 
+_UNSAYABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
 def read(packet: bytes) -> Rating:
     """Raises SidecarError for what is no XMP."""
     return _rating(_Packet.of(packet).root)
@@ -121,7 +124,7 @@ def changed(packet: bytes | None, rating: Rating) -> bytes:
     rating = Rating(
         rating.stars if rating.stars != there.stars else None,
         rating.label if rating.label != there.label else "",
-        tuple(word for word in rating.keywords if word not in there.keywords),
+        tuple(word for word in map(_sayable, rating.keywords) if word and word not in there.keywords),
     )
     if packet is not None and rating == Rating():
         return packet
@@ -136,6 +139,11 @@ def changed(packet: bytes | None, rating: Rating) -> bytes:
     if rating.keywords:
         _add_keywords(parts.root, rating.keywords)
     return parts.bytes()
+
+
+def _sayable(word: str) -> str:
+    """Without the characters that XML has no way to say, lone surrogates among them; in one line."""
+    return " ".join(_UNSAYABLE.sub("", word).split())
 
 
 def _rating(root: etree._Element) -> Rating:

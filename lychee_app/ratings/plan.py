@@ -1,14 +1,17 @@
-"""What would be written into which sidecar. Changes nothing."""
+"""What would be written into which sidecar, or image where that is wished. Changes nothing."""
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
 from lychee_app.errors import LycheeError, SidecarError, UsageError
 from lychee_app.export import LeftOut
+from lychee_app.intake.sniff import RAW_SUFFIXES
+from lychee_app.ratings import jpeg
 from lychee_app.ratings.packet import MOST_STARS, REJECTED, Rating, changed, read
 from lychee_app.ratings.sidecars import Folder, read_regular
 from lychee_app.reasons import Reason
@@ -30,6 +33,8 @@ class Wish:
     """The query as a keyword of the images with three stars or more."""
     names: Mapping[int, str] | None = None
     """By upload index: these as keywords and nothing else. Images that are not in it are left as they are."""
+    embed: bool = False
+    """Into the JPEGs themselves, and the sidecars that are there; all else gets sidecars as ever."""
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
@@ -39,8 +44,17 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class Inside:
+    """The change of an image itself. `sha256`: of the file that was scored, which must be there still."""
+
+    sha256: str
+    splices: tuple[jpeg.Splice, ...]
+
+
+@dataclass(frozen=True)
 class Change:
-    """One sidecar. `before` is None where there is none yet; `was`: what it said."""
+    """One sidecar, or the image itself where `inside` is. `before` and `after` are packets: None where there
+    is none yet; `was`: what it said."""
 
     upload_index: int
     image: Path
@@ -49,6 +63,7 @@ class Change:
     after: bytes
     rating: Rating
     was: Rating = field(default_factory=Rating)
+    inside: Inside | None = None
 
     @property
     def replaces_stars(self) -> bool:
@@ -73,7 +88,9 @@ class Plan:
     kept: tuple[int, ...] = ()
     """Images that are rejected, and on which nothing was decided here: they stay so."""
     unstarred: tuple[int, ...] = ()
-    """Images that get no star and have none: no sidecar is made to say so."""
+    """Images that get no star and have none: nothing is written to say so."""
+    names: bool = False
+    """Whether it is of names as keywords: see Wish."""
     not_judged: tuple[Scored, ...] = ()
     """By the run's own wish, and so without a score to be rated by: those that a first look passed over, and
     those that another image stands for.
@@ -88,8 +105,17 @@ class Plan:
         return sum(row.stood_for for row in self.not_judged)
 
     @property
+    def sidecars(self) -> list[Change]:
+        return [change for change in self.changes if change.inside is None]
+
+    @property
+    def images(self) -> list[Change]:
+        """Those that change themselves."""
+        return [change for change in self.changes if change.inside]
+
+    @property
     def same_images(self) -> int:
-        """Of which every sidecar says it already."""
+        """Of which everything says it already."""
         return len(set(self.same) - {change.upload_index for change in self.changes})
 
 
@@ -109,8 +135,15 @@ class Tally:
         return cls(tuple(stars.values()), len(replaced), len(relabelled))
 
 
-_Found = tuple[Path, bytes | None, Rating]
-"""A sidecar, what it holds, None where there is none yet, and what it says."""
+@dataclass(frozen=True)
+class _Found:
+    """A sidecar, or the image itself where `head` is: what it holds, None where there is none yet, and what
+    that says."""
+
+    place: Path
+    before: bytes | None
+    was: Rating
+    head: jpeg.Head | None = None
 
 
 def stars_of(score: float, stars_from: Sequence[float] = STARS) -> int:
@@ -155,14 +188,21 @@ def plan(
             try:
                 folder = folder or Folder(place, [each.path.name for _, each, _ in group if each.path])
                 files = [path.name for path in (source.path, *source.companions) if path]
-                places = list(dict.fromkeys(map(_followed, folder.sidecars(files))))
-                new = [place for place in places if place not in seen]  # a file may be there twice
-                found = _found(new, row.capture.rating)
-                seen.update(places)
+                image = Path(os.path.realpath(place)) / files[0]
+                itself = _itself(row, image) if wish.embed else None
+                has_raw = any(Path(file).suffix.lower() in RAW_SUFFIXES for file in files)
+                beside = folder.there(files) if itself and not has_raw else folder.sidecars(files)
+                places = list(dict.fromkeys(map(_followed, beside)))
+                found = _found(
+                    [place for place in places if place not in seen],  # a file may be there twice
+                    row.capture.rating,
+                    itself if itself and itself.place not in seen else None,
+                )
+                seen.update(places, [itself.place] if itself else [])
                 is_kept = rating.stars is not None and index not in decided
-                if is_kept and any(was.stars == REJECTED for _, _, was in found):
+                if is_kept and any(one.was.stars == REJECTED for one in found):
                     kept.append(index)
-                elif changes := _changes(index, Path(os.path.realpath(place)) / files[0], found, rating):
+                elif changes := _changes(row, image, found, rating):
                     made += changes
                 elif found:
                     unstarred.append(index)
@@ -173,29 +213,72 @@ def plan(
                 left_out.append(LeftOut(index, row.name, Reason.of("refused", detail=detail)))
     changes = tuple(change for change in made if change.after != change.before)
     same = tuple(change.upload_index for change in made if change.after == change.before)
-    told = tuple(left_out), tuple(kept), tuple(unstarred), tuple(not_judged)
-    return Plan(run.id, changes, same, *told)
+    return Plan(
+        run.id,
+        changes,
+        same,
+        tuple(left_out),
+        tuple(kept),
+        tuple(unstarred),
+        names=wish.names is not None,
+        not_judged=tuple(not_judged),
+    )
 
 
-def _changes(index: int, image: Path, found: Iterable[_Found], rating: Rating) -> list[Change]:
-    """Of all sidecars of an image, also of those that say it already; none where one would have to be made
-    that says nothing. Raises SidecarError."""
+def _changes(row: Scored, image: Path, found: Iterable[_Found], rating: Rating) -> list[Change]:
+    """Of all that an image has, also of what says it already; none where one would have to be made that says
+    nothing. Raises SidecarError."""
     made = []
-    for sidecar, before, was in found:
+    for one in found:
+        before, was = one.before, one.was
         stars = None if rating.stars == (was.stars or 0) else rating.stars
         wanted = replace(rating, stars=stars)
-        if before is not None or wanted != Rating():
-            made.append(Change(index, image, sidecar, before, changed(before, wanted), rating, was))
+        if before is None and wanted == Rating():
+            continue
+        if one.head is None:
+            made.append(
+                Change(row.upload_index, image, one.place, before, changed(before, wanted), rating, was)
+            )
+            continue
+        with _told_of_the_image():
+            after = changed(before, wanted)
+        after = jpeg.wrapped(after) if before is None else after
+        inside = Inside(row.sha256, jpeg.exchange(one.head, after) if after != before else ())
+        made.append(Change(row.upload_index, image, one.place, before, after, rating, was, inside))
     return made
 
 
-def _found(sidecars: Iterable[Path], inside: int | None) -> list[_Found]:
-    """Where no sidecar has stars, those inside the image count. Raises SidecarError, OSError."""
+def _itself(row: Scored, image: Path) -> _Found | None:
+    """The image, where it can hold a packet. Raises SidecarError, OSError."""
+    image = Path(os.path.realpath(image))
+    head = jpeg.head(image) if row.sha256 else None
+    if head is None:
+        return None
+    with _told_of_the_image():
+        return _Found(image, head.packet, Rating() if head.packet is None else read(head.packet), head)
+
+
+@contextmanager
+def _told_of_the_image() -> Iterator[None]:
+    """What is wrong with a packet is said of sidecars."""
+    try:
+        yield
+    except SidecarError as error:
+        raise SidecarError("jpeg-xmp") from error
+
+
+def _found(sidecars: Iterable[Path], inside: int | None, itself: _Found | None) -> list[_Found]:
+    """With what the image itself holds, where that is to change. Where no sidecar has stars, and the image is
+    not looked at now, those count that were read inside it. Raises SidecarError, OSError."""
     held = [(sidecar, read_regular(sidecar) if sidecar.exists() else None) for sidecar in sidecars]
-    found = [(sidecar, before, Rating() if before is None else read(before)) for sidecar, before in held]
-    if any(was.stars is not None for _, _, was in found):
+    found = [
+        _Found(sidecar, before, Rating() if before is None else read(before)) for sidecar, before in held
+    ]
+    if itself:
+        return [*found, itself]
+    if any(one.was.stars is not None for one in found):
         return found
-    return [(sidecar, before, replace(was, stars=inside)) for sidecar, before, was in found]
+    return [replace(one, was=replace(one.was, stars=inside)) for one in found]
 
 
 def _named(run: Run, names: Mapping[int, str]) -> list[Scored]:

@@ -6,10 +6,11 @@ IMG_1.jpg.xmp for all else, as darktable and digiKam do. And what those that are
 import os
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from lychee_app.errors import SidecarError
 from lychee_app.intake.sniff import RAW_SUFFIXES
@@ -19,11 +20,19 @@ from lychee_app.records import Scored, Source
 SUFFIX = ".xmp"
 
 
-def read_regular(path: Path) -> bytes:
-    """All bytes of a file; no pipe of that name is waited for. Raises SidecarError and OSError."""
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file to be read; no pipe of that name is waited for. Raises SidecarError and OSError."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, flags), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise SidecarError("sidecar-no-file")
+        yield file
+
+
+def read_regular(path: Path) -> bytes:
+    """All bytes of it. Raises SidecarError and OSError."""
+    with opened(path) as file:
         return file.read()
 
 

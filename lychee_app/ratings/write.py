@@ -1,17 +1,20 @@
 """Writing what was planned, and taking it back byte for byte.
 
-What each sidecar held before lies in a journal on the disk before the first of them is touched. A sidecar is
-replaced whole, and only where it still holds what the plan saw: what another program wrote since stays.
+What each held before lies in a journal on the disk before the first of them is touched. A file is replaced
+whole, and only where it still holds what the plan saw: what another program wrote since stays. An image that
+got stars inside is another file by its bytes: the store is told, now or when the data folder is next opened.
 """
 
 import base64
+import errno
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,12 +23,16 @@ from lychee_app import decide
 from lychee_app.decide.files import aside_of, problem_of, reserve
 from lychee_app.errors import SidecarError, StoreError
 from lychee_app.export import LeftOut
-from lychee_app.ratings.plan import Change, Plan
+from lychee_app.ratings import jpeg
+from lychee_app.ratings.packet import read
+from lychee_app.ratings.plan import Change, Inside, Plan
 from lychee_app.ratings.sidecars import read_regular
 from lychee_app.reasons import Reason
+from lychee_app.records import Run
+from lychee_app.store import Rewritten, Store
 
 _SUFFIX = ".ratings.ndjson"
-"""JSON lines: first the run and how many sidecars, then one line for each."""
+"""JSON lines: first the run and how many files, then one line for each."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,14 @@ class Written:
     journal: Path | None
     changes: tuple[Change, ...]
     left_out: tuple[LeftOut, ...]
+    rewritten: tuple[Rewritten, ...] = ()
+
+    def of(self, run: Run) -> Run:
+        """The run, with its images as they are now."""
+        now = {(one.before, str(one.path)): one for one in self.rewritten}
+        keys = [(row.sha256, os.path.realpath(row.path or "")) for row in run.images]
+        pairs = zip(run.images, map(now.get, keys), strict=True)
+        return replace(run, images=tuple(one.of(row) if one else row for row, one in pairs))
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,8 @@ class Journal:
     sidecars: int
     folder: Path
     """That all of them were written below."""
+    images: int = 0
+    """That were changed themselves."""
 
 
 @dataclass(frozen=True)
@@ -54,61 +71,98 @@ class Undone:
 
     sidecars: tuple[Path, ...]
     left_out: tuple[LeftOut, ...]
+    images: tuple[Path, ...] = ()
 
 
-def write(plan: Plan, journal_folder: Path) -> Written:
-    """Sidecar after sidecar; what fails is left out with a reason, and left as it was.
+def write(plan: Plan, journal_folder: Path, store: Store | None = None) -> Written:
+    """File after file; what fails is left out with a reason, and left as it was. store: is told which images
+    are other bytes now; to be given where any is to change.
 
     Raises StoreError if the journal cannot be written: then nothing is touched.
     """
     if not plan.changes:
         return Written(None, (), plan.left_out)
     journal = journal_folder / f"{time.time_ns():020d}-{os.urandom(4).hex()}{_SUFFIX}"
-    _keep(journal, plan.run_id, [_entry(change) for change in plan.changes])
+    entries = [_entry(change) for change in plan.changes]
+    _keep(journal, plan.run_id, entries)
     done: list[Change] = []
+    kept: list[dict[str, Any]] = []
+    rewritten: list[Rewritten] = []
     left_out = list(plan.left_out)
-    for change in plan.changes:
-        problem = _exchange(change.sidecar, change.before, change.after)
-        if problem is None:
-            done.append(change)
+    for change, entry in zip(plan.changes, entries, strict=True):
+        if change.inside:
+            problem = _embed(change, change.inside)
         else:
+            problem = _exchange(change.sidecar, change.before, change.after)
+        if isinstance(problem, Reason):
             left_out.append(LeftOut(change.upload_index, change.sidecar.name, problem))
-    if len(done) < len(plan.changes):
-        _keep(journal, plan.run_id, [_entry(change) for change in done])
-    return Written(journal if done else None, tuple(done), tuple(left_out))
+            continue
+        done.append(change)
+        kept.append(entry)
+        if problem:
+            rewritten.append(problem)
+    if store and rewritten:
+        store.rewrite(rewritten)
+    if len(done) < len(plan.changes) or rewritten:
+        _keep(journal, plan.run_id, kept, is_noted=store is not None)
+    return Written(journal if done else None, tuple(done), tuple(left_out), tuple(rewritten))
 
 
-def undo(journal: Path) -> Undone:
-    """Gives every sidecar what it held before, and removes those that were new.
+def undo(journal: Path, store: Store | None = None) -> Undone:
+    """Gives every file what it held before, and removes sidecars that were new.
 
     One that was moved with its image since is found where it is now. One that was changed since, or is gone
     from beside its image, is somebody else's matter for good. What the system refuses stays in the journal
-    for another try, and so does one whose image is gone too, as on a disk that was unplugged. Raises
-    StoreError: the journal cannot be read or written.
+    for another try, and so does one whose image is gone too, as on a disk that was unplugged. store: as in
+    `write`. Raises StoreError: the journal cannot be read or written.
     """
     back: list[Path] = []
+    images: list[Path] = []
     left_out: list[LeftOut] = []
     again: list[dict[str, Any]] = []
-    moved = {
-        Path(os.path.realpath(step.source)): step.target
-        for done in decide.journals(journal.parent)
-        if done.action == "move"
-        for step in done.steps
-    }
+    rewritten: list[Rewritten] = []
+    moved = _moved(journal.parent)
     head, *entries = _lines(journal)
+    if any("splices" in entry for entry in entries):
+        _keep(journal, head["run_id"], entries)  # should this be cut off, the store is to be told
     for entry in entries:
-        sidecar, before = _place_now(Path(entry["sidecar"]), moved), _bytes(entry["before"])
+        sidecar = _place_now(Path(entry["sidecar"]), moved)
         image = _place_now(Path(entry.get("image", sidecar.parent)), moved)
-        is_away = not sidecar.exists() and not image.exists()
-        problem = Reason.of("away") if is_away else _take_back(sidecar, before, entry["sha256"])
-        if problem is None:
+        if not sidecar.exists() and not image.exists():
+            problem = Reason.of("away")
+        elif "splices" in entry:
+            problem = _extract(sidecar, entry)
+        else:
+            problem = _take_back(sidecar, _bytes(entry["before"]), entry["sha256"])
+        if isinstance(problem, Rewritten):
+            rewritten.append(problem)
+            images.append(sidecar)
+        elif problem is None:
             back.append(sidecar)
+        else:
+            left_out.append(LeftOut(entry["upload_index"], sidecar.name, problem))
+            if problem.code not in {"changed-stays", "sidecar-gone"}:
+                again.append(entry)
+    if store and rewritten:
+        store.rewrite(rewritten)
+    _keep(journal, head["run_id"], again, is_noted=store is not None)
+    return Undone(tuple(back), tuple(left_out), tuple(images))
+
+
+def recover(store: Store) -> None:
+    """Tells the store of images that got stars, or lost them again, where a crash came before it was told."""
+    moved = None
+    for one in journals(store.moves_folder):
+        if not one.images:
             continue
-        left_out.append(LeftOut(entry["upload_index"], sidecar.name, problem))
-        if problem.code not in {"changed-stays", "sidecar-gone"}:
-            again.append(entry)
-    _keep(journal, head["run_id"], again)
-    return Undone(tuple(back), tuple(left_out))
+        with suppress(StoreError):
+            head, *entries = _lines(one.path)
+            if head.get("noted"):
+                continue
+            moved = moved if moved is not None else _moved(store.moves_folder)
+            found = [_as_it_is(_place_now(Path(each["sidecar"]), moved), each) for each in entries]
+            store.rewrite([each for each in found if each])
+            _keep(one.path, head["run_id"], entries, is_noted=True)
 
 
 def journals(folder: Path) -> list[Journal]:
@@ -119,29 +173,52 @@ def journals(folder: Path) -> list[Journal]:
             (head,) = _lines(path, 1)
         except StoreError:
             continue
-        found.append(Journal(path, head["run_id"], head["sidecars"], Path(head.get("folder", ""))))
+        images = head.get("images", 0)
+        count = head["sidecars"] - images
+        found.append(Journal(path, head["run_id"], count, Path(head.get("folder", "")), images))
     return found
 
 
-def _entry(change: Change) -> dict[str, Any]:
+def _moved(folder: Path) -> dict[Path, Path]:
+    """Where files were that have been moved since, and where they went."""
     return {
+        Path(os.path.realpath(step.source)): step.target
+        for done in decide.journals(folder)
+        if done.action == "move"
+        for step in done.steps
+    }
+
+
+def _entry(change: Change) -> dict[str, Any]:
+    named = {
         "upload_index": change.upload_index,
         "image": str(change.image),
         "sidecar": str(change.sidecar),
-        "before": None if change.before is None else base64.b64encode(change.before).decode(),
+    }
+    if change.inside:
+        changed = [[splice.at, _text(splice.old), _text(splice.new)] for splice in change.inside.splices]
+        with suppress(OSError):
+            named["changed_ns"] = change.sidecar.stat().st_mtime_ns
+        return {**named, "image_sha256": change.inside.sha256, "splices": changed}
+    return {
+        **named,
+        "before": None if change.before is None else _text(change.before),
         "sha256": hashlib.sha256(change.after).hexdigest(),
     }
 
 
-def _keep(journal: Path, run_id: str, entries: list[dict[str, Any]]) -> None:
-    """The journal with these entries, whole on the disk; without any it goes. Raises StoreError."""
+def _keep(journal: Path, run_id: str, entries: list[dict[str, Any]], *, is_noted: bool = False) -> None:
+    """The journal with these entries, whole on the disk; without any it goes. is_noted: the store knows of
+    the images that are other bytes now. Raises StoreError."""
     aside = aside_of(journal)
     try:
         if not entries:
             journal.unlink(missing_ok=True)
             return
         folder = os.path.commonpath([os.path.dirname(entry["sidecar"]) for entry in entries])
-        head = {"run_id": run_id, "sidecars": len(entries), "folder": folder}
+        images = sum("splices" in entry for entry in entries)
+        told = {"images": images, "noted": is_noted} if images else {}
+        head = {"run_id": run_id, "sidecars": len(entries), "folder": folder, **told}
         journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with aside.open("x", encoding="ascii") as file:
             file.writelines(json.dumps(line) + "\n" for line in (head, *entries))
@@ -163,9 +240,24 @@ def _lines(journal: Path, most: int | None = None) -> list[dict[str, Any]]:
             lines = [json.loads(line) for line in islice(file, most)]
         if not lines or not lines[0]["run_id"]:
             raise ValueError("it tells of no run")
+        for entry in lines[1:]:
+            _check(entry)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError("journal-unreadable", path=str(journal), detail=str(error)) from error
     return lines
+
+
+def _check(entry: dict[str, Any]) -> None:
+    """Raises ValueError, KeyError or TypeError for what does not tell all that an undo needs."""
+    is_inside = "splices" in entry
+    known = entry["image_sha256" if is_inside else "sha256"]
+    texts = [known, entry["sidecar"], entry.get("image", "")]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(entry["upload_index"], int):
+        raise ValueError(f"{texts} are no names")
+    if is_inside:
+        _splices(entry)
+    else:
+        _bytes(entry["before"])
 
 
 def _place_now(file: Path, moved: Mapping[Path, Path]) -> Path:
@@ -177,8 +269,100 @@ def _place_now(file: Path, moved: Mapping[Path, Path]) -> Path:
     return place if place.exists() else file
 
 
+def _text(held: bytes) -> str:
+    return base64.b64encode(held).decode()
+
+
 def _bytes(kept: str | None) -> bytes | None:
     return None if kept is None else base64.b64decode(kept)
+
+
+def _splices(entry: Mapping[str, Any]) -> tuple[jpeg.Splice, ...]:
+    return tuple(
+        jpeg.Splice(at, base64.b64decode(old), base64.b64decode(new)) for at, old, new in entry["splices"]
+    )
+
+
+def _embed(change: Change, inside: Inside) -> Rewritten | Reason:
+    """The image with its new packet, or why not; then it is as it was."""
+    try:
+        data = read_regular(change.sidecar)
+        after = jpeg.spliced(data, inside.splices)
+        if _sha256(data) != inside.sha256 or after is None:
+            return Reason.of("changed-since")
+        _replace(change.sidecar, after)
+    except SidecarError as error:
+        return error.reason
+    except OSError as error:
+        return problem_of(error)
+    return Rewritten(change.sidecar, inside.sha256, _sha256(after), read(change.after).stars)
+
+
+def _extract(image: Path, entry: Mapping[str, Any]) -> Rewritten | Reason:
+    """The image as it was, to the last byte, or why not."""
+    try:
+        data, splices, known = read_regular(image), _splices(entry), entry["image_sha256"]
+        if (sha256 := _sha256(data)) != known:
+            before = jpeg.spliced(data, jpeg.backwards(splices))
+            if before is None or _sha256(before) != known:
+                return Reason.of("changed-stays")
+            _replace(image, before, entry.get("changed_ns"))
+        elif after := jpeg.spliced(data, splices):  # it was so already
+            sha256 = _sha256(after)
+    except FileNotFoundError:
+        return Reason.of("sidecar-gone")
+    except SidecarError as error:
+        return error.reason
+    except OSError as error:
+        return problem_of(error)
+    return Rewritten(image, sha256, known, _stars(image))
+
+
+def _as_it_is(image: Path, entry: Mapping[str, Any]) -> Rewritten | None:
+    """Which of the two it holds now, and which the store may think it does; None where it is neither."""
+    try:
+        data, splices = read_regular(image), _splices(entry)
+        known = entry["image_sha256"]
+        if (sha256 := _sha256(data)) == known:
+            other = jpeg.spliced(data, splices)
+            return None if other is None else Rewritten(image, _sha256(other), known, _stars(image))
+        before = jpeg.spliced(data, jpeg.backwards(splices))
+        if before is None or _sha256(before) != known:
+            return None
+        return Rewritten(image, known, sha256, _stars(image))
+    except (OSError, SidecarError):
+        return None
+
+
+def _stars(image: Path) -> int | None:
+    head = jpeg.head(image)
+    return read(head.packet).stars if head and head.packet is not None else None
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _replace(file: Path, data: bytes, changed_ns: int | None = None) -> None:
+    """All of it at once, on the disk before the old goes. Mode and attributes stay; `changed_ns` is when it
+    was last changed, in nanoseconds since 1970, now where it is None. Raises OSError, also for a file that
+    nobody may write: a new one in its place would get around that."""
+    if not file.stat().st_mode & 0o222:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    aside = aside_of(file)
+    try:
+        with aside.open("xb") as new:
+            new.write(data)
+            new.flush()
+            os.fsync(new.fileno())
+        shutil.copystat(file, aside)
+        if changed_ns is None:
+            os.utime(aside)
+        else:
+            os.utime(aside, ns=(file.stat().st_atime_ns, changed_ns))
+        os.replace(aside, file)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _exchange(sidecar: Path, before: bytes | None, after: bytes) -> Reason | None:

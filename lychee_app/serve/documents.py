@@ -28,14 +28,14 @@ class Allowed:
     def __init__(self, folders: Sequence[str | Path]) -> None:
         """Raises UsageError for one that is not there."""
         for folder in folders:
-            if not Path(folder).expanduser().is_dir():
+            if not Path(os.path.expanduser(folder)).is_dir():
                 raise UsageError("path-missing", path=str(folder))
-        self.folders = tuple(Path(folder).expanduser().resolve() for folder in folders)
+        self.folders = tuple(Path(os.path.expanduser(folder)).resolve() for folder in folders)
 
     def path(self, text: str) -> Path:
         """The real path of a file or folder, there or not. A relative one is one below the only folder that
         is allowed. Raises NotAllowed."""
-        path = Path(text).expanduser()
+        path = Path(os.path.expanduser(text))
         if not path.is_absolute() and len(self.folders) == 1:
             path = self.folders[0] / path
         try:

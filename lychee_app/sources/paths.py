@@ -71,7 +71,7 @@ def _meant(given: str | Path, rules: Rules, tally: Tally) -> list[Hit]:
     if is_address(str(given)) and not os.path.lexists(given):
         return remote(str(given), rules, tally)
     try:
-        path = path if path.exists() or path.is_symlink() else path.expanduser()
+        path = path if path.exists() or path.is_symlink() else Path(os.path.expanduser(path))
         if not str(given):
             raise UsageError("path-empty")
         if path.is_dir():

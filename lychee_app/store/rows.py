@@ -58,6 +58,21 @@ class RunSummary:
 
 
 @dataclass(frozen=True)
+class Rewritten:
+    """A file of this machine whose metadata changed, and nothing of its picture: its SHA-256 before and now,
+    and the stars that it has inside."""
+
+    path: Path
+    before: str
+    after: str
+    stars: int | None
+
+    def of(self, row: Scored) -> Scored:
+        """The row of that file, as it is now."""
+        return replace(row, sha256=self.after, capture=replace(row.capture, rating=self.stars))
+
+
+@dataclass(frozen=True)
 class View:
     """A moment of a run, cheap to take. `version` grows with every change: a poller can skip equal ones.
 

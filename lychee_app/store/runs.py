@@ -19,7 +19,7 @@ from lychee_app.request import Request
 from lychee_app.store import rows
 from lychee_app.store.database import Damaged, Database
 from lychee_app.store.owner import Owner, is_alive
-from lychee_app.store.rows import RunSummary, View
+from lychee_app.store.rows import Rewritten, RunSummary, View
 from lychee_app.store.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from lychee_app.store.table import Table
 
 SHOWN = 5
+_WITH_EXAMPLES = (
+    "SELECT id FROM runs WHERE coalesce(json_extract(record, '$.request.like'), "
+    "json_extract(record, '$.request.unlike')) IS NOT NULL"
+)
 KEPT_READERS = 2
 """Of runs whose rows lie in parts: 45 MB for 100,000 images."""
 
@@ -324,12 +328,51 @@ class Runs:
             for table in ("sources", "draft_images"):
                 query = f"SELECT rowid, record FROM {table} WHERE upload IS NULL"
                 for place, text in db.execute(query).fetchall():
-                    with suppress(StoreError):  # a damaged row of another run is no matter of this one
+                    with suppress(Damaged):  # a damaged row of another run is no matter of this one
                         source = rows.read_source(text, None)
                         now = _moved(source, moved)
                         if now != source:
                             record = (rows.write_source(now), place)
                             db.execute(f"UPDATE {table} SET record = ? WHERE rowid = ?", record)
+
+    def rewrite(self, files: Sequence[Rewritten]) -> None:
+        """In every row of the same content and place, and every run that has it as an example."""
+        by_hash: dict[str, dict[str, Rewritten]] = {}
+        for one in files:
+            by_hash.setdefault(one.before, {})[os.path.realpath(one.path)] = one
+        query = (
+            "SELECT images.rowid, images.run_id, images.record, sources.record FROM images "
+            "JOIN sources USING (run_id, upload_index) WHERE upload IS NULL "
+            "AND json_extract(light, '$.content_hash') IN (SELECT value FROM json_each(?))"
+        )
+        change = "UPDATE images SET record = ?, light = ? WHERE rowid = ?"
+        short = json.dumps([name[:32] for name in by_hash])
+
+        def now_of(sha256: str, path: str | Path | None) -> Rewritten | None:
+            return by_hash.get(sha256, {}).get(os.path.realpath(path)) if path else None
+
+        with self._database.writing() as db:
+            of_runs: set[str] = set()
+            for place, run_id, record, source in db.execute(query, (short,)).fetchall():
+                with suppress(Damaged):  # a damaged row of another run is no matter of this one
+                    row, path = rows.unpack_scored(record, None, {}), rows.read_source(source, None).path
+                    if now := now_of(row.sha256, path):
+                        row = now.of(row)
+                        db.execute(change, (rows.pack_scored(row), rows.pack_light(row), place))
+                        of_runs.add(run_id)
+            for run_id in of_runs:
+                db.execute("UPDATE runs SET version = version + 1 WHERE id = ?", (run_id,))
+            for (run_id,) in db.execute(_WITH_EXAMPLES).fetchall():
+                with suppress(Damaged):
+                    run = self._run(db, run_id)
+                    asked = {"like": run.request.like, "unlike": run.request.unlike}
+                    changed = {
+                        name: replace(example, sha256=now.after)
+                        for name, example in asked.items()
+                        if example and (now := now_of(example.sha256, example.path))
+                    }
+                    if changed:
+                        _write(db, run, request=replace(run.request, **changed))
 
     def newest(self, limit: int, offset: int) -> list[RunSummary]:
         query = "SELECT id FROM runs ORDER BY created DESC, rowid DESC LIMIT ? OFFSET ?"
@@ -370,7 +413,7 @@ class Runs:
             self._uploads.drop_unused(db, uploads)
 
     def _examples(self, db: sqlite3.Connection, run_id: str) -> list[str]:
-        with suppress(StoreError):  # a damaged record names none
+        with suppress(StoreError, Damaged):  # such a record names none
             return [one.sha256 for one in self._run(db, run_id).request.examples]
         return []
 

@@ -1,6 +1,7 @@
 """Store: the one door to the data folder."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,7 +21,7 @@ from lychee_app.store.decisions import Decisions, Step, Undo, UndoStep
 from lychee_app.store.drafts import Drafts
 from lychee_app.store.owner import Owner, clear_left_over
 from lychee_app.store.replies import REPLIES_KEPT, Replies
-from lychee_app.store.rows import RunSummary, View
+from lychee_app.store.rows import Rewritten, RunSummary, View
 from lychee_app.store.runs import Runs
 from lychee_app.store.uploads import Uploads
 
@@ -64,7 +65,7 @@ class Store:
         busy_seconds: float = BUSY_SECONDS,
     ) -> "Store":
         """Opens the data folder, making it if needed. Raises StoreError if it cannot be used."""
-        folder = folder.expanduser().absolute()
+        folder = Path(os.path.expanduser(folder)).absolute()
         return cls(folder, Database(folder / FILE_NAME, busy_seconds), upload_cap_bytes, replies_kept)
 
     def close(self) -> None:
@@ -191,6 +192,11 @@ class Store:
     def relocate(self, moved: Mapping[Path, Path]) -> None:
         """Notes for every run where these files of this machine are now: absolute paths, old to new."""
         self._runs.relocate(moved)
+
+    def rewrite(self, files: Sequence[Rewritten]) -> None:
+        """Notes for every run that these files are still the images it scored. Of rows that lie in parts it
+        cannot be noted."""
+        self._runs.rewrite(files)
 
     def attach(self, path: Path) -> str:
         """Puts a result that lies in Parquet parts (a folder, or one of them) into the history, and returns

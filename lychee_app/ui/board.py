@@ -64,7 +64,6 @@ def draw(context: PageContext) -> None:
         key="board-columns",
         data=_data(context, standing, moved),
         on_moved_change=lambda: _moved(context, standing),
-        on_undone_change=lambda: _taken_back(context, standing),
     )
     if not standing.live:
         _actions(context, standing)
@@ -101,30 +100,17 @@ def _data(context: PageContext, standing: Standing, moved: dict[int, str]) -> di
 
 
 def _moved(context: PageContext, standing: Standing) -> None:
-    """A callback: the card was drawn, chosen or keyed to another column."""
+    """A callback: the card was drawn, chosen or keyed to another column, or taken back: None is where it
+    goes by itself."""
     index, place, _ = st.session_state["board-columns"].get("moved") or (None, None, None)
     columns = standing.run.request.columns
-    if not isinstance(index, int) or not isinstance(place, int) or index not in standing.order.by_index:
+    if not isinstance(index, int) or index not in standing.order.by_index:
         return
-    name, store = columns[place].name if 0 <= place < len(columns) else sorting.NONE, context.services.store
-    before = store.moved(standing.run.id).get(index)
-    state.tried(lambda: store.move(standing.run.id, index, name))
-    _steps(standing).append((index, before))
+    name = None
+    if isinstance(place, int):
+        name = columns[place].name if 0 <= place < len(columns) else sorting.NONE
+    state.tried(lambda: context.services.store.move(standing.run.id, index, name))
     state.redraw("board")
-
-
-def _taken_back(context: PageContext, standing: Standing) -> None:
-    """A callback: of what was moved in this tab the last is where it was before."""
-    if not (steps := _steps(standing)):
-        return
-    index, before = steps.pop()
-    state.tried(lambda: context.services.store.move(standing.run.id, index, before))
-    state.redraw("board")
-
-
-def _steps(standing: Standing) -> list[tuple[int, str | None]]:
-    """What was moved by hand in this tab, and the name it was moved to before, newest last."""
-    return st.session_state.setdefault(f"board-steps:{standing.run.id}", [])
 
 
 def _actions(context: PageContext, standing: Standing) -> None:
@@ -144,7 +130,7 @@ def _actions(context: PageContext, standing: Standing) -> None:
         if st.button(t("files.plan"), key="board-carry", disabled=not folder):
             _plan(context, standing, Path(folder), action)
         if st.button(t("sorting.keywords"), key="board-keywords"):
-            _write_names(context, standing)
+            _plan_names(context, standing)
     widgets.told(t, "board")
     export.copied_and_moved(context, standing, "board")
     ui_ratings.written(context, standing, "board")
@@ -165,14 +151,19 @@ def _plan(context: PageContext, standing: Standing, folder: Path, action: decide
     return state.tell("\n".join(lines) or t("sorting.nothing"), "calm", "board")
 
 
-def _write_names(context: PageContext, standing: Standing) -> None:
+def _plan_names(context: PageContext, standing: Standing) -> None:
+    """As keywords. Nothing is touched before it is confirmed."""
     t, named = context.t, export.names_of(context, standing) or {}
     names = {index: name for index, name in named.items() if name is not None}
     try:
         planned = ratings.plan(standing.run, standing.order.sources.items(), ratings.Wish(names=names))
-        written = ratings.write(planned, context.services.store.moves_folder)
     except LycheeError as error:
         return state.tell(error, place="board")
-    images = len(ratings.Tally.of(written.changes).stars)
-    state.tell(t("sorting.named", n=images), "warn" if written.left_out else "good", "board")
-    st.rerun()
+    if planned.changes:
+        st.session_state["planned"] = planned
+        st.rerun()
+    if planned.left_out:
+        lines = [t("stars.left_out", n=len(planned.left_out)), *export.told(t, planned.left_out)]
+    else:
+        lines = [t("sorting.named.already") if planned.same else t("sorting.nothing")]
+    return state.tell("\n".join(lines), "calm", "board")

@@ -281,7 +281,7 @@ def confirm(context: PageContext, standing: Standing, place: state.Place = "file
 
     @st.dialog(t(f"files.confirm.{planned.action}"), on_dismiss=put_off)
     def dialog() -> None:
-        st.html(_summary(context, planned))
+        st.html(_summary(context, planned, [column.name for column in standing.run.request.columns]))
         if planned.left_out:
             lines = [t("files.left_out", n=len(planned.left_out)), *told(t, planned.left_out)]
             notice("\n".join(lines), "calm")
@@ -306,17 +306,18 @@ def told(t: Words, left_out: Sequence[LeftOut]) -> list[str]:
     return [*lines, t("files.more", n=more)] if more else lines
 
 
-def _summary(context: PageContext, planned: Plan) -> str:
-    names, goal = within([step.source for step in planned.steps]), planned.folder
+def _summary(context: PageContext, planned: Plan, names: Sequence[str]) -> str:
+    """names: of a sorting, in their order."""
+    files, goal = within([step.source for step in planned.steps]), planned.folder
     rows = "".join(
         f"<tr><td>{escaped(name)}</td><td>→ {escaped(path_safe(step.target.relative_to(goal)))}</td></tr>"
-        for name, step in zip(names, planned.steps[:MOST_ROWS], strict=False)
+        for name, step in zip(files, planned.steps[:MOST_ROWS], strict=False)
     )
     more = len(planned.steps) - MOST_ROWS
     rest = f'<div class="ly-faint">{escaped(context.t("files.more", n=more))}</div>' if more > 0 else ""
     folder, size = escaped(path_safe(planned.folder)), sizes.files(planned.size_bytes)
     counts = Counter(step.target.parent.name for step in planned.steps if step.target.parent != goal)
-    each = "".join(f"<br>{escaped(name)}: {count}" for name, count in counts.items())
+    each = "".join(f"<br>{escaped(name)}: {counts[name]}" for name in names if name in counts)
     return (
         f'<p class="ly-plain"><code>{folder}</code> · {size}{each}</p>'
         f'<table class="ly-table"><tbody>{rows}</tbody></table>{rest}'
@@ -343,9 +344,10 @@ def _carry_out(context: PageContext, planned: Plan, place: state.Place) -> None:
         state.forget_orders()
         return state.tell(error, place=place)
     state.forget_orders()
-    lost = len(done.left_out) - len(planned.left_out)
-    text = context.t(f"files.done.{done.action}", n=len(done.steps), lost=lost)
-    return state.tell(text, "warn" if lost else "good", place)
+    t, lost = context.t, done.left_out[len(planned.left_out) :]
+    lines = [t(f"files.done.{done.action}", n=len(done.steps))]
+    lines += [t(f"files.lost.{done.action}", n=len(lost)), *told(t, lost)] if lost else []
+    return state.tell("\n".join(lines), "warn" if lost else "good", place)
 
 
 def copied_and_moved(context: PageContext, standing: Standing, place: state.Place) -> None:

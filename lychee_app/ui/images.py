@@ -4,6 +4,7 @@ It is the open run's images, but for those that were taken off, and what was add
 in the draft (see store/drafts.py): nothing of it is held by this process or by a tab.
 """
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -198,7 +199,7 @@ def _named(context: PageContext, pile: Pile) -> None:
         return
     try:
         found = sources.find([path], _rules())
-        _require_image(Path(path).expanduser())
+        _require_image(Path(os.path.expanduser(path)))
         known, gone = pile.paths(), _taken_off(context, pile)
         named = {source.path for source in found.sources}
         back = {index for path, index in gone.items() if path in named}

@@ -4,6 +4,7 @@ What is chosen here holds for all of its rows and is answered from a few columns
 gallery is then given one page of them, and the viewer, decisions and keys are those of any run.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar, get_args
@@ -83,7 +84,7 @@ def attaching(context: PageContext) -> None:
 def _attach(context: PageContext) -> None:
     if path := widgets.pasted_path(st.session_state["library-path"]):
         try:
-            run_id = context.services.store.attach(Path(path).expanduser())
+            run_id = context.services.store.attach(Path(os.path.expanduser(path)))
         except LycheeError as error:
             return state.tell(error)
         st.session_state["library-path"] = ""

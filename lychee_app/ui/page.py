@@ -18,6 +18,7 @@ from lychee_app.ui import (
     images,
     library,
     markup,
+    ratings,
     run_bar,
     sidebar,
     state,
@@ -168,6 +169,7 @@ def _answer(context: PageContext, standing: Standing) -> None:
             every = 1.0 if standing.run.total <= SMALL else 15.0 if standing.window else 3.5
         st.fragment(key="results", run_every=every)(_results)(context, standing.live)
         export.confirm(context, standing, "board")
+        ratings.confirm(context, standing, "board")
     else:
         faint(context.t("run.empty"))
 

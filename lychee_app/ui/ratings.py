@@ -70,10 +70,14 @@ def _wish(context: PageContext) -> Wish | None:
     with st.container(horizontal=True):
         st.session_state.setdefault("stars-picks", before.picks)
         st.session_state.setdefault("stars-keyword", before.keyword)
+        st.session_state.setdefault("stars-embed", before.embed)
         picks = st.checkbox(t("stars.picks"), key="stars-picks")
         keyword = st.checkbox(t("stars.keyword"), key="stars-keyword")
+        embed = st.checkbox(t("stars.embed"), key="stars-embed")
+    if embed:
+        notice(t("stars.embed.help"), "warn")
     try:
-        wish = Wish(tuple(least), picks, keyword)
+        wish = Wish(tuple(least), picks, keyword, embed=embed)
     except LycheeError as error:
         notice(t.error(error), "bad")
         return None
@@ -81,23 +85,25 @@ def _wish(context: PageContext) -> Wish | None:
     return wish
 
 
-def confirm(context: PageContext, standing: Standing) -> None:
-    """Asks about what was planned; nothing is touched before this is answered."""
+def confirm(context: PageContext, standing: Standing, place: state.Place = "stars") -> None:
+    """Asks about what was planned; nothing is touched before this is answered, at `place`."""
     planned = st.session_state.get("planned")
     if not isinstance(planned, Plan) or planned.run_id != standing.run.id:
         return
     t = context.t
 
-    @st.dialog(t("stars.confirm"), on_dismiss=put_off)
+    @st.dialog(t("sorting.confirm" if planned.names else "stars.confirm"), on_dismiss=put_off)
     def dialog() -> None:
         st.html(_summary(t, planned, standing.run.request.prefilter))
+        if planned.images:
+            notice(t("stars.embed.help"), "warn")
         if planned.left_out:
             lines = [t("stars.left_out", n=len(planned.left_out)), *told(t, planned.left_out)]
             notice("\n".join(lines), "calm")
-        words = t("stars.do", n=len(planned.changes))
+        words = t("stars.do.inside" if planned.images else "stars.do", n=len(planned.changes))
         if st.button(words, type="primary", key="stars-do", disabled=not planned.changes):
             put_off()
-            _write(context, planned)
+            _write(context, planned, place)
             st.rerun()
 
     dialog()
@@ -105,8 +111,10 @@ def confirm(context: PageContext, standing: Standing) -> None:
 
 def _summary(t: Words, planned: Plan, keep: int | None) -> str:
     """keep: how many were judged in full, where not all were."""
-    new = sum(change.before is None for change in planned.changes)
-    counts = t("stars.counts", new=new, changed=len(planned.changes) - new, same=len(planned.same))
+    beside = planned.sidecars
+    new = sum(change.before is None for change in beside)
+    counts = t("stars.counts", new=new, changed=len(beside) - new, same=len(planned.same))
+    inside = [t("stars.counts.inside", n=len(planned.images))] if planned.images else []
     names = within([change.sidecar for change in planned.changes])
     rows = "".join(
         f"<tr><td>{escaped(name)}</td><td>{_rated(t, change)}</td><td>{escaped(_how(t, change))}</td></tr>"
@@ -115,7 +123,8 @@ def _summary(t: Words, planned: Plan, keep: int | None) -> str:
     more = len(planned.changes) - MOST_ROWS
     rest = f'<div class="ly-faint">{escaped(t("files.more", n=more))}</div>' if more > 0 else ""
     tally = Tally.of(planned.changes)
-    lines = [counts, t.stars_counted(tally.stars), *_of_others(t, tally, planned)]
+    rated = [] if planned.names else [t.stars_counted(tally.stars)]
+    lines = [*inside, counts, *rated, *_of_others(t, tally, planned)]
     if planned.passed_over:
         lines.append(t("stars.passed_over", n=planned.passed_over, keep=keep))
     if planned.stood_for:
@@ -138,7 +147,7 @@ def _of_others(t: Words, tally: Tally, planned: Plan) -> list[str]:
 
 def _how(t: Words, change: Change) -> str:
     """New, or changed; with the stars and the label that give way."""
-    if change.before is None:
+    if change.before is None and not change.inside:
         return t("stars.new")
     was = t.listed(
         [
@@ -146,42 +155,58 @@ def _how(t: Words, change: Change) -> str:
             *([change.was.label] if change.replaces_label else []),
         ]
     )
-    return t("stars.changed.was", was=was) if was else t("stars.changed")
+    how = t("stars.changed.was", was=was) if was else "" if change.inside else t("stars.changed")
+    return " · ".join(part for part in (t("stars.inside") if change.inside else "", how) if part)
 
 
 def _rated(t: Words, change: Change) -> str:
     """With the label and the keywords that go along."""
     rating = change.rating
-    parts = [t.stars(rating.stars or 0), t("stars.label") if rating.label else "", *rating.keywords]
+    stars = "" if rating.stars is None else t.stars(rating.stars)
+    parts = [stars, t("stars.label") if rating.label else "", *rating.keywords]
     return escaped(" · ".join(part for part in parts if part))
 
 
-def _write(context: PageContext, planned: Plan) -> None:
-    t = context.t
+def _write(context: PageContext, planned: Plan, place: state.Place) -> None:
+    t, store = context.t, context.services.store
     try:
-        written = ratings.write(planned, context.services.store.moves_folder)
+        written = ratings.write(planned, store.moves_folder, store)
     except LycheeError as error:
-        return state.tell(error, place="stars")
+        return state.tell(error, place=place)
     finally:
-        st.session_state.pop("ratings", None)
+        state.forget_orders()
     failed = written.left_out[len(planned.left_out) :]
-    lines = [t("stars.done", n=len(written.changes)), *_of_others(t, Tally.of(written.changes), planned)]
+    tally, inside = Tally.of(written.changes), len(written.rewritten)
+    if planned.names:
+        lines = [t("sorting.named", n=len(tally.stars))]
+    else:
+        lines = [*_of_both(t, "done", len(written.changes) - inside, inside)]
+        lines += _of_others(t, tally, planned)
     lines += told(t, failed)
-    return state.tell("\n".join(lines), "warn" if failed else "good", "stars")
+    return state.tell("\n".join(lines), "warn" if failed else "good", place)
+
+
+def _of_both(t: Words, what: str, sidecars: int, images: int) -> list[str]:
+    """A line for each of the two that there are; of neither that of no sidecar."""
+    lines = [t(f"stars.{what}", n=sidecars)] if sidecars or not images else []
+    return [*lines, t(f"stars.{what}.inside", n=images)] if images else lines
 
 
 def written(context: PageContext, standing: Standing, place: state.Place) -> None:
     """What was written for this run and can still be taken back."""
     t, journals = context.t, ratings.journals(context.services.store.moves_folder)
     done = [one for one in journals if one.run_id == standing.run.id]
-    was = [t("stars.was", n=one.sidecars) for one in done]
-    undoable(t, "stars-back", was, lambda number: _take_back(t, done[number], place))
+    was = [t.listed(_of_both(t, "was", one.sidecars, one.images)) for one in done]
+    undoable(t, "stars-back", was, lambda number: _take_back(context, done[number], place))
 
 
-def _take_back(t: Words, journal: Journal, place: state.Place) -> None:
+def _take_back(context: PageContext, journal: Journal, place: state.Place) -> None:
+    t = context.t
+
     def undo() -> tuple[list[str], Sequence[LeftOut]]:
-        undone = ratings.undo(journal.path)
-        lines = [t("stars.undone", n=len(undone.sidecars))] if undone.sidecars else []
-        return lines, undone.left_out
+        undone = ratings.undo(journal.path, context.services.store)
+        images = len(undone.images)
+        lines = _of_both(t, "undone", len(undone.sidecars), images)
+        return lines if undone.sidecars or images else [], undone.left_out
 
     taken_back(t, place, undo)

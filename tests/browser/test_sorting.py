@@ -50,6 +50,11 @@ def test_images_are_sorted_under_names_and_what_is_moved_by_hand_stays(
     expect(column(tab, "cold").locator(".card")).to_have_count(3)
     with Store.open(server.home) as store:
         assert sorted(store.moved(run_of(tab)).values()) == ["", "cold", "warm"]
+    at_rest(tab)
+    column(tab, "cold").locator(".card").first.press("u")  # what was moved before the refresh
+    expect(column(tab, "warm").locator(".card")).to_have_count(3)
+    with Store.open(server.home) as store:
+        assert sorted(store.moved(run_of(tab)).values()) == ["cold", "warm"]
 
 
 def test_names_that_will_not_do_are_told_in_the_sidebar(

@@ -33,6 +33,20 @@ def test_images_are_put_under_names_and_into_folders(
     assert ("Copied" in err) == bool(copied)
 
 
+def test_names_are_told_in_the_order_of_the_list(
+    lychee: Lychee, scenes: Path, names: Path, tmp_path: Path
+) -> None:
+    """Whichever has the best image."""
+    lines = ["lamps: lamp >= 0.1", "sofas: sofa >= 0.1", "horses: horse >= 0.1"]
+    for number, listed in enumerate((lines, lines[::-1])):
+        names.write_text("\n".join(listed), encoding="utf-8")
+        _, _, err = lychee("sort", names, scenes, "--copy-to", tmp_path / f"sorted-{number}")
+        order = [line.partition(":")[0] for line in listed]
+        told = [word for line in err.splitlines() for word in line.split() if word in order]
+        assert len(told) > 1
+        assert told == [name for name in order if name in told]
+
+
 def test_the_file_of_names_is_never_written_over(lychee: Lychee, scenes: Path, names: Path) -> None:
     before = names.read_bytes()
     status, out, err = lychee("sort", names, scenes, "--json", names)

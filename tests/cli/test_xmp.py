@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lychee_app import ratings
 from lychee_app.ratings import Rating
@@ -25,6 +26,33 @@ def test_ratings_are_written_and_taken_back(lychee: Lychee, scenes: Path) -> Non
     assert sorted(scenes.iterdir()) == before
     status, _, err = lychee("undo")
     assert (status, "no ratings, copies or moves to take back" in err) == (1, True)
+
+
+def test_jpegs_change_themselves_where_that_is_asked_for_and_are_the_same_files_to_the_run(
+    lychee: Lychee, scenes: Path, tmp_path: Path
+) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("sofas: sofa >= 0.0001\n")
+    for number, image in enumerate(sorted(scenes.iterdir())):
+        if number < 3:
+            Image.open(image).save(image.with_suffix(".jpg"), "JPEG")
+            image.unlink()
+    before = {path: path.read_bytes() for path in scenes.iterdir()}
+    words = ("sofa + lamp", scenes, "--xmp", "--xmp-embed", "--stars", "0.0001,0.001,0.01,0.1,5")
+    status, _, err = lychee("rank", *words)
+    assert (status, "Wrote the ratings of 4 images, of 3 into the JPEG itself" in err) == (0, True)
+    assert [path.suffix for path in scenes.glob("*.xmp")] == [".xmp"], "of the one that is no JPEG"
+    status, _, err = lychee("rank", *words)
+    assert (status, "4 had that rating already" in err) == (0, True)
+    goal = tmp_path / "goal"
+    status, _, err = lychee("sort", names, scenes, "--xmp-keyword", "--xmp-embed", "--copy-to", goal)
+    assert (status, "of 3 into the JPEG itself" in err, "changed since" in err) == (0, True, False)
+    copies = list(goal.glob("sofas/*.jpg"))
+    assert copies
+    assert all(b"<rdf:li>sofas</rdf:li>" in copy.read_bytes() for copy in copies)
+    for _ in range(3):
+        assert lychee("undo")[0] == 0
+    assert {path: path.read_bytes() for path in scenes.iterdir()} == before
 
 
 def test_where_no_rating_can_be_written_that_is_the_status(lychee: Lychee, scenes: Path) -> None:
@@ -94,6 +122,8 @@ def test_nothing_is_written_unless_asked(lychee: Lychee, scenes: Path) -> None:
     [
         (("--stars", "1,2,3,4,5"), "go with --xmp"),
         (("--xmp-keyword",), "go with --xmp"),
+        (("--xmp-embed",), "go with --xmp"),
+        (("--xmp", "--xmp-embed", "--parts", "parts"), "Rank into parts first"),
         (("--xmp", "--stars", "5,4,3,2,1"), "five scores that rise"),
         (("--xmp", "--stars", "a"), "five scores that rise"),
     ],

@@ -77,6 +77,16 @@ def test_the_same_drawing_in_other_colours_is_another_picture() -> None:
     assert members([taken(0, red), taken(1, blue), taken(2, red.resize((200, 150)))]) == [{0, 2}]
 
 
+def test_a_small_thing_of_another_colour_is_another_picture() -> None:
+    """Of 2 % of it, wherever it is."""
+    for left in (100, 110, 120):
+        red, blue = shapes(), shapes()
+        for image, ink in ((red, "#d92b2b"), (blue, "#2b2bd9")):
+            ImageDraw.Draw(image).ellipse((left, 100, left + 39, 139), fill=ink)
+        assert len(groups([taken(0, red), taken(1, red.resize((240, 180)))])) == 1
+        assert not groups([taken(0, red), taken(1, blue)])
+
+
 def test_images_of_one_moment_may_differ_more_than_others() -> None:
     differs = moved(SCENE, (ALIKE_BITS + BURST_BITS) // 2)
     assert members([taken(0, SCENE, 5), taken(1, differs, 8)]) == [{0, 1}]

@@ -52,11 +52,18 @@ def test_every_accepted_format_shows_the_scene(kind: str) -> None:
     assert result.notes == ()
 
 
-def test_what_is_shaken_is_less_sharp_and_what_is_blank_has_no_views() -> None:
+def test_what_is_shaken_grainy_or_too_light_is_less_sharp_and_what_is_blank_has_no_views() -> None:
     photo = Image.open(PHOTOS / "astronaut.png").convert("RGB")
     shaken = ImageChops.blend(photo, ImageChops.offset(photo, 3, 0), 0.5)
-    told = [decoded(pictures.encoded(image, "PNG")) for image in (photo, shaken)]
+    grain = Image.effect_noise(photo.size, 30).convert("RGB")
+    grainy = ImageChops.add(shaken, grain, offset=-128)
+    light = photo.point([min(255, round(1.8 * level)) for level in range(256)] * 3)
+    dark = photo.point([round(0.6 * level) for level in range(256)] * 3)
+    told = [decoded(pictures.encoded(image, "PNG")) for image in (photo, shaken, grainy, light, dark)]
     assert told[0].sharpness > 1.2 * told[1].sharpness > 0
+    assert told[0].sharpness > 1.2 * told[2].sharpness
+    assert told[0].sharpness > 1.2 * told[3].sharpness
+    assert told[4].sharpness == pytest.approx(told[0].sharpness, rel=0.1), "the same in any light"
     assert len(told[0].views) == BYTES
     line, blank = (decoded(pictures.encoded(Image.new("L", size, 90), "PNG")) for size in ((1, 60), (60, 60)))
     assert (line.sharpness, line.views, blank.views) == (0, b"", b"")

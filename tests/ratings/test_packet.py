@@ -61,6 +61,12 @@ def test_keywords_are_added_once_and_none_is_lost() -> None:
     assert read(changed(DARKTABLE, Rating(keywords=("cat",)))).keywords == ("cat",)
 
 
+def test_a_keyword_loses_what_xml_cannot_say_and_is_added_once() -> None:
+    once = changed(None, Rating(keywords=("red\x01 um\ud800brella\n猫👍\ufffe",)))
+    assert read(once).keywords == ("red umbrella 猫👍",)
+    assert changed(once, Rating(keywords=("red\x01 umbrella 猫👍", "\x02"))) is once
+
+
 def test_what_says_it_already_is_the_same_bytes() -> None:
     assert changed(LIGHTROOM, Rating(1)) is LIGHTROOM
     assert changed(LIGHTROOM, Rating()) is LIGHTROOM

@@ -17,6 +17,7 @@ from lychee_app.errors import StoreError, UsageError
 from lychee_app.ratings import Wish
 from lychee_app.reasons import Reason
 from lychee_app.records import Capture, Source
+from lychee_app.store import Store
 from tests.ratings.conftest import DARKTABLE, LIGHTROOM
 from tests.support.fakes import picture
 
@@ -343,6 +344,24 @@ def test_the_list_of_what_can_be_taken_back_counts_sidecars_newest_first(
         (run.id, 1),
         (run.id, 2),
     ]
+
+
+@pytest.mark.parametrize(
+    "line", ['{"x": 1}', "[]", '{"sidecar": "a", "upload_index": 0, "splices": [["a"]]}']
+)
+def test_a_damaged_journal_is_told_and_stands_in_nobody_s_way(
+    line: str, shoot: Shoot, tmp_path: Path
+) -> None:
+    run, sources, folder = shoot({"a.jpg": 9.5})
+    with Store.open(tmp_path / "home") as store:
+        written = ratings.write(ratings.plan(run, sources, Wish()), store.moves_folder)
+        assert written.journal
+        head = json.loads(written.journal.read_text().splitlines()[0]) | {"images": 1}
+        written.journal.write_text(f"{json.dumps(head)}\n{line}\n")
+        ratings.recover(store)
+        with pytest.raises(StoreError, match="cannot be read"):
+            ratings.undo(written.journal, store)
+    assert (folder / "a.jpg.xmp").exists()
 
 
 def test_without_a_journal_nothing_is_written(shoot: Shoot, tmp_path: Path) -> None:

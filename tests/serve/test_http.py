@@ -69,6 +69,7 @@ def test_paths_in_an_allowed_folder_are_read_and_a_broken_image_is_no_result(
         "red.png",
         (pictures / "blue.png").as_uri(),
         {"path": "none.png"},
+        "~nobody-of-this-name/a.png",
     ]
     answer = post(address, {"query": "red", "documents": documents, "return_documents": True}).json()
     assert [each["index"] for each in answer["results"]] == [1, 2]
@@ -76,6 +77,7 @@ def test_paths_in_an_allowed_folder_are_read_and_a_broken_image_is_no_result(
     assert [(each["index"], each["code"]) for each in answer["errors"]] == [
         (0, "format"),
         (3, "unreadable"),
+        (4, "unreadable"),
     ]
 
 

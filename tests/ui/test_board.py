@@ -65,7 +65,7 @@ def test_folders_are_planned_and_told_and_the_whole_is_taken_back_at_once(
     at.button(key="board-carry").click().run()
     assert all(path.exists() for path in shoot)
     assert not goal.exists()
-    assert "cold: 1<br>warm: 2" in html(at)
+    assert "warm: 2<br>cold: 1" in html(at)
     assert "<td>0.png</td><td>→ warm/0.png</td>" in html(at)
     at.button(key="carry-do").click().run()
     assert {str(path.relative_to(goal)) for path in goal.glob("*/*")} == {
@@ -111,6 +111,11 @@ def test_a_sorting_shows_nothing_that_is_meant_for_a_ranking(settings: Settings,
 def test_names_written_as_keywords_are_taken_back_on_the_board(settings: Settings, shoot: list[Path]) -> None:
     at = visit(kept(settings, [Source(path.name, path=path) for path in shoot]).id)
     at.button(key="board-keywords").click().run()
+    assert "Sidecars: 3 new, 0 changed, 0 say it already" in html(at)
+    assert "<td>2.png.xmp</td><td>cold</td><td>new</td>" in html(at)
+    assert not list(shoot[0].parent.glob("*.xmp")), "nothing is written before it is confirmed"
+    at.button(key="stars-do").click().run()
+    assert "Wrote names into the sidecars of 3 images." in html(at)
     assert "3 sidecars were written" in html(at)
     assert len(list(shoot[0].parent.glob("*.xmp"))) == 3
     at.button(key="stars-back-0").click().run()

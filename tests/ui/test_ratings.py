@@ -1,7 +1,7 @@
 """Stars on the page: found in sidecars, shown in the gallery; written, and taken back byte for byte."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,11 +38,13 @@ def shown(settings: Settings, folder: Path) -> Shown:
         *,
         uploads: tuple[str, ...] = (),
         decided: dict[int, Decision] | None = None,
+        kinds: Mapping[str, str] | None = None,
         language: str = "en",
     ) -> AppTest:
         sources, rows = [], []
         for index, name in enumerate([*scores, *uploads]):
-            data, score = picture(seed=index), scores.get(name, 5.0)
+            data = picture(seed=index, kind=(kinds or {}).get(name, "PNG"))
+            score = scores.get(name, 5.0)
             if name in scores:
                 (folder / name).write_bytes(data)
             sources.append(Source(name, path=folder / name) if name in scores else Source(name, data=data))
@@ -218,6 +220,33 @@ def test_ratings_of_other_programs_are_told_to_the_gallery(language: str, shown:
     assert [one["stars"] for one in sent(at.run(), "gallery")["rows"]] == [1, -1, None], "read once"
     again = visit(at.query_params["run"], language)
     assert [one["stars"] for one in sent(again, "gallery")["rows"]] == [1, -1, 1]
+
+
+def test_stars_go_into_jpegs_after_a_warning_and_the_page_still_knows_the_files(
+    shown: Shown, folder: Path, tmp_path: Path
+) -> None:
+    at = deciding(shown({"a.jpg": 9.5, "b.png": 5.0}, decided={0: "pick"}, kinds={"a.jpg": "JPEG"}))
+    before = contents(folder)
+    assert "changes your image files" not in html(at)
+    at.checkbox(key="stars-embed").check().run()
+    assert "This changes your image files" in html(at)
+    at.button(key="stars-plan").click().run()
+    assert "Changes 1 JPEG itself" in html(at)
+    assert "<td>a.jpg</td><td>★★★★★ · green</td><td>inside the image</td>" in html(at)
+    assert contents(folder) == before
+    at.button(key="stars-do").click().run()
+    assert "Wrote stars into 1 sidecar.\nWrote stars into 1 JPEG itself." in html(at)
+    assert [one["stars"] for one in sent(at, "gallery")["rows"]] == [5, 3]
+    at.text_input(key="carry-to").set_value(str(tmp_path / "best")).run()
+    at.button(key="carry-plan").click().run()
+    at.button(key="carry-do").click().run()
+    assert "Copied 1 file.<" in html(at), "and nothing of failures where there are none"
+    assert (tmp_path / "best" / "a.jpg").read_bytes() == (folder / "a.jpg").read_bytes()
+    assert "1 sidecar was written, 1 JPEG was changed itself" in html(at)
+    at.button(key="stars-back-0").click().run()
+    assert "1 sidecar is as it was before.\n1 image is as it was before." in html(at)
+    assert contents(folder) == before
+    assert not at.exception
 
 
 def test_picks_are_moved_with_the_stars_written_for_them_and_both_can_be_taken_back(

@@ -88,14 +88,34 @@ class Board {
       if (name !== "u" && !undoes && !(at >= 0 && at <= last)) return;
       event.preventDefault();
       event.stopPropagation();
-      if (at === undefined) this.root.send("undone", Date.now());
+      if (at === undefined) this.takeBack();
       else this.move(index, at);
     });
     return node;
   }
   move(index, place) {
+    const was = this.data.cards.findIndex((cards) => cards.some((card) => card.index === index));
+    const card = this.data.cards[was]?.find((one) => one.index === index);
+    if (!card || was === place) return;
+    this.keep([...this.steps(), [index, card.moved ? was : null]]);
+    this.put(index, place);
+  }
+  // Of what this tab moved, after a refresh too, the last is where it was before; null: where it sorts itself.
+  takeBack() {
+    const steps = this.steps(), last = steps.pop();
+    if (!last) return;
+    this.keep(steps);
+    this.put(...last);
+  }
+  put(index, place) {
     this.moved = index; // it keeps the focus, for the next key
     this.root.send("moved", [index, place, Date.now()]);
+  }
+  steps() {
+    return tab.get(`moved-${this.data.run}`, []);
+  }
+  keep(steps) {
+    tab.set(`moved-${this.data.run}`, steps.slice(-MOST_KEPT));
   }
 }
 

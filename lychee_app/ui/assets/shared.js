@@ -6,6 +6,19 @@ const make = (tag, cls, text) => {
   return node;
 };
 
+// What the browser keeps, beyond a refresh: `tab` as long as the tab is open.
+const keptIn = (place) => ({
+  get: (name, usual) => {
+    try { return JSON.parse(place().getItem(`lychee-${name}`)) ?? usual; } catch { return usual; }
+  },
+  set: (name, value) => {
+    try { place().setItem(`lychee-${name}`, JSON.stringify(value)); } catch { /* a private window */ }
+  },
+});
+const store = keptIn(() => localStorage), tab = keptIn(() => sessionStorage);
+
+const MOST_KEPT = 1000; // steps that a refresh can still take back one by one
+
 // From this score on the colour of the scale is nearer to the other ink (--ly-ink-hot in page.css).
 const HOT = 8.7;
 

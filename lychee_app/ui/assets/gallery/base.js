@@ -12,19 +12,8 @@ const FLUSH_MS = 90;
 const RETRY_MS = 1500;
 const GONE_MS = 1500; // off the page for longer: somebody went elsewhere
 const MOST_BESIDE = 4;
-const MOST_KEPT = 1000; // steps that a refresh can still take back one by one
 const CHIP_PX = 76; // an element narrower than this is a dot
 const APART = ".st-key-distribution, .st-key-overview, .board"; // with images and keys of their own
-
-const keptIn = (place) => ({
-  get: (name, usual) => {
-    try { return JSON.parse(place().getItem(`lychee-${name}`)) ?? usual; } catch { return usual; }
-  },
-  set: (name, value) => {
-    try { place().setItem(`lychee-${name}`, JSON.stringify(value)); } catch { /* a private window */ }
-  },
-});
-const store = keptIn(() => localStorage), tab = keptIn(() => sessionStorage);
 
 // IMG_1.jpg + NEF, XMP
 const wholeShot = (row) => (row.beside ? `${row.name} + ${row.beside}` : row.name);
