@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -202,25 +202,25 @@ class Runs:
             return self._run(db, run_id)
 
     def load(self, run_id: str) -> Run:
-        """Its rows name the files where they are now: a row's own path is that of when it was scored."""
+        return replace(self.head(run_id), images=tuple(self.rows(run_id)))
+
+    def rows(self, run_id: str, *, light: bool = False) -> Iterator[Scored]:
+        """In upload order, read as they are asked for. They name the files where they are now: a row's own
+        path is that of when it was scored. light: without thumbnails. Raises StoreError."""
+        thumbnail = "NULL" if light else "(SELECT data FROM thumbnails WHERE sha256 = thumbnail)"
         query = (
-            "SELECT images.record, data, sources.record FROM images "
-            "LEFT JOIN thumbnails ON sha256 = thumbnail "
+            f"SELECT images.record, {thumbnail}, sources.record FROM images "
             "LEFT JOIN sources ON sources.run_id = images.run_id "
             "AND sources.upload_index = images.upload_index AND upload IS NULL "
             "WHERE images.run_id = ? ORDER BY images.upload_index"
         )
         if attached := self._attached(run_id):
-            whole = sorted(attached.all(), key=lambda row: row.upload_index)
-            return replace(self.head(run_id), images=tuple(whole))
+            yield from sorted(attached.all(), key=lambda row: row.upload_index)
+            return
         shared: dict[str, str] = {}
         with self._database.reading() as db:
-            run = self._run(db, run_id)
-            found = db.execute(query, (run_id,))
-            images = tuple(
-                _placed(rows.unpack_scored(record, data, shared), text) for record, data, text in found
-            )
-        return replace(run, images=images)
+            for record, data, text in db.execute(query, (run_id,)):
+                yield _placed(rows.unpack_scored(record, data, shared), text)
 
     def unfinished(self, request: Request, sources: Sequence[Source]) -> str | None:
         """The newest run that asks this of these very files, where it was cut off and nobody is at it."""
