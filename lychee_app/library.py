@@ -1,7 +1,8 @@
 """The flow as one call, for programs: `lychee_app.rank("green sofa", ["photos/"])`."""
 
+import weakref
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import get_args
 
@@ -93,10 +94,13 @@ def rank(
     request = chosen.prepared(request)
     rules = sources.Rules(tuple(exclude), include_hidden)
     found = sources.find([paths] if isinstance(paths, str | Path) else paths, rules)
-    with Store.open(settings.data_folder) if keep else nullcontext(recorder.Unkept()) as log:
-        kept: recorder.Log = log
+    with ExitStack() as until_read:
+        log = until_read.enter_context(Store.open(settings.data_folder)) if keep else recorder.Unkept()
         if parts is not None:
             from lychee_app.parquet import InParts
 
-            kept = InParts(log, {request: Path(parts)})
-        return recorder.rank(request, found.sources, chosen, kept, left_out=found.left_out)
+            log = InParts(log, {request: Path(parts)})
+        run = recorder.rank(request, found.sources, chosen, log, left_out=found.left_out)
+        # thumbnails are read there for as long as anybody has the rows
+        weakref.finalize(run.images, until_read.pop_all().close)
+        return run

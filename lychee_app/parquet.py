@@ -5,7 +5,7 @@ process, its disk or its data folder; what a data folder has of a run and its pa
 and the other way round.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,8 +19,19 @@ from lychee_app.recorder import Log, new_run
 from lychee_app.records import Heartbeat, Reply, Run, Scored, Source, Status
 from lychee_app.request import Request
 from lychee_app.store.attached import Attached
-from lychee_app.store.parts import Parts, PartsWriter, files_in, open_parts
+from lychee_app.store.parts import (
+    Parts,
+    PartsWriter,
+    explained,
+    files_in,
+    is_cut_short,
+    is_ours,
+    open_parts,
+)
 from lychee_app.store.store import holds
+
+CUT_SHORT = "cut-short"
+"""Ends the name of a part that was set aside."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +63,16 @@ class _Written:
 class InParts:
     """`folders`: where the run of each request goes. `log`: where it is kept besides."""
 
-    def __init__(self, log: Log, folders: Mapping[Request, Path], **sizes: float) -> None:
-        """sizes: see PartsWriter."""
+    def __init__(
+        self,
+        log: Log,
+        folders: Mapping[Request, Path],
+        on_cut_short: Callable[[Path], None] = lambda file: None,
+        **sizes: float,
+    ) -> None:
+        """on_cut_short: told of a part that is not whole and was set aside. sizes: see PartsWriter."""
         self._log, self._folders, self._sizes = log, folders, sizes
+        self._on_cut_short = on_cut_short
         self._runs: dict[str, _Written] = {}
 
     def cached(self, key: CacheKey) -> Reply | None:
@@ -99,6 +117,7 @@ class InParts:
 
     def _standing(self, folder: Path, request: Request, sources: Sequence[Source]) -> "_InParts | None":
         """The run that lies in parts, and those of its rows whose files hold what was scored."""
+        self._set_aside(folder)
         if not files_in(folder):
             return None
         parts = open_parts(folder)
@@ -110,6 +129,15 @@ class InParts:
             raise UsageError("parts-other", path=str(folder), query=typed, model=parts.run.model)
         rows.keep(lambda row: holds(row, sources[row.upload_index], parts.run.created))
         return _InParts(parts.run, rows)
+
+    def _set_aside(self, folder: Path) -> None:
+        """Parts of ours that are not whole: what they held is scored anew. Raises StoreError."""
+        for file in files_in(folder):
+            if is_ours(file) and is_cut_short(file):
+                aside = file.with_name(f"{file.name}.{CUT_SHORT}")
+                with explained(file):
+                    file.replace(aside)
+                self._on_cut_short(aside)
 
     def settle(self, run: Run, heartbeat: Heartbeat) -> None:
         self._log.settle(run, heartbeat)

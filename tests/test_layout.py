@@ -42,6 +42,7 @@ ORDER = [
     "domain",
     "demo",
     "settings",
+    "packed",
     "records",
     "addresses",
     "likeness",

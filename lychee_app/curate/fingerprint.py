@@ -6,6 +6,8 @@ otherwise. Grey alone would take a red shirt for the blue one, hence the tints. 
 holds it against the vision tower's own features.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,13 +39,19 @@ def fingerprint(seen: bytes) -> str:
     return hashes.tobytes().hex() + seen[-views.TINTS_BYTES :].hex()
 
 
+def code_of(fingerprint: str) -> bytes:
+    """b"" of one of another version, or of none."""
+    return bytes.fromhex(fingerprint) if len(fingerprint) == 2 * CODE_BYTES else b""
+
+
 class Codes:
     """Many fingerprints, to be compared. `known`: those that are of this version."""
 
-    def __init__(self, codes: list[str]) -> None:
-        known = [len(code) == 2 * CODE_BYTES for code in codes]
+    def __init__(self, codes: Sequence[bytes]) -> None:
+        """codes: see `code_of`."""
+        known = [len(code) == CODE_BYTES for code in codes]
         blank = bytes(CODE_BYTES)
-        data = b"".join(bytes.fromhex(code) if ok else blank for code, ok in zip(codes, known, strict=True))
+        data = b"".join(code if ok else blank for code, ok in zip(codes, known, strict=True))
         table = np.frombuffer(data, np.uint8).reshape(len(codes), CODE_BYTES)
         self.known = np.array(known, bool)
         hashes = np.ascontiguousarray(table[:, :_HASHES_BYTES]).view(np.uint64)

@@ -119,6 +119,10 @@ TEXT: dict[str, str | dict[str, str]] = {
     "library.picks": "The files below are of the picks alone; ranks in them are those among the picks.",
     "library.many": "{n} picks: files are offered for up to {most}. The list has them all.",
     "library.open": "Open a result",
+    "library.cut_short": {
+        "one": "{n} part is not whole and left out: {names}. Copy it once more and open the result again, or give the command of the ranking again: its images are scored anew.",
+        "other": "{n} parts are not whole and left out: {names}. Copy them once more and open the result again, or give the command of the ranking again: their images are scored anew.",
+    },
     "library.path": "Folder of Parquet parts, or one of them",
     "library.path.placeholder": "/path/to/result",
     "charts": "Distribution and heat grid",
@@ -755,6 +759,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "doctor.agrees": "  agrees with the published usage on three pictures: probabilities differ by at most {distance} (limit {limit})",
     "doctor.not_compared": "  not compared with the published usage: that would load the weights a second time",
     "terminal.demo_chosen": "The demo model is used. It knows drawn objects, not photographs; for those: lychee download",
+    "terminal.cut_short": "A part is not whole; its images are scored anew, and it is now called {path}.",
     "terminal.going_on": {
         "one": "Going on with a ranking that was cut off: {n} image is done already.",
         "other": "Going on with a ranking that was cut off: {n} images are done already.",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lychee_app.errors import LycheeError, SidecarError, UsageError
 from lychee_app.export import LeftOut
+from lychee_app.packed import light
 from lychee_app.ratings.packet import MOST_STARS, REJECTED, Rating, changed, read
 from lychee_app.ratings.sidecars import Folder, read_regular
 from lychee_app.reasons import Reason
@@ -133,7 +134,7 @@ def plan(
     shots: dict[Path, list[tuple[Scored, Source, Rating]]] = defaultdict(list)
     decided: Mapping[int, Decision] = decisions if wish.picks and decisions else {}
     not_judged: list[Scored] = []
-    for row in run.images if wish.names is None else _named(run, wish.names):
+    for row in light(run.images) if wish.names is None else _named(run, wish.names):
         rating = _rating(run, row, wish, decided.get(row.upload_index))
         source = by_index.get(row.upload_index)
         if isinstance(rating, Reason) and not row.failed:
@@ -199,7 +200,7 @@ def _found(sidecars: Iterable[Path], inside: int | None) -> list[_Found]:
 
 
 def _named(run: Run, names: Mapping[int, str]) -> list[Scored]:
-    return [row for row in run.images if row.upload_index in names]
+    return [row for row in light(run.images) if row.upload_index in names]
 
 
 def _followed(sidecar: Path) -> Path:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -78,15 +79,17 @@ class Runs:
         """
         from lychee_app.store.parts import open_parts
 
+        path = path.absolute()
         parts = open_parts(path)
         table = self._reader(path).table
         best = np.argsort(-np.nan_to_num(table.scores, nan=-1.0), kind="stable")[
             : min(SHOWN, table.count_scored)
         ]
         status = "done" if len(table) >= parts.run.total else "interrupted"
-        run = replace(parts.run, status=status, total=max(parts.run.total, len(table)))
+        total = max(parts.run.total, len(table))
+        run = replace(parts.run, id=self._id_of(parts.run, path), status=status, total=total)
         lie = InParts(
-            folder=str(path.absolute()),
+            folder=str(path),
             done=len(table),
             scored=table.count_scored,
             best_score=float(table.scores[best[0]]) if len(best) else None,
@@ -101,6 +104,18 @@ class Runs:
             new = "INSERT INTO runs (id, created, status, total, record, parts) VALUES (?, ?, ?, ?, ?, ?)"
             db.execute(f"{new} ON CONFLICT (id) DO {again}", row)
         return run.id
+
+    def _id_of(self, run: Run, path: Path) -> str:
+        """Of a copy, while what it is a copy of lies in another place and is open too, an id of its own."""
+        other = self.parts(run.id)
+        if other is None or other == path or not other.exists():
+            return run.id
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"{run.id} {path}").hex
+
+    def cut_short(self, run_id: str) -> list[Path]:
+        """Of a run that lies in parts, those that are not whole and left out. Raises StoreError."""
+        attached = self._attached(run_id)
+        return [file for file, *_ in attached.cut_short] if attached else []
 
     def parts(self, run_id: str) -> Path | None:
         """Where the rows of a run lie as parts; None where they lie here."""
@@ -118,10 +133,10 @@ class Runs:
         from lychee_app.store.attached import Attached, identities
         from lychee_app.store.parts import files_of, open_parts
 
-        now = identities(files_of(path))
+        now = set(identities(files_of(path)))
         with self._reading:
             kept = self._readers.pop(path, None)
-            if kept is None or kept.identities != now:
+            if kept is None or {*kept.identities, *kept.cut_short} != now:
                 kept = Attached(open_parts(path), kept)
             self._readers[path] = kept
             while len(self._readers) > KEPT_READERS:

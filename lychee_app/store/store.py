@@ -210,8 +210,13 @@ class Store:
 
     def attach(self, path: Path) -> str:
         """Puts a result that lies in Parquet parts (a folder, or one of them) into the history, and returns
-        its id. Its rows stay where they are; deleting the run leaves them there. Raises StoreError."""
+        its id. Its rows stay where they are; deleting the run leaves them there. A copy of one that is open
+        is another run. Raises StoreError."""
         return self._runs.attach(path)
+
+    def cut_short(self, run_id: str) -> list[Path]:
+        """Parts of an attached run that are not whole: their rows are missing. Raises StoreError."""
+        return self._runs.cut_short(run_id)
 
     def is_attached(self, run_id: str) -> bool:
         """Whether its rows lie in parts elsewhere: nothing can be added to it."""
