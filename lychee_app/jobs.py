@@ -66,8 +66,8 @@ class Jobs:
         """Puts a new run in line and returns its id at once. Raises StoreError, and what `prepared` raises: a
         model that cannot be opened is no run."""
         run = recorder.new_run(self.prepared(request), len(sources), left_out)
-        kept = self._store.create(run, sources, phase="waiting")
-        self._enqueue(_Job(run, kept))
+        self._store.create(run, sources, phase="waiting")
+        self._enqueue(_Job(run, self._store.sources(run.id)))
         return run.id
 
     def start_after(

@@ -81,13 +81,13 @@ class InParts:
     def remember(self, replies: Mapping[CacheKey, Reply]) -> None:
         self._log.remember(replies)
 
-    def create(self, run: Run, sources: Sequence[Source]) -> list[tuple[int, Source]]:
+    def create(self, run: Run, sources: Sequence[Source]) -> None:
         """Raises UsageError where the folder holds a result already."""
         folder = self._folders[run.request]
         if files_in(folder):
             raise UsageError("parts-there", path=str(folder))
         self._runs[run.id] = _Written(folder)
-        return self._log.create(run, sources)
+        self._log.create(run, sources)
 
     def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
         """Also one that only its parts tell of. Raises UsageError where those are of something else."""

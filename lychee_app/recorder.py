@@ -34,7 +34,7 @@ ANOTHER_JUDGE = frozenset({"checkpoint-changed", "precision-changed"})
 class Log(ReplyCache, Protocol):
     """Where a run is written down: store.Store is one. Every method raises StoreError where it cannot be."""
 
-    def create(self, run: Run, sources: Sequence[Source]) -> list[tuple[int, Source]]: ...
+    def create(self, run: Run, sources: Sequence[Source]) -> None: ...
 
     def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
         """The newest run that was cut off and asked the same of the same files, with the rows that still
@@ -61,8 +61,7 @@ class Log(ReplyCache, Protocol):
 class Unkept(RecentReplies):
     """A Log of nothing: equal images still share one computation."""
 
-    def create(self, run: Run, sources: Sequence[Source]) -> list[tuple[int, Source]]:
-        return list(enumerate(sources))
+    def create(self, run: Run, sources: Sequence[Source]) -> None: ...
 
     def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
         return None
@@ -105,8 +104,8 @@ class Forgiving:
         self._memory.remember(replies)
         self._tried(lambda log: log.remember(replies))
 
-    def create(self, run: Run, sources: Sequence[Source]) -> list[tuple[int, Source]]:
-        return self._tried(lambda log: log.create(run, sources)) or self._memory.create(run, sources)
+    def create(self, run: Run, sources: Sequence[Source]) -> None:
+        self._tried(lambda log: log.create(run, sources))
 
     def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
         found = self._tried(lambda log: log.unfinished(request, sources))

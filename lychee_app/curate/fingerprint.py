@@ -6,7 +6,7 @@ otherwise. Grey alone would take a red shirt for the blue one, hence the tints. 
 holds it against the vision tower's own features.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,13 +47,12 @@ def code_of(fingerprint: str) -> bytes:
 class Codes:
     """Many fingerprints, to be compared. `known`: those that are of this version."""
 
-    def __init__(self, codes: Sequence[bytes]) -> None:
-        """codes: see `code_of`."""
-        known = [len(code) == CODE_BYTES for code in codes]
-        blank = bytes(CODE_BYTES)
-        data = b"".join(code if ok else blank for code, ok in zip(codes, known, strict=True))
-        table = np.frombuffer(data, np.uint8).reshape(len(codes), CODE_BYTES)
-        self.known = np.array(known, bool)
+    def __init__(self, codes: Iterable[bytes], count: int) -> None:
+        """codes: so many, see `code_of`."""
+        table, self.known = np.zeros((count, CODE_BYTES), np.uint8), np.zeros(count, bool)
+        for place, code in enumerate(codes):
+            if code:
+                table[place], self.known[place] = np.frombuffer(code, np.uint8), True
         hashes = np.ascontiguousarray(table[:, :_HASHES_BYTES]).view(np.uint64)
         self.hashes: Hashes = np.ascontiguousarray(hashes.T)
         """(views.COUNT, images); the first view is the whole."""

@@ -98,7 +98,7 @@ class _Look(NamedTuple):
 
 def _alike(rows: Sequence[_Look]) -> list[int]:
     """For each the place of the image that it belongs to, itself or a sharper one."""
-    codes, clocks = Codes([row.code for row in rows]), _clocks(rows)
+    codes, clocks = Codes((row.code for row in rows), len(rows)), _clocks(rows)
     leader, is_left = np.arange(len(rows)), codes.known.copy()
     neighbours = _Neighbours(codes, clocks) if len(rows) > MOST_COMPARED else None
     for first in np.flatnonzero(codes.known).tolist():

@@ -402,10 +402,10 @@ class Runs:
         uploads: Sequence[str | None],
     ) -> None:
         self._uploads.require(db, {name for name in uploads if name})
-        rows_ = [
+        rows_ = (
             (run_id, first + offset, upload, rows.write_source(source))
             for offset, (source, upload) in enumerate(zip(sources, uploads, strict=True))
-        ]
+        )
         db.executemany("INSERT INTO sources VALUES (?, ?, ?, ?)", rows_)
 
     def _claim(self, db: sqlite3.Connection, run: Run, token: str) -> None:

@@ -86,12 +86,9 @@ class Store:
     def moves_folder(self) -> Path:
         return moves_folder(self.folder)
 
-    def create(
-        self, run: Run, sources: Sequence[Source] = (), phase: Phase = "loading"
-    ) -> list[tuple[int, Source]]:
-        """Begins a run, which is this process's. Returns its sources as they are found from now on."""
+    def create(self, run: Run, sources: Sequence[Source] = (), phase: Phase = "loading") -> None:
+        """Begins a run, which is this process's. `sources` has where its images are from now on."""
         self._runs.create(run, sources, phase)
-        return self.sources(run.id)
 
     def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
         """The newest run that was cut off and asked the same of the same files, in their order; None where
