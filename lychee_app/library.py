@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import get_args
 
-from lychee_app import query, recorder, sources
+from lychee_app import addresses, query, recorder, sources
 from lychee_app.engines.choice import engine_of
 from lychee_app.engines.example import example_at
 from lychee_app.engines.pools import RayOptions
@@ -74,6 +74,8 @@ def rank(
         raise UsageError("setting", name="max_image_tokens", value=value, low=low, high=high)
     if prefilter is not None and prefilter < 1:
         raise UsageError("prefilter-odd", value=prefilter)
+    if parts is not None and addresses.is_address(str(parts)):
+        raise UsageError("folder-address", path=str(parts))
     name = model if isinstance(model, str) else model.info.name
     request = Request(
         question,

@@ -266,11 +266,17 @@ def test_images_of_a_bucket_are_fetched_by_the_workers_and_judged_where_a_card_i
 def test_a_worker_without_the_weights_is_told_in_a_sentence(
     photos: list[Source], settings: Settings, address: str, tmp_path: Path
 ) -> None:
-    absent = CheckpointError("not-downloaded", repository="a/b", name="fake")
-    with pytest.raises(CheckpointError) as caught:
-        rank(photos, settings, address, NotingScorer(tmp_path / "notes", absent=absent))
-    assert caught.value.code == "worker-without-model"
-    assert "lychee download fake" in str(caught.value)
+    gone = CheckpointError("not-downloaded", repository="a/b", name="fake")
+    no_folder = CheckpointError("checkpoint-missing", path="fake")
+    for model, absent, told_so in (
+        ("fake", gone, ("worker-without-model", "lychee download fake")),
+        ("./fake", no_folder, ("worker-without-folder", f"the model {os.path.abspath('fake')}. Copy")),
+    ):
+        scorer = NotingScorer(tmp_path / "notes", absent=absent)
+        with pytest.raises(CheckpointError) as caught:
+            rank(photos[:2], settings, address, scorer, request=replace(RED, model=model))
+        assert caught.value.code == told_so[0]
+        assert told_so[1] in str(caught.value)
 
 
 def test_a_model_whose_opening_ends_the_process_is_not_tried_for_ever(
