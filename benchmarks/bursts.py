@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     scenes = np.array([one.scene for one in shown])
     same = scenes[:, None] == scenes
     prints = [_fingerprint(one.image) for one in shown]
-    codes, everyone = Codes(map(code_of, prints), len(prints)), np.arange(len(shown))
+    codes, everyone = Codes(enumerate(map(code_of, prints)), len(prints)), np.arange(len(shown))
     bits = np.array([codes.bits(one, everyone) for one in range(len(shown))])
     tints = np.full(bits.shape, np.inf)
     for one in range(len(shown)):

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import BinaryIO, TypeVar, overload
 
+from lychee_app.errors import StoreError
 from lychee_app.records import Scored
 
 T = TypeVar("T")
@@ -71,8 +72,8 @@ class Rows(Made[Scored]):
     def __init__(
         self, rows: Iterable[Scored] = (), thumbnail: Callable[[int], bytes] = lambda index: b""
     ) -> None:
-        """thumbnail: reads that of an upload index, of a row that is kept elsewhere too. Raises LookupError
-        where it is gone."""
+        """thumbnail: reads that of an upload index, of a row that is kept elsewhere too; a row whose
+        thumbnail cannot be read there any more (LookupError, StoreError) is one without."""
         self._packed: dict[int, bytes] = {}
         self._likes = [b""]
         self._order: list[int] = []
@@ -120,7 +121,7 @@ class Rows(Made[Scored]):
     def _whole(self, row: Scored) -> Scored:
         thumbnail = self._thumbnails.get(row.upload_index)
         if thumbnail is None:
-            with suppress(LookupError):  # deleted by now
+            with suppress(LookupError, StoreError):  # deleted by now, or closed
                 thumbnail = self.elsewhere(row.upload_index)
         return replace(row, thumbnail=thumbnail or b"")
 

@@ -121,10 +121,7 @@ class Forgiving:
         return bool(is_kept)
 
     def thumbnail(self, run_id: str, upload_index: int) -> bytes:
-        try:
-            return self._log.thumbnail(run_id, upload_index)
-        except StoreError as error:
-            raise LookupError(str(error)) from error
+        return self._log.thumbnail(run_id, upload_index)
 
     def beat(self, run_id: str, heartbeat: Heartbeat) -> None:
         self._tried(lambda log: log.beat(run_id, heartbeat))

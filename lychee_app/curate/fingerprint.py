@@ -47,10 +47,10 @@ def code_of(fingerprint: str) -> bytes:
 class Codes:
     """Many fingerprints, to be compared. `known`: those that are of this version."""
 
-    def __init__(self, codes: Iterable[bytes], count: int) -> None:
-        """codes: so many, see `code_of`."""
+    def __init__(self, codes: Iterable[tuple[int, bytes]], count: int) -> None:
+        """codes: of so many the place and the code, see `code_of`."""
         table, self.known = np.zeros((count, CODE_BYTES), np.uint8), np.zeros(count, bool)
-        for place, code in enumerate(codes):
+        for place, code in codes:
             if code:
                 table[place], self.known[place] = np.frombuffer(code, np.uint8), True
         hashes = np.ascontiguousarray(table[:, :_HASHES_BYTES]).view(np.uint64)

@@ -7,6 +7,7 @@ no chain of small steps leads from one scene into the next.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import NamedTuple
 
 import numpy as np
@@ -46,11 +47,13 @@ def groups(images: Iterable[Scored]) -> tuple[Group, ...]:
     those that could not be read, only where their bytes are the same. Scores change the order within a
     group, never the groups.
     """
-    rows = sorted(map(_Look.at, light(images)), key=lambda row: (-row.sharpness, row.upload_index))
+    images = images if isinstance(images, Sequence) else list(images)
+    looks = starmap(_Look.of, enumerate(light(images)))
+    rows = sorted(looks, key=lambda row: (-row.sharpness, row.upload_index))
     firsts: dict[str, int] = {}
     for place, row in enumerate(rows):
         firsts.setdefault(row.sha256 or f"#{row.upload_index}", place)
-    of_place = _alike([rows[place] for place in firsts.values()])
+    of_place = _alike([rows[place] for place in firsts.values()], images)
     leader = dict(zip(firsts, of_place, strict=True))
     found: dict[int, list[_Look]] = {}
     for row in rows:
@@ -69,11 +72,11 @@ def beside(images: Sequence[Scored]) -> tuple[int, float]:
 class _Look(NamedTuple):
     """As much of a row as tells."""
 
+    at: int
     upload_index: int
     score: float | None
     margin: float | None
     sha256: str
-    code: bytes
     sharpness: float
     seconds: float | None
     """What the clock showed."""
@@ -82,13 +85,13 @@ class _Look(NamedTuple):
     """Whether there is a reason why it has no score."""
 
     @classmethod
-    def at(cls, row: Scored) -> "_Look":
+    def of(cls, at: int, row: Scored) -> "_Look":
         return cls(
+            at,
             row.upload_index,
             row.score,
             row.margin,
             row.sha256,
-            code_of(row.fingerprint),
             row.sharpness,
             row.capture.clock_seconds,
             row.width_px * row.height_px,
@@ -96,9 +99,12 @@ class _Look(NamedTuple):
         )
 
 
-def _alike(rows: Sequence[_Look]) -> list[int]:
-    """For each the place of the image that it belongs to, itself or a sharper one."""
-    codes, clocks = Codes((row.code for row in rows), len(rows)), _clocks(rows)
+def _alike(rows: Sequence[_Look], images: Sequence[Scored]) -> list[int]:
+    """For each the place of the image that it belongs to, itself or a sharper one. images: what was looked
+    at, for the fingerprints, which would be much to hold twice."""
+    places = {row.at: place for place, row in enumerate(rows)}
+    told = ((places[at], code_of(row.fingerprint)) for at, row in enumerate(light(images)) if at in places)
+    codes, clocks = Codes(told, len(rows)), _clocks(rows)
     leader, is_left = np.arange(len(rows)), codes.known.copy()
     neighbours = _Neighbours(codes, clocks) if len(rows) > MOST_COMPARED else None
     for first in np.flatnonzero(codes.known).tolist():

@@ -169,7 +169,10 @@ class RayEngine:
     ) -> Iterator[tuple[Scored, MemoryReading]]:
         sized = pools(list(_alive().values()), small=self._is_small(request), options=self._options)
         count = sized.block_images(len(sources))
-        blocks = [_packed(sources[start : start + count]) for start in range(0, len(sources), count)]
+        blocks = [
+            _packed([(index, _anywhere(source)) for index, source in sources[start : start + count]])
+            for start in range(0, len(sources), count)
+        ]
         batches = self._streamed(request, blocks, sized, board, first).iter_batches(
             batch_size=None, batch_format="pyarrow", prefetch_batches=0
         )
@@ -182,7 +185,10 @@ class RayEngine:
     def _streamed(
         self, request: Request, blocks: list[pa.Table], sized: Pools, board: Any, first: bool
     ) -> ray.data.Dataset:
-        request = replace(request, model=_anywhere(self._named(request)))
+        name = self._named(request)
+        if checkpoints.is_path(name):
+            name = os.path.abspath(os.path.expanduser(name))
+        request = replace(request, model=name)
         decoded = ray.data.from_blocks(blocks).map_batches(
             _decoded,  # type: ignore[arg-type]
             batch_size=None,
@@ -506,9 +512,9 @@ def _here(settings: Settings) -> Settings:
     return replace(settings, data_folder=Settings.from_environment().data_folder)
 
 
-def _anywhere(model: str) -> str:
-    """A folder as every process finds it: each has a current folder of its own."""
-    return os.path.abspath(os.path.expanduser(model)) if checkpoints.is_path(model) else model
+def _anywhere(source: Source) -> Source:
+    """As every process finds it: each has a current folder of its own."""
+    return source if source.path is None else replace(source, path=source.path.absolute())
 
 
 def _of_this_host(error: LycheeError, model: str) -> LycheeError:

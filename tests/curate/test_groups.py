@@ -101,7 +101,7 @@ def test_a_chain_of_small_steps_does_not_lead_from_one_scene_into_the_next() -> 
     found = members(steps)
     assert {0, 1} <= found[0]
     assert len(found) >= 3
-    codes = Codes((code_of(step.fingerprint) for step in steps), len(steps))
+    codes = Codes(enumerate(code_of(step.fingerprint) for step in steps), len(steps))
     for group in found:
         first = min(group)
         assert codes.bits(first, np.array(sorted(group))).max() <= ALIKE_BITS

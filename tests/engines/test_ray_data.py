@@ -193,10 +193,10 @@ def test_an_image_that_ends_its_scorers_and_a_killed_decoder_cost_no_other_and_n
         run = rank(photos, settings, address, scorer, log=store, on_event=note, scorers=2)
         killing.join()
         recorder.rank(RED, photos, fake_engine(others, settings), store)
+        assert run.images[17].thumbnail
     assert killed
     assert [row.name for row in run.images if row.score is None] == ["03.png", "17.png"]
     assert run.images[17].reason == Reason.of("scorer-ended", n=2)
-    assert run.images[17].thumbnail
     assert sorted(rows) == list(range(24))
     shown = Counter(note.name for note in scorer.shown())
     assert shown["17.png"] == 2
@@ -288,8 +288,11 @@ def test_a_model_whose_opening_ends_the_process_is_not_tried_for_ever(
 
 
 def test_a_lost_model_ends_the_run_and_rows_before_it_stand(
-    photos: list[Source], settings: Settings, address: str, tmp_path: Path
+    photos: list[Source], settings: Settings, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of files that are named from the current folder, which is none of the workers'."""
+    monkeypatch.chdir(tmp_path)
+    photos = [replace(photo, path=Path("photos", photo.name)) for photo in photos]
     scorer = NotingScorer(tmp_path / "notes", lost_at="23.png", lost_with=ModelLost(told("gone")))
     engine = engine_of("ray", settings, RayOptions(address, scorers=1, cards=NO_CARD), scorer)
     with Store.open(settings.data_folder) as store:
