@@ -5,6 +5,8 @@ process, its disk or its data folder; what a data folder has of a run and its pa
 and the other way round.
 """
 
+import errno
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -82,8 +84,10 @@ class InParts:
         self._log.remember(replies)
 
     def create(self, run: Run, sources: Sequence[Source]) -> None:
-        """Raises UsageError where the folder holds a result already."""
+        """Raises UsageError where the folder holds a result already, StoreError where it cannot be written
+        to: before anything is scored."""
         folder = self._folders[run.request]
+        _make(folder)
         if files_in(folder):
             raise UsageError("parts-there", path=str(folder))
         self._runs[run.id] = _Written(folder)
@@ -91,7 +95,9 @@ class InParts:
 
     def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
         """Also one that only its parts tell of. Raises UsageError where those are of something else."""
-        folder, found = self._folders[request], self._log.unfinished(request, sources)
+        folder = self._folders[request]
+        _make(folder)
+        found = self._log.unfinished(request, sources)
         in_parts = self._standing(folder, request, sources)
         if in_parts is None:
             if found is None:
@@ -188,6 +194,14 @@ def _is_about(rows: Sequence[Scored], sources: Sequence[Source], parts: Parts) -
         else row.path is None or source.path is None or Path(row.path) == source.path.absolute()
         for row, source in ((row, sources[row.upload_index]) for row in rows)
     )
+
+
+def _make(folder: Path) -> None:
+    """Raises StoreError where it cannot be written to."""
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def _rows_of(run: Run) -> Rows:

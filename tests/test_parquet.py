@@ -259,3 +259,14 @@ def test_parts_that_are_not_whole_are_set_aside_and_their_images_scored_anew(
     rows = sorted(open_parts(folder).rows(), key=lambda row: row.upload_index)
     assert rows == list(run.images)
     assert [row.margin for row in rows] == [row.margin for row in before.images]
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_scored(
+    photos: list[Source], settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    scorer = FakeScorer()
+    with Store.open(settings.data_folder) as store:
+        with pytest.raises(StoreError) as caught:
+            rank(photos, settings, tmp_path / "file" / "parts", scorer, log=store)
+        assert (caught.value.code, store.runs(), scorer.seen) == ("parts-closed", [], [])
