@@ -17,6 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.made_up import CAMERAS, QUERY, THUMBNAILS, margins_of, name_of, row_of
 from benchmarks.resident import Watched, resident_bytes
 from lychee_app import analysis, curate, export, query, recorder
@@ -55,7 +57,7 @@ class _Engine:
         patterns = [pickle.dumps(row_of(index)) for index in range(len(CAMERAS) * THUMBNAILS)]
         for done, (index, source) in enumerate(sources, start=1):
             row = pickle.loads(patterns[index % len(patterns)])
-            margin = float(margins_of(index))
+            margin = float(margins_of(np.array(index)))
             own = replace(
                 row,
                 upload_index=index,

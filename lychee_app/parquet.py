@@ -50,6 +50,8 @@ class _Written:
     folder: Path
     stand: Rows = field(default_factory=Rows)
     missing: list[int] = field(default_factory=list)
+    before: Run | None = None
+    """As it was cut off."""
     writer: PartsWriter | None = None
     _read: Attached | None = None
 
@@ -104,7 +106,7 @@ class InParts:
                 return None
             kept = _rows_of(found)
             kept.elsewhere = partial(self.thumbnail, found.id)
-            self._runs[found.id] = _Written(folder, kept, sorted(kept.indices))
+            self._runs[found.id] = _Written(folder, kept, sorted(kept.indices), found)
             return replace(found, images=kept)
         run, rows = in_parts.run, in_parts.rows
         if not found or (found.checkpoint_hash and found.checkpoint_hash != run.checkpoint_hash):
@@ -118,7 +120,7 @@ class InParts:
         for row in rows.light:
             kept.put(row, is_kept=True)
         kept.elsewhere = partial(self.thumbnail, found.id)
-        self._runs[found.id] = _Written(folder, kept, missing)
+        self._runs[found.id] = _Written(folder, kept, missing, found)
         return replace(found, images=kept)
 
     def _standing(self, folder: Path, request: Request, sources: Sequence[Source]) -> "_InParts | None":
@@ -147,6 +149,10 @@ class InParts:
 
     def settle(self, run: Run, heartbeat: Heartbeat) -> None:
         self._log.settle(run, heartbeat)
+        self._begin(run)
+
+    def _begin(self, run: Run) -> None:
+        """With what the log has and the parts have not."""
         written = self._runs[run.id]
         written.writer = PartsWriter(written.folder, run, **self._sizes)  # type: ignore[arg-type]
         for index in written.missing:
@@ -173,7 +179,10 @@ class InParts:
     ) -> None:
         """The last part has what is left. Raises StoreError where it cannot be written: a run that would be
         done then has failed."""
+        written = self._runs[run_id]
         try:
+            if written.missing and written.before and status == "done":  # no model was opened for it
+                self._begin(written.before)
             if writer := self._runs[run_id].writer:
                 writer.flush()
         except StoreError as failure:

@@ -70,7 +70,7 @@ def test_the_result_goes_into_a_new_folder_as_parquet_too(settings: Settings, tm
         lychee_app.rank("red", tmp_path / "a.png", **asked)
     assert caught.value.code == "parts-there"
     with pytest.raises(UsageError) as caught:
-        lychee_app.rank("red", tmp_path / "a.png", **asked | {"parts": "s3://bucket/parts"})
+        lychee_app.rank("red", tmp_path / "a.png", model=FakeScorer(), parts="s3://bucket/parts")
     assert caught.value.code == "folder-address"
 
 

@@ -1,14 +1,16 @@
 """Runs that are written as Parquet while they are scored, and go on from what was written."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lychee_app import query, recorder
+from lychee_app.cache import ReplyCache
 from lychee_app.engines import Event, Progress
+from lychee_app.engines.local import LocalEngine
 from lychee_app.errors import ModelLost, StoreError, UsageError
 from lychee_app.parquet import InParts
 from lychee_app.reasons import Reason
@@ -270,3 +272,33 @@ def test_a_folder_that_cannot_be_made_is_told_before_anything_is_scored(
         with pytest.raises(StoreError) as caught:
             rank(photos, settings, tmp_path / "file" / "parts", scorer, log=store)
         assert (caught.value.code, store.runs(), scorer.seen) == ("parts-closed", [], [])
+
+
+class Silent(LocalEngine):
+    """Says nothing where there is nothing to do, as the engine on Ray."""
+
+    def run(
+        self, request: Request, sources: Sequence[tuple[int, Source]], *, cache: ReplyCache | None = None
+    ) -> Generator[Event, None, None]:
+        if sources:
+            yield from super().run(request, sources, cache=cache)
+
+
+def test_what_the_history_has_whole_is_written_as_parts_though_nothing_is_left_to_score(
+    photos: list[Source], settings: Settings, tmp_path: Path
+) -> None:
+    engine = Silent(settings, lambda name, precision: FakeScorer())
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Progress) and event.done == event.total:
+            raise KeyboardInterrupt
+
+    with Store.open(settings.data_folder) as store:
+        with pytest.raises(KeyboardInterrupt):
+            recorder.rank_each([RED], photos, engine, store, stop, going_on=lambda n: None)
+        log = InParts(store, {RED: tmp_path / "parts"}, rows_per_part=4)
+        (run,) = recorder.rank_each([RED], photos, engine, log, going_on=lambda n: None)
+        assert (run.status, len(store.runs())) == ("done", 1)
+        parts = open_parts(tmp_path / "parts")
+        assert tuple(parts.rows()) == run.images
+    assert parts.run.checkpoint_hash == "f" * 16
