@@ -10,6 +10,7 @@ import argparse
 import multiprocessing
 import os
 import pickle
+import sys
 import tempfile
 import time
 from collections.abc import Generator, Sequence
@@ -91,7 +92,7 @@ def _measured(kept: str, images: int) -> dict[str, Any]:
             scored, scored_bytes = time.process_time(), resident_bytes(os.getpid())
             _tell(ranked)
             told = time.process_time()
-    return {
+    found = {
         "kept": kept,
         "images": images,
         "bytes_a_row": round((scored_bytes - before) / images),
@@ -100,6 +101,8 @@ def _measured(kept: str, images: int) -> dict[str, Any]:
         "us_a_row": round(1e6 * (scored - started) / images),
         "us_a_row_told": round(1e6 * (told - scored) / images),
     }
+    print(found, file=sys.stderr, flush=True)
+    return found
 
 
 def _tell(run: Any) -> None:
