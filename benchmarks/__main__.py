@@ -32,6 +32,7 @@ BENCHES = {
     "reuse": "what keeping pixels or features would save a second query",
     "library": "a result of 100,000 rows: opened, filtered, exported",
     "scale": "100 to 10,000 images by each engine, and what millions would take",
+    "held": "memory of the process that asks, by the number of images",
     "page": "how fast the page answers with 1,000 images",
 }
 

@@ -21,7 +21,7 @@ from PIL import Image
 
 from benchmarks import alike
 from lychee_app import curate, intake
-from lychee_app.curate.fingerprint import Codes
+from lychee_app.curate.fingerprint import Codes, code_of
 from lychee_app.curate.groups import ALIKE_BITS, ALIKE_TINTS, BURST_BITS, BURST_TINTS
 from lychee_app.intake.decode import THUMBNAIL_PX
 from lychee_app.records import Candidate, Capture, ImageBudget, Scored, Source
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     scenes = np.array([one.scene for one in shown])
     same = scenes[:, None] == scenes
     prints = [_fingerprint(one.image) for one in shown]
-    codes, everyone = Codes(prints), np.arange(len(shown))
+    codes, everyone = Codes(enumerate(map(code_of, prints)), len(prints)), np.arange(len(shown))
     bits = np.array([codes.bits(one, everyone) for one in range(len(shown))])
     tints = np.full(bits.shape, np.inf)
     for one in range(len(shown)):

@@ -34,7 +34,7 @@ def write_result(
     """Writes the parts and returns their run, without its rows. The images' own files are not written."""
     folder.mkdir(parents=True, exist_ok=True)
     run = run_of(images)
-    pattern = table_of([_row(index) for index in range(PATTERN_ROWS)], run)
+    pattern = table_of([row_of(index) for index in range(PATTERN_ROWS)], run)
     pattern = pa.concat_tables([pattern] * -(-min(images, rows_per_part) // PATTERN_ROWS)).combine_chunks()
     for number, first in enumerate(range(0, images, rows_per_part)):
         indices = np.arange(first, min(first + rows_per_part, images))
@@ -93,7 +93,7 @@ def name_of(index: int) -> str:
     return f"{index // 1000:04d}/image-{index:06d}.jpg"
 
 
-def _row(index: int) -> Scored:
+def row_of(index: int) -> Scored:
     margins = [float(each) for each in 9 * np.sin(1.7 * index + np.arange(4))]
     said = [_reply(text, margin) for text, margin in zip((QUERY, *ELEMENTS), margins, strict=True)]
     row = Scored(

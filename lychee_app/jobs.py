@@ -2,7 +2,8 @@
 
 One worker thread has one run scored at a time; the others wait in line. Every row is in the store before the
 next image begins, so a run that ends for whatever reason can be resumed; rows are held here only while their
-run is live. A run may be another process's: `view` and `run` tell of it all the same.
+run is live, and no more than MOST_HELD. A run may be another process's: `view` and `run` tell of it all the
+same.
 """
 
 import hashlib
@@ -16,12 +17,16 @@ from dataclasses import dataclass, field, replace
 from lychee_app import recorder
 from lychee_app.engines import Engine, Event, Progress
 from lychee_app.errors import LycheeError, UsageError
+from lychee_app.packed import Rows
 from lychee_app.reasons import Reason, counted
 from lychee_app.records import Decision, Reply, Run, Scored, Source
 from lychee_app.request import Request
 from lychee_app.store import Store, View
 
 log = logging.getLogger(__name__)
+
+MOST_HELD = 3_000
+"""Rows of a live run; of more the page shows some at a time, and asks the store for them."""
 
 
 @dataclass
@@ -30,7 +35,10 @@ class _Job:
 
     run: Run
     sources: list[tuple[int, Source]]
-    rows: dict[int, Scored] = field(default_factory=dict)
+    stand: Rows | None = None
+    """Rows of earlier sittings."""
+    rows: dict[int, Scored] | None = field(default_factory=dict)
+    """All there are, for whoever watches; None where they are too many to be held."""
     begun: bool = False
     stopping: bool = False
     over: bool = False
@@ -58,8 +66,8 @@ class Jobs:
         """Puts a new run in line and returns its id at once. Raises StoreError, and what `prepared` raises: a
         model that cannot be opened is no run."""
         run = recorder.new_run(self.prepared(request), len(sources), left_out)
-        kept = self._store.create(run, sources, phase="waiting")
-        self._enqueue(_Job(run, kept))
+        self._store.create(run, sources, phase="waiting")
+        self._enqueue(_Job(run, self._store.sources(run.id)))
         return run.id
 
     def start_after(
@@ -139,10 +147,12 @@ class Jobs:
 
     def _go_on(self, run_id: str, again: Callable[[Scored], bool] | None = None) -> None:
         """Puts a run that is marked as ours in line, for what it lacks, and what is scored again."""
-        run = self._store.load(run_id)
-        kept = {row.upload_index: row for row in run.images if not (again and again(row))}
-        missing = [(index, source) for index, source in self._store.sources(run_id) if index not in kept]
-        self._enqueue(_Job(replace(run, images=()), missing, rows=kept))
+        run, stand = self._store.head(run_id), self._store.packed(run_id)
+        if again:
+            stand.keep(lambda row: not again(row))
+        missing = [each for each in self._store.sources(run_id) if each[0] not in stand.indices]
+        held = {row.upload_index: row for row in stand} if len(stand) <= MOST_HELD else None
+        self._enqueue(_Job(run, missing, stand, held))
 
     def stop(self, run_id: str) -> None:
         """Ends the run after the image in hand, or at once while it waits; what is done is kept.
@@ -183,10 +193,10 @@ class Jobs:
         return replace(view, phase="over", status="failed", error=ended.error)
 
     def run(self, run_id: str) -> Run:
-        """The run with all rows so far: from memory while it is live here, else from the store."""
+        """The run with all rows so far: from memory while it is live here and small, else from the store."""
         with self._lock:
             job = self._jobs.get(run_id)
-            if job is not None and not job.over:
+            if job is not None and not job.over and job.rows is not None:
                 rows = tuple(job.rows[index] for index in sorted(job.rows))
                 return replace(self._store.head(run_id), images=rows)
         stored = self._store.load(run_id)
@@ -238,7 +248,7 @@ class Jobs:
                 job.sources,
                 self._engine,
                 self._store,
-                rows=list(job.rows.values()),
+                rows=job.stand,
                 on_event=lambda event: self._note(job, event),
                 stopping=lambda: job.stopping,
             )
@@ -252,9 +262,12 @@ class Jobs:
     def _note(self, job: _Job, event: Event) -> None:
         if isinstance(event, Progress):
             with self._lock:
-                job.rows[event.scored.upload_index] = event.scored
+                if job.rows is not None:
+                    job.rows[event.scored.upload_index] = event.scored
+                    if len(job.rows) > MOST_HELD:
+                        job.rows = None
 
     def _end(self, job: _Job, error: Reason | None) -> None:
         with self._lock:
             job.over, job.error = True, error
-            job.rows, job.sources = {}, []
+            job.rows, job.sources, job.stand = {}, [], None

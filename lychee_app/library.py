@@ -1,11 +1,12 @@
 """The flow as one call, for programs: `lychee_app.rank("green sofa", ["photos/"])`."""
 
+import weakref
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import get_args
 
-from lychee_app import query, recorder, sources
+from lychee_app import addresses, query, recorder, sources
 from lychee_app.engines.choice import engine_of
 from lychee_app.engines.example import example_at
 from lychee_app.engines.pools import RayOptions
@@ -73,6 +74,8 @@ def rank(
         raise UsageError("setting", name="max_image_tokens", value=value, low=low, high=high)
     if prefilter is not None and prefilter < 1:
         raise UsageError("prefilter-odd", value=prefilter)
+    if parts is not None and addresses.is_address(str(parts)):
+        raise UsageError("folder-address", path=str(parts))
     name = model if isinstance(model, str) else model.info.name
     request = Request(
         question,
@@ -93,10 +96,13 @@ def rank(
     request = chosen.prepared(request)
     rules = sources.Rules(tuple(exclude), include_hidden)
     found = sources.find([paths] if isinstance(paths, str | Path) else paths, rules)
-    with Store.open(settings.data_folder) if keep else nullcontext(recorder.Unkept()) as log:
-        kept: recorder.Log = log
+    with ExitStack() as until_read:
+        log = until_read.enter_context(Store.open(settings.data_folder)) if keep else recorder.Unkept()
         if parts is not None:
             from lychee_app.parquet import InParts
 
-            kept = InParts(log, {request: Path(parts)})
-        return recorder.rank(request, found.sources, chosen, kept, left_out=found.left_out)
+            log = InParts(log, {request: Path(parts)})
+        run = recorder.rank(request, found.sources, chosen, log, left_out=found.left_out)
+        # thumbnails are read there for as long as anybody has the rows
+        weakref.finalize(run.images, until_read.pop_all().close)
+        return run

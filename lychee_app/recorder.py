@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -18,6 +19,7 @@ from lychee_app import verdict
 from lychee_app.cache import CacheKey, RecentReplies, ReplyCache
 from lychee_app.engines import Engine, Event, Opened, Progress
 from lychee_app.errors import LycheeError, StoreError, UsageError
+from lychee_app.packed import Rows
 from lychee_app.query import Question
 from lychee_app.reasons import Reason
 from lychee_app.records import Heartbeat, Reply, Run, Scored, Source, Status
@@ -32,7 +34,7 @@ ANOTHER_JUDGE = frozenset({"checkpoint-changed", "precision-changed"})
 class Log(ReplyCache, Protocol):
     """Where a run is written down: store.Store is one. Every method raises StoreError where it cannot be."""
 
-    def create(self, run: Run, sources: Sequence[Source]) -> list[tuple[int, Source]]: ...
+    def create(self, run: Run, sources: Sequence[Source]) -> None: ...
 
     def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
         """The newest run that was cut off and asked the same of the same files, with the rows that still
@@ -41,7 +43,13 @@ class Log(ReplyCache, Protocol):
 
     def settle(self, run: Run, heartbeat: Heartbeat) -> None: ...
 
-    def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat) -> None: ...
+    def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat) -> bool:
+        """Whether `thumbnail` has that of the row from now on."""
+        ...
+
+    def thumbnail(self, run_id: str, upload_index: int) -> bytes:
+        """Of a row that `add` was told of. Raises StoreError, and LookupError where there is no such row."""
+        ...
 
     def beat(self, run_id: str, heartbeat: Heartbeat) -> None: ...
 
@@ -53,15 +61,18 @@ class Log(ReplyCache, Protocol):
 class Unkept(RecentReplies):
     """A Log of nothing: equal images still share one computation."""
 
-    def create(self, run: Run, sources: Sequence[Source]) -> list[tuple[int, Source]]:
-        return list(enumerate(sources))
+    def create(self, run: Run, sources: Sequence[Source]) -> None: ...
 
     def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
         return None
 
     def settle(self, run: Run, heartbeat: Heartbeat) -> None: ...
 
-    def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat) -> None: ...
+    def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat) -> bool:
+        return False
+
+    def thumbnail(self, run_id: str, upload_index: int) -> bytes:
+        raise LookupError(f"run {run_id} is not kept")
 
     def beat(self, run_id: str, heartbeat: Heartbeat) -> None: ...
 
@@ -93,8 +104,8 @@ class Forgiving:
         self._memory.remember(replies)
         self._tried(lambda log: log.remember(replies))
 
-    def create(self, run: Run, sources: Sequence[Source]) -> list[tuple[int, Source]]:
-        return self._tried(lambda log: log.create(run, sources)) or self._memory.create(run, sources)
+    def create(self, run: Run, sources: Sequence[Source]) -> None:
+        self._tried(lambda log: log.create(run, sources))
 
     def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
         found = self._tried(lambda log: log.unfinished(request, sources))
@@ -104,9 +115,13 @@ class Forgiving:
     def settle(self, run: Run, heartbeat: Heartbeat) -> None:
         self._tried(lambda log: log.settle(run, heartbeat))
 
-    def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat) -> None:
-        self._tried(lambda log: log.add(run_id, scored, heartbeat))
+    def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat) -> bool:
+        is_kept = self._tried(lambda log: log.add(run_id, scored, heartbeat))
         self._has_rows = True
+        return bool(is_kept)
+
+    def thumbnail(self, run_id: str, upload_index: int) -> bytes:
+        return self._log.thumbnail(run_id, upload_index)
 
     def beat(self, run_id: str, heartbeat: Heartbeat) -> None:
         self._tried(lambda log: log.beat(run_id, heartbeat))
@@ -194,16 +209,27 @@ def _score_each(
     on_event: Callable[[Event], None],
 ) -> list[Run]:
     """For each run the rows that it lacks. runs: with the rows that stand."""
-    standing = set.intersection(*({row.upload_index for row in run.images} for run in runs))
-    missing = [(index, source) for index, source in enumerate(sources) if index not in standing]
+    stand = [_standing(run, log) for run in runs]
+    missing = [
+        (index, source)
+        for index, source in enumerate(sources)
+        if not all(index in rows.indices for rows in stand)
+    ]
     if len(runs) == 1:
-        run = runs[0]
-        return [score(replace(run, images=()), missing, engine, log, rows=run.images, on_event=on_event)]
+        run = replace(runs[0], images=())
+        return [score(run, missing, engine, log, rows=stand[0], on_event=on_event)]
     questions = [run.question for run in runs]
     texts = tuple(dict.fromkeys(text for one in questions for text in (one.sent, *one.parts)))
     everything = replace(as_before(runs[0]), question=Question("", texts[0], texts[1:]))
-    sittings = [_Share(run, log, texts, len(runs)) for run in runs]
+    sittings = [_Share(run, log, rows, texts, len(runs)) for run, rows in zip(runs, stand, strict=True)]
     return _sit(sittings, everything, missing, engine, log=log, on_event=on_event)
+
+
+def _standing(run: Run, log: Log) -> Rows:
+    """Those of a run that was cut off."""
+    if isinstance(run.images, Rows):
+        return run.images
+    return Rows(run.images, partial(log.thumbnail, run.id))
 
 
 def score(
@@ -212,17 +238,18 @@ def score(
     engine: Engine,
     log: Log,
     *,
-    rows: Sequence[Scored] = (),
+    rows: Rows | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Run:
     """Has the sources of a run that the log knows scored, and returns the run as it ended.
 
-    rows: those that stand already. on_event: told once it is written down. stopping: asked after every row.
+    rows: those that stand already, to which the others are added. on_event: told once it is written down.
+    stopping: asked after every row.
     Whatever is raised (what the engine raises, StoreError, KeyboardInterrupt) is in the log first, as the
     way it ended. Raises UsageError where another checkpoint or precision scored the rows that stand.
     """
-    sitting = _Sitting(run, log, rows)
+    sitting = _Sitting(run, log, _standing(run, log) if rows is None else rows)
     (ended,) = _sit([sitting], as_before(run), sources, engine, log=log, on_event=on_event, stopping=stopping)
     return ended
 
@@ -281,10 +308,10 @@ def _fate(failure: BaseException) -> tuple[Status, Reason | None]:
 class _Sitting:
     """One run while it is scored."""
 
-    def __init__(self, run: Run, log: Log, rows: Sequence[Scored], share: int = 1) -> None:
+    def __init__(self, run: Run, log: Log, rows: Rows, share: int = 1) -> None:
         """share: of how many runs at once it is one; the seconds are shared."""
         self._run, self._log, self._share = run, log, share
-        self._rows = {row.upload_index: row for row in rows}
+        self._rows = rows
         self._heartbeat = Heartbeat("loading", len(rows))
         self._peak_bytes = run.peak_memory_bytes
         self._started = time.perf_counter()
@@ -311,7 +338,7 @@ class _Sitting:
         return replace(
             self._run,
             status=status,
-            images=tuple(self._rows[index] for index in sorted(self._rows)),
+            images=self._rows,
             seconds=seconds,
             peak_memory_bytes=self._peak_bytes,
             error=error,
@@ -340,16 +367,17 @@ class _Sitting:
         return question
 
     def _add(self, event: Progress) -> None:
-        self._rows[event.scored.upload_index] = event.scored
+        done = len(self._rows) + (event.scored.upload_index not in self._rows.indices)
         self._peak_bytes = max(self._peak_bytes, event.memory.peak_bytes)
         self._heartbeat = replace(
             self._heartbeat,
-            done=len(self._rows),
+            done=done,
             seconds_per_image=event.seconds_per_image,
             eta_seconds=event.eta_seconds,
             memory=event.memory,
         )
-        self._log.add(self._run.id, event.scored, self._heartbeat)
+        is_kept = self._log.add(self._run.id, event.scored, self._heartbeat)
+        self._rows.put(event.scored, is_kept=is_kept)
 
 
 class _Share(_Sitting):
@@ -358,8 +386,8 @@ class _Share(_Sitting):
     texts: all that is asked, in the order of the replies: that of the query, and then those of its parts.
     """
 
-    def __init__(self, run: Run, log: Log, texts: Sequence[str], share: int) -> None:
-        super().__init__(replace(run, images=()), log, run.images, share)
+    def __init__(self, run: Run, log: Log, rows: Rows, texts: Sequence[str], share: int) -> None:
+        super().__init__(replace(run, images=()), log, rows, share)
         question = run.question
         self._places = [texts.index(text) for text in (question.sent, *question.parts)]
 
@@ -371,7 +399,7 @@ class _Share(_Sitting):
         return replace(own, sent=sent, elements=tuple(parts), sent_not=sent_not)
 
     def _add(self, event: Progress) -> None:
-        if event.scored.upload_index not in self._rows:
+        if event.scored.upload_index not in self._rows.indices:
             super()._add(replace(event, scored=self._own(event.scored)))
 
     def _own(self, row: Scored) -> Scored:

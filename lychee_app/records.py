@@ -285,7 +285,8 @@ class Scored:
 class Run:
     """One request over one set of images.
 
-    `images` is in upload order and holds what is done so far; `total` counts those still to come too.
+    `images` is in upload order and holds what is done so far, as rows or packed (packed.py: a row is made
+    when it is looked at); `total` counts those still to come too.
     `model` and `precision` are as asked until the model is open, and then what they turned out to be;
     `checkpoint_hash` is "" and `token_budget`, the most image tokens an image got, None until then.
     `seconds` includes opening the model, where this run had to. `peak_memory_bytes` is the peak of the
@@ -303,7 +304,7 @@ class Run:
     token_budget: int | None = None
     title: str = ""
     status: Status = "running"
-    images: tuple[Scored, ...] = ()
+    images: Sequence[Scored] = ()
     seconds: float = 0.0
     peak_memory_bytes: int = 0
     error: Reason | None = None

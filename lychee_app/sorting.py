@@ -15,6 +15,7 @@ from pathlib import Path
 from lychee_app import decide, query
 from lychee_app.errors import QueryError, UsageError
 from lychee_app.export.names import clean_name, folded
+from lychee_app.packed import light
 from lychee_app.query import Question
 from lychee_app.records import Run, Scored, Source, logit
 from lychee_app.request import Column
@@ -127,7 +128,7 @@ def placed(run: Run, moved: Mapping[int, str] | None = None) -> dict[int, int | 
     numbers: dict[str, int | None] = {column.name: number for number, column in enumerate(wanted)} | {
         NONE: None
     }
-    places = {row.upload_index: place(row, wanted) for row in run.images}
+    places = {row.upload_index: place(row, wanted) for row in light(run.images)}
     by_hand = {index: numbers[name] for index, name in (moved or {}).items() if name in numbers}
     return places | {index: number for index, number in by_hand.items() if index in places}
 
@@ -136,7 +137,7 @@ def listed(run: Run, places: Mapping[int, int | None]) -> list[list[Scored]]:
     """The images of each column, best first, then those of none."""
     wanted = run.request.columns
     groups: list[list[Scored]] = [[] for _ in range(len(wanted) + 1)]
-    for row in run.images:
+    for row in light(run.images):
         number = places.get(row.upload_index)
         groups[len(wanted) if number is None else number].append(row)
     for number, group in enumerate(groups):

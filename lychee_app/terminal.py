@@ -1,5 +1,6 @@
 """What the command shows in a terminal: a progress line on stderr, a table on stdout."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -18,9 +19,13 @@ from rich.text import Text
 
 from lychee_app.engines import Progress as Step
 from lychee_app.locale import Words
+from lychee_app.packed import light
 from lychee_app.ranking import one_decimal, ranked
 from lychee_app.reasons import Reason
 from lychee_app.records import Run, Scored
+
+MOST_LISTED = 10_000
+"""Images in a table, where nobody says how many."""
 
 
 @contextmanager
@@ -53,12 +58,18 @@ def _line(*columns: ProgressColumn) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def table(run: Run, t: Words) -> Table:
-    """The ranking; images without a score come last with their reason. Names and replies are plain text.
+def listed(run: Run, limit: int | None) -> int:
+    """How many images a table shows: so many, or as many as somebody may read."""
+    return min(len(run.images), MOST_LISTED if limit is None else limit)
+
+
+def table(run: Run, t: Words, limit: int | None = None) -> Table:
+    """The ranking, of `listed` images; those without a score come last with their reason. Names and replies
+    are plain text.
 
     A column for notes, in few words, where an image has one.
     """
-    places = ranked(run.images)
+    places = ranked(light(run.images))[: listed(run, limit)]
     noted = any(place.scored.notes for place in places)
     view = Table()
     view.add_column(t("terminal.rank"), justify="right")
@@ -99,9 +110,9 @@ def sorting_table(run: Run, groups: Sequence[Sequence[Scored]], t: Words) -> Tab
 
 def summary(run: Run, listed: int, t: Words) -> Text:
     """What was asked of what, and how long it took. listed: how many images of the run the table shows."""
-    of, unscored = len(run.images), sum(row.failed for row in run.images)
-    passed_over = sum(row.passed_over for row in run.images)
-    alike = sum(row.stood_for for row in run.images)
+    kinds = Counter((row.failed, row.passed_over, row.stood_for) for row in light(run.images))
+    of, unscored = len(run.images), kinds[True, False, False]
+    passed_over, alike = kinds[False, True, False], kinds[False, False, True]
     count = t("terminal.images", n=of)
     count = t("terminal.passed_over", count=count, n=of - passed_over - unscored) if passed_over else count
     count = t("terminal.unscored", count=count, unscored=unscored) if unscored else count

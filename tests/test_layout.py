@@ -43,6 +43,7 @@ ORDER = [
     "domain",
     "demo",
     "settings",
+    "packed",
     "records",
     "addresses",
     "likeness",

@@ -9,6 +9,7 @@ import lychee_app
 from lychee_app.errors import UsageError
 from lychee_app.records import ImageBudget, ScorerInfo
 from lychee_app.settings import Settings
+from lychee_app.store import Store
 from lychee_app.store.parts import open_parts
 from tests.support.fakes import FakeScorer, picture
 
@@ -68,6 +69,18 @@ def test_the_result_goes_into_a_new_folder_as_parquet_too(settings: Settings, tm
     with pytest.raises(UsageError) as caught:
         lychee_app.rank("red", tmp_path / "a.png", **asked)
     assert caught.value.code == "parts-there"
+    with pytest.raises(UsageError) as caught:
+        lychee_app.rank("red", tmp_path / "a.png", model=FakeScorer(), parts="s3://bucket/parts")
+    assert caught.value.code == "folder-address"
+
+
+def test_thumbnails_of_a_run_in_the_history_are_read_as_long_as_somebody_has_its_rows(
+    folder: str, settings: Settings
+) -> None:
+    run = lychee_app.rank("red", folder, model=FakeScorer(), keep=True, settings=settings)
+    assert run.images[0].thumbnail[:4] == b"RIFF"
+    with Store.open(settings.data_folder) as store:
+        assert store.load(run.id).images == run.images
 
 
 def test_an_engine_that_there_is_not_and_a_scorer_for_another_process_are_refused(settings: Settings) -> None:

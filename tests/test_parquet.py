@@ -1,18 +1,21 @@
 """Runs that are written as Parquet while they are scored, and go on from what was written."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lychee_app import query, recorder
+from lychee_app.cache import ReplyCache
 from lychee_app.engines import Event, Progress
+from lychee_app.engines.local import LocalEngine
 from lychee_app.errors import ModelLost, StoreError, UsageError
 from lychee_app.parquet import InParts
+from lychee_app.reasons import Reason
 from lychee_app.recorder import Log, Unkept
-from lychee_app.records import Run, Source
+from lychee_app.records import Run, Source, Status
 from lychee_app.request import Request
 from lychee_app.settings import Settings
 from lychee_app.store import Store
@@ -196,3 +199,106 @@ def test_what_cannot_be_written_ends_the_run_in_a_sentence_and_the_history_has_i
         assert (kept.status, kept.done) == ("failed", 4)
     assert len(files_in(tmp_path / "moved")) == 1
     os.remove(folder)
+
+
+class Ends(Unkept):
+    """A log that notes how runs ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[tuple[Status, str | None]] = []
+
+    def finish(
+        self, run_id: str, status: Status, seconds: float, peak_memory_bytes: int, error: Reason | None = None
+    ) -> None:
+        self.ends.append((status, error and error.code))
+
+
+@pytest.mark.parametrize(("full_from", "finished"), [(3, 1), (5, 2)], ids=["in the middle", "at the end"])
+def test_a_disk_that_is_full_fails_the_run_and_it_goes_on_from_its_finished_parts(
+    photos: list[Source], settings: Settings, tmp_path: Path, full_from: int, finished: int
+) -> None:
+    """As on a full disk, no file may have more than so many bytes (RLIMIT_FSIZE)."""
+    resource = pytest.importorskip("resource")
+    before, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(event: Event) -> None:
+        if isinstance(event, Progress) and event.done == full_from:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, hard))
+
+    folder, log = tmp_path / "parts", Ends()
+    try:
+        with pytest.raises(StoreError) as caught:
+            rank(photos, settings, folder, log=log, on_event=fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, hard))
+    assert (caught.value.code, log.ends) == ("store-full", [("failed", "store-full")])
+    assert len(files_in(folder)) == len(list(folder.iterdir())) == finished
+    scorer = FakeScorer()
+    (run,) = rank(photos, settings, folder, scorer)
+    names = [photo.name for photo in photos[2 * finished :] if photo.name != "3.png"]
+    assert [name for name, _ in scorer.seen] == names
+    assert sorted(open_parts(folder).rows(), key=lambda row: row.upload_index) == list(run.images)
+
+
+def test_parts_that_are_not_whole_are_set_aside_and_their_images_scored_anew(
+    photos: list[Source], settings: Settings, tmp_path: Path
+) -> None:
+    folder, aside = tmp_path / "parts", list[Path]()
+    (before,) = rank(photos, settings, folder)
+    first, second, last = files_in(folder)
+    last.write_bytes(last.read_bytes()[:-100])
+    first.write_bytes(b"")
+    assert {row.upload_index for row in open_parts(folder).rows()} == {2, 3}
+    scorer = FakeScorer()
+    log = InParts(Unkept(), {RED: folder}, aside.append, rows_per_part=2)
+    (run,) = recorder.rank_each(
+        [RED], photos, engine_of(scorer, settings), log, going_on=lambda n: None
+    )
+    assert [name for name, _ in scorer.seen] == ["0.png", "1.png", "4.png", "5.png"]
+    assert aside == [Path(f"{file}.cut-short") for file in (first, last)]
+    assert {*files_in(folder)} > {second}
+    rows = sorted(open_parts(folder).rows(), key=lambda row: row.upload_index)
+    assert rows == list(run.images)
+    assert [row.margin for row in rows] == [row.margin for row in before.images]
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_scored(
+    photos: list[Source], settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    scorer = FakeScorer()
+    with Store.open(settings.data_folder) as store:
+        with pytest.raises(StoreError) as caught:
+            rank(photos, settings, tmp_path / "file" / "parts", scorer, log=store)
+        assert (caught.value.code, store.runs(), scorer.seen) == ("parts-closed", [], [])
+
+
+class Silent(LocalEngine):
+    """Says nothing where there is nothing to do, as the engine on Ray."""
+
+    def run(
+        self, request: Request, sources: Sequence[tuple[int, Source]], *, cache: ReplyCache | None = None
+    ) -> Generator[Event, None, None]:
+        if sources:
+            yield from super().run(request, sources, cache=cache)
+
+
+def test_what_the_history_has_whole_is_written_as_parts_though_nothing_is_left_to_score(
+    photos: list[Source], settings: Settings, tmp_path: Path
+) -> None:
+    engine = Silent(settings, lambda name, precision: FakeScorer())
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Progress) and event.done == event.total:
+            raise KeyboardInterrupt
+
+    with Store.open(settings.data_folder) as store:
+        with pytest.raises(KeyboardInterrupt):
+            recorder.rank_each([RED], photos, engine, store, stop, going_on=lambda n: None)
+        log = InParts(store, {RED: tmp_path / "parts"}, rows_per_part=4)
+        (run,) = recorder.rank_each([RED], photos, engine, log, going_on=lambda n: None)
+        assert (run.status, len(store.runs())) == ("done", 1)
+        parts = open_parts(tmp_path / "parts")
+        assert tuple(parts.rows()) == run.images
+    assert parts.run.checkpoint_hash == "f" * 16

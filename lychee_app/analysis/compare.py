@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lychee_app.packed import light
 from lychee_app.ranking import Ranked, ranked
 from lychee_app.records import Run
 
@@ -34,5 +35,5 @@ def compare(first: Run, second: Run) -> list[Pair]:
 
 def _in_upload_order(run: Run) -> list[Ranked]:
     """Those with a score and known content."""
-    places = [place for place in ranked(run.images) if place.rank is not None and place.scored.sha256]
+    places = [place for place in ranked(light(run.images)) if place.rank is not None and place.scored.sha256]
     return sorted(places, key=lambda place: place.scored.upload_index)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 from unicodedata import east_asian_width
 
+from lychee_app import addresses
 from lychee_app.errors import UsageError
 from lychee_app.locale import Words
 
@@ -212,7 +213,14 @@ def filled(option: str, as_type: Callable[[str], T] = str) -> Callable[[str], T]
 
 
 def folder(option: str) -> Callable[[str], Path]:
-    return filled(option, Path)
+    """One to write to: an address is none."""
+
+    def read(text: str) -> Path:
+        if addresses.is_address(text):
+            raise UsageError("folder-address", path=text)
+        return Path(text)
+
+    return filled(option, read)
 
 
 def above_nothing(option: str) -> Callable[[str], float]:

@@ -55,9 +55,10 @@ def evaluate(arguments: argparse.Namespace, t: Words) -> int:
     against = found[1] if found[1:] else None
     differences = against and evaluate.compare(found[0].answers, against.answers, truth.relevant_from)
     if arguments.plot is not None:
-        write(arguments.plot, evaluate.reliability_svg(t, found))
+        write(arguments.plot, [evaluate.reliability_svg(t, found)])
     if arguments.json is not None:
-        write(arguments.json, evaluate.to_json(Path(arguments.truth), truth, found[0], against, differences))
+        as_json = evaluate.to_json(Path(arguments.truth), truth, found[0], against, differences)
+        write(arguments.json, [as_json])
     if arguments.json != "-":
         print_table(evaluate.tables(t, found[0], against, differences))
     return 0
@@ -74,7 +75,7 @@ def _suite(arguments: argparse.Namespace, settings: Settings, t: Words) -> int:
         tell = teller([request], show, t)
         suite = evaluate.run_suite(request, LocalEngine(settings), tell, arguments.pairs)
     if arguments.json is not None:
-        write(arguments.json, evaluate.suite_to_json(suite))
+        write(arguments.json, [evaluate.suite_to_json(suite)])
     if arguments.json != "-":
         print_table(evaluate.suite_tables(t, suite))
     return 0

@@ -29,16 +29,19 @@ def print_table(renderable) -> None:
     Console().print(renderable)
 
 
-def write(target: str, text: str) -> None:
+def write(target: str, pieces: Iterable[str]) -> None:
     """In UTF-8 whatever the terminal speaks, and with the line ends of the text: it is read by programs."""
-    from lychee_app.export import write_atomically
+    from lychee_app.export import written_aside
 
     if target == "-":
         sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode())
+        for piece in pieces:
+            sys.stdout.buffer.write(piece.encode())
         sys.stdout.buffer.flush()
-    else:
-        write_atomically(Path(target), text.encode())
+        return
+    with written_aside(Path(target)) as file:
+        for piece in pieces:
+            file.write(piece.encode())
 
 
 def nobody_reads() -> int:

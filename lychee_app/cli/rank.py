@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,9 @@ from lychee_app.cli.output import (
 from lychee_app.engines import Engine
 from lychee_app.errors import CheckpointError, ModelLost, QueryError, UsageError
 from lychee_app.locale import Words
+from lychee_app.packed import light
 from lychee_app.query import Question
+from lychee_app.ranking import ranked
 from lychee_app.recorder import Forgiving, Log, Unkept
 from lychee_app.records import Run, Source
 from lychee_app.request import Request
@@ -40,7 +42,6 @@ WORTH_SAVING_SECONDS = 10.0
 
 
 def rank(arguments: argparse.Namespace, t: Words) -> int:
-    from lychee_app import analysis, export, terminal
     from lychee_app.engines.example import example_at
 
     if "-" in (arguments.zip, arguments.sheet):
@@ -68,26 +69,33 @@ def rank(arguments: argparse.Namespace, t: Words) -> int:
         for question in _questions(arguments, t)
     ]
     read = arguments.queries, arguments.like, arguments.unlike
-    runs, found = scored(requests, arguments, Files(goals, read), settings, t)
-    shown = [replace(run, images=export.listed(run, arguments.limit)) for run in runs]
+    with scored(requests, arguments, Files(goals, read), settings, t) as (runs, found):
+        _tell(runs, found, arguments, t)
+        status = _status(runs[0], t)
+        if wish is not None and not _rate(runs[0], found, wish, settings, t):
+            return 1
+        return status
+
+
+def _tell(runs: Sequence[Run], found: Sequence[Source], arguments: argparse.Namespace, t: Words) -> None:
+    """Files, table and notes."""
+    from lychee_app import analysis, export, terminal
+
+    limit = arguments.limit
     if arguments.json is not None:
-        limit, is_list = arguments.limit, arguments.queries is not None
-        as_json = export.to_json_list(runs, limit) if is_list else export.to_json(runs[0], limit=limit)
-        write(arguments.json, as_json)
+        is_list = arguments.queries is not None
+        pieces = export.json_list_pieces(runs, limit) if is_list else export.json_pieces(runs[0], limit=limit)
+        write(arguments.json, pieces)
     if arguments.csv is not None:
-        write(arguments.csv, export.to_csv(runs[0], limit=arguments.limit))
-    _write_listed(arguments, runs[0], shown[0], found, t)
+        write(arguments.csv, export.csv_pieces(runs[0], limit=limit))
+    _write_listed(arguments, runs[0], found, t)
     if "-" not in (arguments.json, arguments.csv):
-        for run, listed in zip(runs, shown, strict=True):
-            print_table(terminal.table(listed, t))
-            print_table(terminal.summary(run, len(listed.images), t))
+        for run in runs:
+            print_table(terminal.table(run, t, limit))
+            print_table(terminal.summary(run, terminal.listed(run, limit), t))
     for run in runs:
         say_all(analysis.of_images(run.images), t)  # of the words it was said before
     _say_alike(runs[0], t)
-    status = _status(runs[0], t)
-    if wish is not None and not _rate(runs[0], found, wish, settings, t):
-        return 1
-    return status
 
 
 @dataclass(frozen=True)
@@ -98,15 +106,18 @@ class Files:
     read: tuple[str | None, ...]
 
 
+@contextlib.contextmanager
 def scored(
     requests: Sequence[Request],
     arguments: argparse.Namespace,
     files: Files,
     settings: Settings,
     t: Words,
-) -> tuple[list[Run], tuple[Source, ...]]:
-    """A run for each request, over the images that are named. Raises LycheeError where a file that will be
-    written is one that is read."""
+) -> Iterator[tuple[list[Run], tuple[Source, ...]]]:
+    """A run for each request, over the images that are named; where they are kept is open until this ends.
+
+    Raises LycheeError where a file that will be written is one that is read.
+    """
     from lychee_app import recorder, sources, terminal
 
     for request in requests:
@@ -119,17 +130,19 @@ def scored(
     for glob in found.unmet:
         say(t("exclude.unmet", glob=glob))
     spare_what_is_read(found.sources, files.written, *files.read)
-    with _log(settings, arguments.fresh, t) as log, terminal.progress_line(len(found.sources), t) as show:
-        runs = recorder.rank_each(
-            requests,
-            found.sources,
-            engine,
-            _in_parts(log, requests, arguments.parts),
-            teller(requests, show, t),
-            left_out=found.left_out,
-            going_on=lambda n: say(t("terminal.going_on", n=n)),
-        )
-    return runs, found.sources
+    with contextlib.ExitStack() as until_told:
+        kept = None if arguments.fresh else _kept(settings, until_told, t)
+        with _resumable(kept, t), terminal.progress_line(len(found.sources), t) as show:
+            runs = recorder.rank_each(
+                requests,
+                found.sources,
+                engine,
+                _in_parts(kept or Unkept(), requests, arguments.parts, t),
+                teller(requests, show, t),
+                left_out=found.left_out,
+                going_on=lambda n: say(t("terminal.going_on", n=n)),
+            )
+        yield runs, found.sources
 
 
 def _say_alike(run: Run, t: Words) -> None:
@@ -143,17 +156,15 @@ def _say_alike(run: Run, t: Words) -> None:
         say(t("terminal.alike.all", n=count, time=t.span(seconds)))
 
 
-def _write_listed(
-    arguments: argparse.Namespace, run: Run, shown: Run, sources: Sequence[Source], t: Words
-) -> None:
-    """The ZIP and the contact sheet of the listed images that have a score. shown: the run with these
-    alone."""
+def _write_listed(arguments: argparse.Namespace, run: Run, sources: Sequence[Source], t: Words) -> None:
+    """The ZIP and the contact sheet of the listed images that have a score."""
     from lychee_app import export
 
     if arguments.zip is None and arguments.sheet is None:
         return
-    listed = [row.upload_index for row in shown.images if row.score is not None]
-    if without := len(shown.images) - len(listed):
+    shown = ranked(light(run.images))[: arguments.limit]
+    listed = [place.scored.upload_index for place in shown if place.scored.score is not None]
+    if without := len(shown) - len(listed):
         say(t("terminal.listed.left", n=without))
     if arguments.zip is not None:
         files = enumerate(sources)
@@ -182,14 +193,15 @@ def _engine(arguments: argparse.Namespace, settings: Settings) -> Engine:
     return engine_of(name, settings, options)
 
 
-def _in_parts(log: Log, requests: Sequence[Request], folder: Path | None) -> Log:
+def _in_parts(log: Log, requests: Sequence[Request], folder: Path | None, t: Words) -> Log:
     """With Parquet parts in a folder, where one is wanted: of several queries each has one below it."""
     if folder is None:
         return log
     from lychee_app.parquet import InParts
 
     places = [folder / f"query-{number:02}" for number in range(1, len(requests) + 1)]
-    return InParts(log, dict(zip(requests, places if len(requests) > 1 else [folder], strict=True)))
+    folders = dict(zip(requests, places if len(requests) > 1 else [folder], strict=True))
+    return InParts(log, folders, lambda file: say(t("terminal.cut_short", path=str(file))))
 
 
 def _wish(arguments: argparse.Namespace) -> "ratings.Wish | None":
@@ -324,20 +336,18 @@ def _hint(question: Question, t: Words) -> None:
 
 
 @contextlib.contextmanager
-def _log(settings: Settings, fresh: bool, t: Words) -> Iterator[Log]:
-    """Where the run and its replies are kept: a run that is cut off goes on there, here or on the page."""
-    with contextlib.ExitStack() as until_done:
-        kept = None if fresh else _kept(settings, until_done, t)
-        try:
-            yield kept or Unkept()
-        except (KeyboardInterrupt, ModelLost):
-            if kept and kept.keeps_rows:
-                say(t("terminal.kept"))
-            raise
+def _resumable(kept: Forgiving | None, t: Words) -> Iterator[None]:
+    """A run that is cut off goes on where it is kept, here or on the page: that is said."""
+    try:
+        yield
+    except (KeyboardInterrupt, ModelLost):
+        if kept and kept.keeps_rows:
+            say(t("terminal.kept"))
+        raise
 
 
-def _kept(settings: Settings, until_done: contextlib.ExitStack, t: Words) -> Forgiving | None:
-    """None where the data folder cannot be used."""
+def _kept(settings: Settings, until_told: contextlib.ExitStack, t: Words) -> Forgiving | None:
+    """Where runs and their replies are kept. None where the data folder cannot be used."""
     from lychee_app.errors import StoreError
     from lychee_app.store import Store
 
@@ -345,10 +355,11 @@ def _kept(settings: Settings, until_done: contextlib.ExitStack, t: Words) -> For
         say(t("terminal.not_kept", reason=t.error(error)))
 
     try:
-        return Forgiving(until_done.enter_context(Store.open(settings.data_folder)), not_kept)
+        return Forgiving(until_told.enter_context(Store.open(settings.data_folder)), not_kept)
     except StoreError as error:
         return not_kept(error)
 
 
 def _status(run: Run, t: Words) -> int:
-    return 0 if any(row.score is not None for row in run.images) else none_scored(run.images, t)
+    rows = light(run.images)
+    return 0 if any(row.score is not None for row in rows) else none_scored(rows, t)

@@ -10,6 +10,7 @@ from lychee_app.cli.output import check_goals, none_scored, print_table, say, wr
 from lychee_app.cli.rank import Files, scored, write_ratings
 from lychee_app.errors import UsageError
 from lychee_app.locale import Words
+from lychee_app.packed import light
 from lychee_app.records import Run, Source
 from lychee_app.request import Request
 from lychee_app.settings import Settings
@@ -38,17 +39,20 @@ def sort(arguments: argparse.Namespace, t: Words) -> int:
         precision=arguments.precision,
         columns=columns,
     )
-    (run,), found = scored([request], arguments, Files((arguments.json,), (arguments.names,)), settings, t)
+    files = Files((arguments.json,), (arguments.names,))
+    with scored([request], arguments, files, settings, t) as ((run,), found):
+        pass
     places = sorting.placed(run)
     groups = sorting.listed(run, places)
     if arguments.json is not None:
         names = {index: None if place is None else columns[place].name for index, place in places.items()}
-        write(arguments.json, export.to_json(run, columns=names))
+        write(arguments.json, export.json_pieces(run, columns=names))
     if arguments.json != "-":
         print_table(terminal.sorting_table(run, groups, t))
         print_table(terminal.summary(run, len(run.images), t))
-    if all(row.score is None for row in run.images):
-        return none_scored(run.images, t)
+    rows = light(run.images)
+    if all(row.score is None for row in rows):
+        return none_scored(rows, t)
     if (folder is not None or arguments.xmp_keyword) and not any(
         place is not None for place in places.values()
     ):

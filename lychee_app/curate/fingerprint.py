@@ -6,6 +6,8 @@ otherwise. Grey alone would take a red shirt for the blue one, hence the tints. 
 holds it against the vision tower's own features.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,15 +41,20 @@ def fingerprint(seen: bytes) -> str:
     return hashes.tobytes().hex() + seen[-views.TINTS_BYTES :].hex()
 
 
+def code_of(fingerprint: str) -> bytes:
+    """b"" of one of another version, or of none."""
+    return bytes.fromhex(fingerprint) if len(fingerprint) == 2 * CODE_BYTES else b""
+
+
 class Codes:
     """Many fingerprints, to be compared. `known`: those that are of this version."""
 
-    def __init__(self, codes: list[str]) -> None:
-        known = [len(code) == 2 * CODE_BYTES for code in codes]
-        blank = bytes(CODE_BYTES)
-        data = b"".join(bytes.fromhex(code) if ok else blank for code, ok in zip(codes, known, strict=True))
-        table = np.frombuffer(data, np.uint8).reshape(len(codes), CODE_BYTES)
-        self.known = np.array(known, bool)
+    def __init__(self, codes: Iterable[tuple[int, bytes]], count: int) -> None:
+        """codes: of so many the place and the code, see `code_of`."""
+        table, self.known = np.zeros((count, CODE_BYTES), np.uint8), np.zeros(count, bool)
+        for place, code in codes:
+            if code:
+                table[place], self.known[place] = np.frombuffer(code, np.uint8), True
         hashes = np.ascontiguousarray(table[:, :_HASHES_BYTES]).view(np.uint64)
         self.hashes: Hashes = np.ascontiguousarray(hashes.T)
         """(views.COUNT, images); the first view is the whole."""

@@ -7,12 +7,15 @@ no chain of small steps leads from one scene into the next.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import starmap
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lychee_app import ranking
-from lychee_app.curate.fingerprint import Codes
+from lychee_app.curate.fingerprint import Codes, code_of
+from lychee_app.packed import light
 from lychee_app.records import Scored
 
 ALIKE_BITS, ALIKE_TINTS = 10, 31.0
@@ -44,13 +47,15 @@ def groups(images: Iterable[Scored]) -> tuple[Group, ...]:
     those that could not be read, only where their bytes are the same. Scores change the order within a
     group, never the groups.
     """
-    rows = sorted(images, key=lambda row: (-row.sharpness, row.upload_index))
+    images = images if isinstance(images, Sequence) else list(images)
+    looks = starmap(_Look.of, enumerate(light(images)))
+    rows = sorted(looks, key=lambda row: (-row.sharpness, row.upload_index))
     firsts: dict[str, int] = {}
     for place, row in enumerate(rows):
         firsts.setdefault(row.sha256 or f"#{row.upload_index}", place)
-    of_place = _alike([rows[place] for place in firsts.values()])
+    of_place = _alike([rows[place] for place in firsts.values()], images)
     leader = dict(zip(firsts, of_place, strict=True))
-    found: dict[int, list[Scored]] = {}
+    found: dict[int, list[_Look]] = {}
     for row in rows:
         found.setdefault(leader[row.sha256 or f"#{row.upload_index}"], []).append(row)
     several = [Group(_best_first(members)) for members in found.values() if len(members) > 1]
@@ -60,13 +65,46 @@ def groups(images: Iterable[Scored]) -> tuple[Group, ...]:
 def beside(images: Sequence[Scored]) -> tuple[int, float]:
     """How many images are in a group and not its best, and the seconds that judging them takes, or would."""
     count = sum(len(group.members) - 1 for group in groups(images))
-    judged = [row.seconds for row in images if row.score is not None]
+    judged = [row.seconds for row in light(images) if row.score is not None]
     return count, count * sum(judged) / max(1, len(judged))
 
 
-def _alike(rows: Sequence[Scored]) -> list[int]:
-    """For each the place of the image that it belongs to, itself or a sharper one."""
-    codes, clocks = Codes([row.fingerprint for row in rows]), _clocks(rows)
+class _Look(NamedTuple):
+    """As much of a row as tells."""
+
+    at: int
+    upload_index: int
+    score: float | None
+    margin: float | None
+    sha256: str
+    sharpness: float
+    seconds: float | None
+    """What the clock showed."""
+    pixels: int
+    is_told: bool
+    """Whether there is a reason why it has no score."""
+
+    @classmethod
+    def of(cls, at: int, row: Scored) -> "_Look":
+        return cls(
+            at,
+            row.upload_index,
+            row.score,
+            row.margin,
+            row.sha256,
+            row.sharpness,
+            row.capture.clock_seconds,
+            row.width_px * row.height_px,
+            row.reason is not None,
+        )
+
+
+def _alike(rows: Sequence[_Look], images: Sequence[Scored]) -> list[int]:
+    """For each the place of the image that it belongs to, itself or a sharper one. images: what was looked
+    at, for the fingerprints, which would be much to hold twice."""
+    places = {row.at: place for place, row in enumerate(rows)}
+    told = ((places[at], code_of(row.fingerprint)) for at, row in enumerate(light(images)) if at in places)
+    codes, clocks = Codes(told, len(rows)), _clocks(rows)
     leader, is_left = np.arange(len(rows)), codes.known.copy()
     neighbours = _Neighbours(codes, clocks) if len(rows) > MOST_COMPARED else None
     for first in np.flatnonzero(codes.known).tolist():
@@ -110,22 +148,22 @@ class _Neighbours:
         return np.unique(np.concatenate(found))
 
 
-def _clocks(rows: Sequence[Scored]) -> NDArray[np.float64]:
+def _clocks(rows: Sequence[_Look]) -> NDArray[np.float64]:
     """Seconds; NaN where there is no time that tells anything."""
-    seconds = [row.capture.clock_seconds for row in rows]
+    seconds = [row.seconds for row in rows]
     count = Counter(int(moment) for moment in seconds if moment is not None)
     stood_still = {moment for moment, images in count.items() if images > MOST_A_SECOND}
     told = [None if moment is None or int(moment) in stood_still else moment for moment in seconds]
     return np.array(told, np.float64)
 
 
-def _best_first(members: Sequence[Scored]) -> tuple[int, ...]:
+def _best_first(members: Sequence[_Look]) -> tuple[int, ...]:
     axis = ranking.best_axis(members)
-    largest_px = max(row.width_px * row.height_px for row in members)
+    largest_px = max(row.pixels for row in members)
 
-    def quality(row: Scored) -> tuple[float, ...]:
+    def quality(row: _Look) -> tuple[float, ...]:
         strength = ranking.strength(row, axis) if ranking.is_scored(row) else float("-inf")
-        is_reduced = 2 * row.width_px * row.height_px < largest_px  # as sharp on a thumbnail
-        return -strength, row.reason is not None, is_reduced, -row.sharpness, row.upload_index
+        is_reduced = 2 * row.pixels < largest_px  # as sharp on a thumbnail
+        return -strength, row.is_told, is_reduced, -row.sharpness, row.upload_index
 
     return tuple(row.upload_index for row in sorted(members, key=quality))

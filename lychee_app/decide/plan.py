@@ -12,6 +12,7 @@ from lychee_app.decide.files import sha256_of
 from lychee_app.errors import UsageError
 from lychee_app.export import LeftOut
 from lychee_app.export.names import MAX_BYTES, folded, unique_name
+from lychee_app.packed import light
 from lychee_app.reasons import Reason
 from lychee_app.records import Run, Scored, Source
 
@@ -73,7 +74,7 @@ def plan(
     steps: list[Step] = []
     left_out: list[LeftOut] = []
     planned: set[Path] = set()
-    for row in (place.scored for place in ranking.chosen(run.images, chosen)):
+    for row in (place.scored for place in ranking.chosen(light(run.images), chosen)):
         source, goal = by_index.get(row.upload_index), goals[row.upload_index]
         found = _fit(row, source, goal, action, planned)
         if isinstance(found, LeftOut):

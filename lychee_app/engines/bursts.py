@@ -13,8 +13,9 @@ from lychee_app import curate, intake
 from lychee_app.cache import ReplyCache
 from lychee_app.engines import Event, Grouping, Progress
 from lychee_app.engines.judge import bare_row, placed
+from lychee_app.packed import Rows
 from lychee_app.reasons import Reason
-from lychee_app.records import ImageBudget, Scored, Source
+from lychee_app.records import ImageBudget, Source
 from lychee_app.request import Request
 from lychee_app.settings import Settings
 
@@ -38,12 +39,12 @@ def judged(
     """
     if request.bursts != "one":
         return (yield from judge(request, sources, cache))
-    looks: dict[int, Scored] = {}
+    looks = Rows()
     for item in intake.prepare(sources, LOOK, settings):
-        looks[item.upload_index] = replace(bare_row(item), seen_width_px=0, seen_height_px=0)
+        looks.put(replace(bare_row(item), seen_width_px=0, seen_height_px=0))
         if len(looks) % TOLD_EACH == 0:
             yield Grouping(len(looks), len(sources))
-    of_first = {group.best: group.members for group in curate.groups(looks.values())}
+    of_first = {group.best: group.members for group in curate.groups(looks)}
     beside = {index for members in of_first.values() for index in members[1:]}
     own, done, is_open = dict(sources), 0, False
     asked = [source for source in sources if source[0] not in beside]
@@ -56,7 +57,8 @@ def judged(
                         yield event
                     is_open = True
                     continue
-                index, look = event.scored.upload_index, looks[event.scored.upload_index]
+                index = event.scored.upload_index
+                look = looks.of(index)
                 row = replace(event.scored, fingerprint=look.fingerprint, sharpness=look.sharpness)
                 rest = of_first.pop(index, (index,))[1:]
                 done += 1
@@ -67,6 +69,6 @@ def judged(
                     continue
                 for other in rest:
                     done += 1
-                    beside_it = replace(looks[other], reason=Reason.of("alike", name=row.name))
+                    beside_it = replace(looks.of(other), reason=Reason.of("alike", name=row.name))
                     yield replace(event, scored=placed(beside_it, own[other]), done=done, total=len(sources))
         asked = next_best

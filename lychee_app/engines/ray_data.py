@@ -63,7 +63,14 @@ _JOIN_SECONDS = 60.0
 _TELL_SECONDS = 10.0
 _WATCH_SECONDS = 2.0
 _NOT_THERE = frozenset(
-    {"not-downloaded", "not-downloaded-near", "checkpoint-no-folder", "config-missing", "shard-missing"}
+    {
+        "not-downloaded",
+        "not-downloaded-near",
+        "checkpoint-missing",
+        "checkpoint-no-folder",
+        "config-missing",
+        "shard-missing",
+    }
 )
 """Codes of a checkpoint that is on the machine that asks and not on the one that should score."""
 
@@ -146,7 +153,9 @@ class RayEngine:
             if not began:
                 opened, ago_seconds = _answer(board.opened.remote())
                 began = time.perf_counter() - ago_seconds
-                yield opened
+                name = self._named(request)
+                info = replace(opened.info, name=name) if checkpoints.is_path(name) else opened.info
+                yield replace(opened, info=info)
             seconds = time.perf_counter() - began
             yield Progress(placed(row, own[row.upload_index]), done, len(sources), seconds, memory)
 
@@ -160,7 +169,10 @@ class RayEngine:
     ) -> Iterator[tuple[Scored, MemoryReading]]:
         sized = pools(list(_alive().values()), small=self._is_small(request), options=self._options)
         count = sized.block_images(len(sources))
-        blocks = [_packed(sources[start : start + count]) for start in range(0, len(sources), count)]
+        blocks = [
+            _packed([(index, _anywhere(source)) for index, source in sources[start : start + count]])
+            for start in range(0, len(sources), count)
+        ]
         batches = self._streamed(request, blocks, sized, board, first).iter_batches(
             batch_size=None, batch_format="pyarrow", prefetch_batches=0
         )
@@ -173,7 +185,10 @@ class RayEngine:
     def _streamed(
         self, request: Request, blocks: list[pa.Table], sized: Pools, board: Any, first: bool
     ) -> ray.data.Dataset:
-        request = replace(request, model=str(checkpoints.resolved(request.model, self._settings)))
+        name = self._named(request)
+        if checkpoints.is_path(name):
+            name = os.path.abspath(os.path.expanduser(name))
+        request = replace(request, model=name)
         decoded = ray.data.from_blocks(blocks).map_batches(
             _decoded,  # type: ignore[arg-type]
             batch_size=None,
@@ -192,11 +207,14 @@ class RayEngine:
             num_gpus=sized.scorer_cards,
         )
 
+    def _named(self, request: Request) -> str:
+        return str(checkpoints.resolved(request.model, self._settings))
+
     def _is_small(self, request: Request) -> bool:
         if self._open_scorer is not None:
             return True
-        name = checkpoints.resolved(request.model, self._settings)
-        return weights.inspect(checkpoints.locate(name, self._settings)).weight_bytes < _SMALL_BYTES
+        folder = checkpoints.locate(self._named(request), self._settings)
+        return weights.inspect(folder).weight_bytes < _SMALL_BYTES
 
 
 def connect(address: str | None) -> None:
@@ -494,10 +512,16 @@ def _here(settings: Settings) -> Settings:
     return replace(settings, data_folder=Settings.from_environment().data_folder)
 
 
+def _anywhere(source: Source) -> Source:
+    """As every process finds it: each has a current folder of its own."""
+    return source if source.path is None else replace(source, path=source.path.absolute())
+
+
 def _of_this_host(error: LycheeError, model: str) -> LycheeError:
-    if error.code in _NOT_THERE:
-        return CheckpointError("worker-without-model", host=platform.node(), model=model)
-    return error
+    if error.code not in _NOT_THERE:
+        return error
+    code = "worker-without-folder" if checkpoints.is_path(model) else "worker-without-model"
+    return CheckpointError(code, host=platform.node(), model=model)
 
 
 def _told(board: Any, error: Exception) -> LycheeError:

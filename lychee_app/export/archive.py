@@ -11,6 +11,7 @@ from pathlib import Path
 from lychee_app import ranking
 from lychee_app.export.files import written_aside
 from lychee_app.export.names import MAX_BYTES, clean_name, folded, unique_name
+from lychee_app.packed import light
 from lychee_app.ranking import Ranked
 from lychee_app.reasons import Reason
 from lychee_app.records import Run, Source
@@ -64,7 +65,7 @@ def write_zip(
     left_out: list[LeftOut] = []
     taken: set[str] = set()
     with written_aside(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for place in ranking.chosen(run.images, chosen):
+        for place in ranking.chosen(light(run.images), chosen):
             data = _original(place, by_index.get(place.scored.upload_index))
             if isinstance(data, LeftOut):
                 left_out.append(data)

@@ -2,15 +2,16 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lychee_app.analysis import caveats
 from lychee_app.curate import groups
 from lychee_app.domain import domain_of, unknown_words
+from lychee_app.packed import light
 from lychee_app.ranking import Ranked, ranked
 from lychee_app.reasons import Reason
-from lychee_app.records import Decision, Reply, Run, Scored
+from lychee_app.records import Decision, Reply, Run
 from lychee_app.request import Example
 
 TIMING = ("created", "seconds", "peak_memory_bytes")
@@ -29,17 +30,20 @@ def document(
 
     A number that is not finite has no place in JSON and becomes null.
     """
-    group_of = {index: group.best for group in groups(run.images) for index in group.members}
-    whole: dict[str, Any] = {
+    whole = _head(run)
+    whole["images"] = list(_images(run, decisions, timing=timing, columns=columns, limit=limit))
+    return _timed(whole, timing)
+
+
+def _head(run: Run) -> dict[str, Any]:
+    """All but its images, for which there is a place."""
+    return {
         "query": run.question.typed,
         "sent_query": run.question.sent,
         "elements": list(run.question.elements),
         "model": run.model,
         "mode": run.request.mode,
-        "images": [
-            _image(place, decisions or {}, timing) | {"group": group_of.get(place.scored.upload_index)}
-            for place in ranked(run.images)[:limit]
-        ],
+        "images": [],
         "seconds": _number(run.seconds),
         "peak_memory_bytes": run.peak_memory_bytes,
         "title": run.title,
@@ -62,9 +66,24 @@ def document(
         "left_out": [_counted(reason) for reason in run.left_out],
         "caveats": [{"code": caveat.code, "text": str(caveat)} for caveat in caveats(run)],
     }
-    if columns is not None:
-        for image in whole["images"]:
-            image["column"] = columns.get(image["upload_index"])
+
+
+def _images(
+    run: Run,
+    decisions: Mapping[int, Decision] | None,
+    *,
+    timing: bool,
+    columns: Mapping[int, str | None] | None,
+    limit: int | None,
+) -> Iterator[dict[str, Any]]:
+    group_of = {index: group.best for group in groups(run.images) for index in group.members}
+    for place in ranked(light(run.images))[:limit]:
+        index = place.scored.upload_index
+        image = _image(place, decisions or {}, timing) | {"group": group_of.get(index)}
+        yield image if columns is None else image | {"column": columns.get(index)}
+
+
+def _timed(whole: dict[str, Any], timing: bool) -> dict[str, Any]:
     return whole if timing else {key: value for key, value in whole.items() if key not in TIMING}
 
 
@@ -77,22 +96,52 @@ def to_json(
     limit: int | None = None,
 ) -> str:
     """The document as text that is valid UTF-8 whatever a file was called."""
-    return _text(document(run, decisions, timing=timing, columns=columns, limit=limit))
+    return "".join(json_pieces(run, decisions, timing=timing, columns=columns, limit=limit))
 
 
-def to_json_list(runs: Sequence[Run], limit: int | None = None) -> str:
-    """A list of documents, in the order of the runs."""
-    return _text([document(run, limit=limit) for run in runs])
+def json_pieces(
+    run: Run,
+    decisions: Mapping[int, Decision] | None = None,
+    *,
+    timing: bool = True,
+    columns: Mapping[int, str | None] | None = None,
+    limit: int | None = None,
+) -> Iterator[str]:
+    """The text of `to_json` in pieces, an image each: of very many it is never held as a whole."""
+    images = _images(run, decisions, timing=timing, columns=columns, limit=limit)
+    yield from _pieces(_timed(_head(run), timing), images, 0)
+    yield "\n"
 
 
-def _text(whole: Any) -> str:
-    text = json.dumps(whole, ensure_ascii=False, allow_nan=False, indent=1)
-    return text.encode("utf-8", "backslashreplace").decode() + "\n"
+def json_list_pieces(runs: Sequence[Run], limit: int | None = None) -> Iterator[str]:
+    """A list of documents, in the order of the runs, as text in pieces."""
+    for number, run in enumerate(runs):
+        yield ",\n " if number else "[\n "
+        yield from _pieces(_head(run), _images(run, None, timing=True, columns=None, limit=limit), 1)
+    yield "\n]\n"
 
 
-def listed(run: Run, limit: int | None = None) -> tuple[Scored, ...]:
-    """The first `limit` images by rank; all of them without a limit."""
-    return tuple(place.scored for place in ranked(run.images)[:limit])
+def _pieces(whole: dict[str, Any], images: Iterable[dict[str, Any]], depth: int) -> Iterator[str]:
+    """As json.dumps with an indent of 1 has it. depth: of brackets around it."""
+    edge, start = "\n" + " " * depth, "{"
+    for key, value in whole.items():
+        yield f"{start}{edge} {_text(key, 0)}: "
+        start = ","
+        if key != "images":
+            yield _text(value, depth + 1)
+            continue
+        bracket = "["
+        for image in images:
+            yield f"{bracket}{edge}  {_text(image, depth + 2)}"
+            bracket = ","
+        yield f"{edge} ]" if bracket == "," else "[]"
+    yield edge + "}"
+
+
+def _text(value: Any, depth: int) -> str:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return text.replace("\n", "\n" + " " * depth)  # none of them is in a string: there they are escaped
 
 
 def _image(place: Ranked, decisions: Mapping[int, Decision], timing: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from lychee_app.analysis import caveats, range_bins
 from lychee_app.locale import Words
+from lychee_app.packed import light
 from lychee_app.ranking import one_decimal, ranked
 from lychee_app.records import Decision, Run, Scored
 
@@ -31,7 +32,7 @@ def to_html(
 ) -> str:
     """`notes` are findings, already worded. Headings are in `language`; names and replies as they are."""
     words, style = Words(language), (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    places = ranked(run.images)
+    places, indices = ranked(run.images), [row.upload_index for row in light(run.images)]
 
     def chips(row: Scored) -> list[tuple[str, float | None]]:
         pairs = list(zip(run.question.elements, row.elements, strict=False))
@@ -42,6 +43,7 @@ def to_html(
                 pairs.append((f"{words(key)}: {reply.query}", 10 * reply.p_yes))
         return pairs
 
+    scored = sum(place.rank is not None for place in ranked(light(run.images)))
     text = (
         _environment()
         .get_template("report.html")
@@ -50,13 +52,13 @@ def to_html(
             style=Markup(style),
             style_sha256=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
             title=run.name,
-            facts=_facts(run, sum(place.rank is not None for place in places), words),
+            facts=_facts(run, scored, words),
             caveats=[words.reason(reason) for reason in caveats(run)],
             notes=notes,
             bins=range_bins(run.images),
             places=places,
             columns=min(16, max(8, math.isqrt(len(places)))),
-            decisions={row.upload_index: (decisions or {}).get(row.upload_index) for row in run.images},
+            decisions={index: (decisions or {}).get(index) for index in indices},
             chips=chips,
         )
     )

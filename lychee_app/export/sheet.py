@@ -15,6 +15,7 @@ from PIL import Image
 from lychee_app import ranking
 from lychee_app.export.fonts import covering
 from lychee_app.locale import Words
+from lychee_app.packed import light
 from lychee_app.ranking import Ranked, one_decimal
 from lychee_app.records import Run
 
@@ -60,7 +61,7 @@ def to_pdf(
     system's. Where they lack letters of a name, the sheet says of how many names.
     """
     words, places = Words(language), ranking.chosen(run.images, chosen)
-    names = [_printable(place.scored.name) for place in places]
+    names = [_printable(place.scored.name) for place in ranking.chosen(light(run.images), chosen)]
     title = _printable(run.name)
     facts = _printable(" · ".join(_facts(run, len(places), words)))
     own = words("sheet.unshown", n=2)

@@ -4,9 +4,10 @@ import csv
 import io
 import math
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from lychee_app.curate import groups
+from lychee_app.packed import light
 from lychee_app.ranking import Ranked, ranked
 from lychee_app.records import Decision, Run, Scored
 
@@ -30,14 +31,27 @@ def to_csv(
 
     Valid UTF-8 whatever a file was called. timing, columns, limit: see document.
     """
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\r\n")
+    return "".join(csv_pieces(run, decisions, timing=timing, columns=columns, limit=limit))
+
+
+def csv_pieces(
+    run: Run,
+    decisions: Mapping[int, Decision] | None = None,
+    *,
+    timing: bool = True,
+    columns: Mapping[int, str | None] | None = None,
+    limit: int | None = None,
+) -> Iterator[str]:
+    """The text of `to_csv` in pieces, a line each: of very many images it is never held as a whole."""
+    writer = csv.writer(_Line(), lineterminator="\r\n")
+
+    def line(cells: Iterable[Cell]) -> str:
+        return writer.writerow(map(_cell, cells)).encode("utf-8", "backslashreplace").decode()  # type: ignore[attr-defined]
+
     after = [*(["column"] if columns is not None else []), *(["seconds"] if timing else [])]
-    writer.writerow(
-        [_cell(text) for text in (*_FIRST, *(f"element: {e}" for e in run.question.elements), *_REST, *after)]
-    )
+    yield BOM + line((*_FIRST, *(f"element: {e}" for e in run.question.elements), *_REST, *after))
     group_of = {index: group.best for group in groups(run.images) for index in group.members}
-    for place in ranked(run.images)[:limit]:
+    for place in ranked(light(run.images))[:limit]:
         index = place.scored.upload_index
         cells = _cells(place, len(run.question.elements), (decisions or {}).get(index))
         cells.append(group_of.get(index))
@@ -45,8 +59,14 @@ def to_csv(
             cells.append(columns.get(index))
         if timing:
             cells.append(place.scored.seconds)
-        writer.writerow(map(_cell, cells))
-    return BOM + file.getvalue().encode("utf-8", "backslashreplace").decode()
+        yield line(cells)
+
+
+class _Line:
+    """What csv writes to, and gives back."""
+
+    def write(self, text: str) -> str:
+        return text
 
 
 def columns_csv(

@@ -11,6 +11,7 @@ from pathlib import Path
 from lychee_app.errors import LycheeError, SidecarError, UsageError
 from lychee_app.export import LeftOut
 from lychee_app.intake.sniff import RAW_SUFFIXES
+from lychee_app.packed import light
 from lychee_app.ratings import jpeg
 from lychee_app.ratings.packet import MOST_STARS, REJECTED, Rating, changed, read
 from lychee_app.ratings.sidecars import Folder, read_regular
@@ -166,7 +167,7 @@ def plan(
     shots: dict[Path, list[tuple[Scored, Source, Rating]]] = defaultdict(list)
     decided: Mapping[int, Decision] = decisions if wish.picks and decisions else {}
     not_judged: list[Scored] = []
-    for row in run.images if wish.names is None else _named(run, wish.names):
+    for row in light(run.images) if wish.names is None else _named(run, wish.names):
         rating = _rating(run, row, wish, decided.get(row.upload_index))
         source = by_index.get(row.upload_index)
         if isinstance(rating, Reason) and not row.failed:
@@ -282,7 +283,7 @@ def _found(sidecars: Iterable[Path], inside: int | None, itself: _Found | None) 
 
 
 def _named(run: Run, names: Mapping[int, str]) -> list[Scored]:
-    return [row for row in run.images if row.upload_index in names]
+    return [row for row in light(run.images) if row.upload_index in names]
 
 
 def _followed(sidecar: Path) -> Path:

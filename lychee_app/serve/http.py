@@ -26,6 +26,7 @@ from lychee_app.domain import domain_of, unknown_words
 from lychee_app.engines import Engine
 from lychee_app.errors import CheckpointError, LycheeError, NotAllowed, UsageError
 from lychee_app.locale import Words, language_of
+from lychee_app.packed import light
 from lychee_app.ranking import Ranked, ranked
 from lychee_app.records import Run, Source
 from lychee_app.serve.documents import Allowed, source
@@ -168,7 +169,7 @@ def create(
 
 
 def _reranked(run: Run, asked: Rerank, names: Sequence[Any], t: Words) -> Reranked:
-    places = list(ranked(run.images))
+    places = list(ranked(light(run.images)))
     scored = [place for place in places if place.rank is not None]
     reasons = [(each.scored.upload_index, each.scored.reason) for each in places]
     replies = [

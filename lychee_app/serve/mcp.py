@@ -17,6 +17,7 @@ from lychee_app import __version__, analysis, export, query, recorder, request, 
 from lychee_app.engines import Engine
 from lychee_app.errors import LycheeError
 from lychee_app.locale import Words
+from lychee_app.packed import light
 from lychee_app.reasons import Reason
 from lychee_app.records import Run, Source
 from lychee_app.serve.documents import Allowed
@@ -106,7 +107,7 @@ def create(engine: Engine, store: Store, model: str, allowed: Allowed, t: Words)
 
 def _told(run: Run, limit: int, t: Words) -> dict[str, Any]:
     """As `lychee rank --json` tells it, with the run's id, the caveats, and how many images it is about."""
-    scored = [row for row in run.images if row.score is not None]
+    scored = [row for row in light(run.images) if row.score is not None]
     cut = None if analysis.tells_little(scored) else analysis.suggest_cut(scored)
     return {
         "run": run.id,

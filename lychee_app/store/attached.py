@@ -60,6 +60,8 @@ class Attached:
         """before: of the same result when it had fewer parts; what it read is not read again."""
         self._parts = parts
         self.identities = identities(parts.files)
+        self.cut_short = identities(parts.cut_short)
+        """Files that are left out."""
         self._known = dict(before._known) if before else {}
         self._reading = threading.RLock()
         self._kept: OrderedDict[tuple[int, tuple[str, ...]], pa.Table] = OrderedDict()

@@ -36,6 +36,7 @@ the whole Request, the name, hash and precision of the checkpoint that judged, a
 
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,6 +55,8 @@ from lychee_app.records import Run, Scored
 from lychee_app.store import rows
 from lychee_app.store.database import Damaged, file_error
 
+MAGIC = b"PAR1"
+"""Begins and ends a file of Parquet."""
 LAYOUT = "1"
 """Grows when a column changes its meaning; a new column is no change."""
 ROWS_PER_PART = 1000
@@ -170,10 +173,12 @@ class PartsWriter:
 @dataclass(frozen=True)
 class Parts:
     """A result that can be read. `run` is without its images, as the newest part has it; `files` are in the
-    order in which they were written."""
+    order in which they were written. `cut_short`: parts that are not whole, as one that was copied halfway;
+    they are left out."""
 
     files: tuple[Path, ...]
     run: Run
+    cut_short: tuple[Path, ...] = ()
 
     def dataset(self) -> pyarrow.dataset.Dataset:
         """For questions in columns. It has every row of every part: see `counting`."""
@@ -203,10 +208,12 @@ class Parts:
 
 
 def open_parts(path: Path) -> Parts:
-    """A folder of parts, or one of them. Raises StoreError where there are none, or they are of something
-    else."""
+    """A folder of parts, or one of them. Raises StoreError where there are none, or none that is whole, or
+    they are of something else."""
     files = files_of(path)
-    return Parts(tuple(files), _run_of(files[-1]))
+    cut_short = tuple(filter(is_cut_short, files))
+    whole = [file for file in files if file not in cut_short] or files
+    return Parts(tuple(whole), _run_of(whole[-1]), cut_short)
 
 
 def files_of(path: Path) -> list[Path]:
@@ -214,6 +221,14 @@ def files_of(path: Path) -> list[Path]:
     if files := files_in(path) if path.is_dir() else [path] if path.is_file() else []:
         return files
     raise StoreError("parts-none", path=str(path))
+
+
+def is_cut_short(file: Path) -> bool:
+    """Whether it lacks its end, or ever had none. Raises StoreError where it cannot be read."""
+    with explained(file), file.open("rb") as opened:
+        size = opened.seek(0, os.SEEK_END)
+        opened.seek(max(0, size - len(MAGIC)))
+        return opened.read() != MAGIC or size < 3 * len(MAGIC)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -311,7 +326,7 @@ def _untold(reason: Mapping[str, str]) -> dict[str, Any]:
 def _run_of(file: Path) -> Run:
     with explained(file):
         with file.open("rb") as opened:
-            if opened.read(4) not in (b"PAR1", b""):
+            if opened.read(len(MAGIC)) not in (MAGIC, b""):
                 raise StoreError("parts-foreign", path=str(file))
         schema = pq.read_schema(file)
         check_layout(file, schema)
@@ -322,6 +337,11 @@ def check_layout(file: Path, schema: pa.Schema) -> None:
     """Raises StoreError for a file that is no part, or one of a later Lychee."""
     if (schema.metadata or {}).get(b"lychee.layout") != LAYOUT.encode():
         raise StoreError("parts-foreign", path=str(file))
+
+
+def is_ours(file: Path) -> bool:
+    """By its name: others call theirs part-... too."""
+    return re.fullmatch(r"part-\d{5,}-[0-9a-f]{16}\.parquet", file.name) is not None
 
 
 def _number(file: Path) -> int:

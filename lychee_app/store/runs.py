@@ -6,7 +6,8 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,13 +81,15 @@ class Runs:
         """
         from lychee_app.store.parts import open_parts
 
+        path = path.absolute()
         parts = open_parts(path)
         table = self._reader(path).table
         best = table.best(SHOWN)
         status = "done" if len(table) >= parts.run.total else "interrupted"
-        run = replace(parts.run, status=status, total=max(parts.run.total, len(table)))
+        total = max(parts.run.total, len(table))
+        run = replace(parts.run, id=self._id_of(parts.run, path), status=status, total=total)
         lie = InParts(
-            folder=str(path.absolute()),
+            folder=str(path),
             done=len(table),
             scored=table.count_scored,
             best_score=float(table.scores[best[0]]) if len(best) else None,
@@ -101,6 +104,18 @@ class Runs:
             new = "INSERT INTO runs (id, created, status, total, record, parts) VALUES (?, ?, ?, ?, ?, ?)"
             db.execute(f"{new} ON CONFLICT (id) DO {again}", row)
         return run.id
+
+    def _id_of(self, run: Run, path: Path) -> str:
+        """Of a copy, while what it is a copy of lies in another place and is open too, an id of its own."""
+        other = self.parts(run.id)
+        if other is None or other == path or not other.exists():
+            return run.id
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"{run.id} {path}").hex
+
+    def cut_short(self, run_id: str) -> list[Path]:
+        """Of a run that lies in parts, those that are not whole and left out. Raises StoreError."""
+        attached = self._attached(run_id)
+        return [file for file, *_ in attached.cut_short] if attached else []
 
     def parts(self, run_id: str) -> Path | None:
         """Where the rows of a run lie as parts; None where they lie here."""
@@ -118,10 +133,10 @@ class Runs:
         from lychee_app.store.attached import Attached, identities
         from lychee_app.store.parts import files_of, open_parts
 
-        now = identities(files_of(path))
+        now = set(identities(files_of(path)))
         with self._reading:
             kept = self._readers.pop(path, None)
-            if kept is None or kept.identities != now:
+            if kept is None or {*kept.identities, *kept.cut_short} != now:
                 kept = Attached(open_parts(path), kept)
             self._readers[path] = kept
             while len(self._readers) > KEPT_READERS:
@@ -202,25 +217,25 @@ class Runs:
             return self._run(db, run_id)
 
     def load(self, run_id: str) -> Run:
-        """Its rows name the files where they are now: a row's own path is that of when it was scored."""
+        return replace(self.head(run_id), images=tuple(self.rows(run_id)))
+
+    def rows(self, run_id: str, *, light: bool = False) -> Iterator[Scored]:
+        """In upload order, read as they are asked for. They name the files where they are now: a row's own
+        path is that of when it was scored. light: without thumbnails. Raises StoreError."""
+        thumbnail = "NULL" if light else "(SELECT data FROM thumbnails WHERE sha256 = thumbnail)"
         query = (
-            "SELECT images.record, data, sources.record FROM images "
-            "LEFT JOIN thumbnails ON sha256 = thumbnail "
+            f"SELECT images.record, {thumbnail}, sources.record FROM images "
             "LEFT JOIN sources ON sources.run_id = images.run_id "
             "AND sources.upload_index = images.upload_index AND upload IS NULL "
             "WHERE images.run_id = ? ORDER BY images.upload_index"
         )
         if attached := self._attached(run_id):
-            whole = sorted(attached.all(), key=lambda row: row.upload_index)
-            return replace(self.head(run_id), images=tuple(whole))
+            yield from sorted(attached.all(), key=lambda row: row.upload_index)
+            return
         shared: dict[str, str] = {}
         with self._database.reading() as db:
-            run = self._run(db, run_id)
-            found = db.execute(query, (run_id,))
-            images = tuple(
-                _placed(rows.unpack_scored(record, data, shared), text) for record, data, text in found
-            )
-        return replace(run, images=images)
+            for record, data, text in db.execute(query, (run_id,)):
+                yield _placed(rows.unpack_scored(record, data, shared), text)
 
     def unfinished(self, request: Request, sources: Sequence[Source]) -> str | None:
         """The newest run that asks this of these very files, where it was cut off and nobody is at it."""
@@ -426,10 +441,10 @@ class Runs:
         uploads: Sequence[str | None],
     ) -> None:
         self._uploads.require(db, {name for name in uploads if name})
-        rows_ = [
+        rows_ = (
             (run_id, first + offset, upload, rows.write_source(source))
             for offset, (source, upload) in enumerate(zip(sources, uploads, strict=True))
-        ]
+        )
         db.executemany("INSERT INTO sources VALUES (?, ?, ?, ?)", rows_)
 
     def _claim(self, db: sqlite3.Connection, run: Run, token: str) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from lychee_app.cache import CacheKey
 from lychee_app.errors import StoreError
+from lychee_app.packed import Rows
 from lychee_app.reasons import Reason
 from lychee_app.records import Cutoff, Decision, Heartbeat, Phase, Reply, Run, Scored, Source, Status
 from lychee_app.request import Request
@@ -85,12 +87,9 @@ class Store:
     def moves_folder(self) -> Path:
         return moves_folder(self.folder)
 
-    def create(
-        self, run: Run, sources: Sequence[Source] = (), phase: Phase = "loading"
-    ) -> list[tuple[int, Source]]:
-        """Begins a run, which is this process's. Returns its sources as they are found from now on."""
+    def create(self, run: Run, sources: Sequence[Source] = (), phase: Phase = "loading") -> None:
+        """Begins a run, which is this process's. `sources` has where its images are from now on."""
         self._runs.create(run, sources, phase)
-        return self.sources(run.id)
 
     def unfinished(self, request: Request, sources: Sequence[Source]) -> Run | None:
         """The newest run that was cut off and asked the same of the same files, in their order; None where
@@ -107,9 +106,11 @@ class Store:
             if error.code in {"store-claimed", "store-no-run"}:  # another process was quicker
                 return None
             raise
-        run = self._runs.load(run_id)
-        kept = (row for row in run.images if holds(row, sources[row.upload_index], run.created))
-        return replace(run, images=tuple(kept))
+        run, kept = self._runs.head(run_id), self._packed(run_id)
+        for row in self._runs.rows(run_id, light=True):
+            if holds(row, sources[row.upload_index], run.created):
+                kept.put(row, is_kept=True)
+        return replace(run, images=kept)
 
     def extend(self, run_id: str, sources: Sequence[Source], left_out: Sequence[Reason] = ()) -> int:
         """Adds images at the end of a run, makes it running and this process's, and returns its new total.
@@ -131,9 +132,11 @@ class Store:
             token_budget=run.token_budget,
         )
 
-    def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat | None = None) -> None:
-        """Keeps one row; a row of the same upload index is replaced (it was tried again)."""
+    def add(self, run_id: str, scored: Scored, heartbeat: Heartbeat | None = None) -> bool:
+        """Keeps one row; a row of the same upload index is replaced (it was tried again). Always True: see
+        recorder.Log."""
         self._runs.add(run_id, scored, heartbeat)
+        return True
 
     def beat(self, run_id: str, heartbeat: Heartbeat) -> None:
         """A sign of life of a run that is scored, for whoever watches it."""
@@ -169,6 +172,16 @@ class Store:
         """The run with all its rows, in upload order. Raises StoreError if there is none."""
         return self._runs.load(run_id)
 
+    def packed(self, run_id: str) -> Rows:
+        """Its rows, packed: thumbnails are read here when they are asked for. Raises StoreError."""
+        found = self._packed(run_id)
+        for row in self._runs.rows(run_id, light=True):
+            found.put(row, is_kept=True)
+        return found
+
+    def _packed(self, run_id: str) -> Rows:
+        return Rows(thumbnail=partial(self._runs.thumbnail, run_id))
+
     def head(self, run_id: str) -> Run:
         """The run without its rows. Raises StoreError if there is none."""
         return self._runs.head(run_id)
@@ -200,8 +213,13 @@ class Store:
 
     def attach(self, path: Path) -> str:
         """Puts a result that lies in Parquet parts (a folder, or one of them) into the history, and returns
-        its id. Its rows stay where they are; deleting the run leaves them there. Raises StoreError."""
+        its id. Its rows stay where they are; deleting the run leaves them there. A copy of one that is open
+        is another run. Raises StoreError."""
         return self._runs.attach(path)
+
+    def cut_short(self, run_id: str) -> list[Path]:
+        """Parts of an attached run that are not whole: their rows are missing. Raises StoreError."""
+        return self._runs.cut_short(run_id)
 
     def is_attached(self, run_id: str) -> bool:
         """Whether its rows lie in parts elsewhere: nothing can be added to it."""

@@ -3,6 +3,8 @@
 A million rows are some 130 megabytes here; their thumbnails and replies stay where they are.
 """
 
+import math
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lychee_app.domain import UNLIKE
+from lychee_app.packed import light
 from lychee_app.records import Scored
 from lychee_app.store.database import Damaged
 
@@ -65,18 +68,26 @@ def numbers_of(images: Iterable[Scored] | Numbers, elements: int = 0) -> Numbers
     """elements: how many the query has; those of rows that have another number are left out."""
     if isinstance(images, Numbers):
         return images
-    rows = list(images)
-    parts = [row.elements if len(row.elements) == elements else (None,) * elements for row in rows]
-    known = [row.sha256 for row in rows if row.sha256]
+    numbers, known, files = array("d"), set[str](), 0
+    for row in light(images):
+        marks = row.upload_index, UNLIKE in row.notes, row.passed_over, row.stood_for
+        parts = row.elements if len(row.elements) == elements else (None,) * elements
+        told = (*marks, row.score, row.margin, *parts)
+        numbers.extend(math.nan if number is None else number for number in told)
+        if row.sha256:
+            files += 1
+            known.add(row.sha256)
+    columns = np.array(numbers).reshape(-1, 6 + elements).T
+    indices, unlike, passed_over, stood_for, scores, margins = columns[:6]
     return Numbers(
-        indices=np.array([row.upload_index for row in rows], np.int64),
-        scores=np.array([row.score for row in rows], np.float64),
-        margins=np.array([row.margin for row in rows], np.float64),
-        elements=np.array(parts, np.float64).reshape(len(rows), elements),
-        unlike=np.array([UNLIKE in row.notes for row in rows], bool),
-        passed_over=np.array([row.passed_over for row in rows], bool),
-        stood_for=np.array([row.stood_for for row in rows], bool),
-        copies=len(known) - len(set(known)),
+        indices=indices.astype(np.int64),
+        scores=scores,
+        margins=margins,
+        elements=columns[6:].T,
+        unlike=unlike.astype(bool),
+        passed_over=passed_over.astype(bool),
+        stood_for=stood_for.astype(bool),
+        copies=files - len(known),
     )
 
 

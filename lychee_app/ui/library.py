@@ -85,9 +85,13 @@ def _attach(context: PageContext) -> None:
     if path := widgets.pasted_path(st.session_state["library-path"]):
         try:
             run_id = context.services.store.attach(Path(os.path.expanduser(path)))
+            cut_short = context.services.store.cut_short(run_id)
         except LycheeError as error:
             return state.tell(error)
         st.session_state["library-path"] = ""
         state.forget_orders()
         state.open_run(run_id)
+        if cut_short:
+            names = context.t.listed(file.name for file in cut_short)
+            state.tell(context.t("library.cut_short", n=len(cut_short), names=names), "warn")
     return None

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from benchmarks import alike
 from lychee_app.curate import Group, beside, fingerprint, groups
-from lychee_app.curate.fingerprint import CODE_BYTES, Codes
+from lychee_app.curate.fingerprint import CODE_BYTES, Codes, code_of
 from lychee_app.curate.groups import ALIKE_BITS, BURST_BITS, MOST_A_SECOND
 from lychee_app.records import Capture, Scored
 from lychee_app.views import COUNT, SIDE_PX, TINTS_BYTES, views
@@ -111,7 +111,7 @@ def test_a_chain_of_small_steps_does_not_lead_from_one_scene_into_the_next() -> 
     found = members(steps)
     assert {0, 1} <= found[0]
     assert len(found) >= 3
-    codes = Codes([step.fingerprint for step in steps])
+    codes = Codes(enumerate(code_of(step.fingerprint) for step in steps), len(steps))
     for group in found:
         first = min(group)
         assert codes.bits(first, np.array(sorted(group))).max() <= ALIKE_BITS

@@ -193,10 +193,10 @@ def test_an_image_that_ends_its_scorers_and_a_killed_decoder_cost_no_other_and_n
         run = rank(photos, settings, address, scorer, log=store, on_event=note, scorers=2)
         killing.join()
         recorder.rank(RED, photos, fake_engine(others, settings), store)
+        assert run.images[17].thumbnail
     assert killed
     assert [row.name for row in run.images if row.score is None] == ["03.png", "17.png"]
     assert run.images[17].reason == Reason.of("scorer-ended", n=2)
-    assert run.images[17].thumbnail
     assert sorted(rows) == list(range(24))
     shown = Counter(note.name for note in scorer.shown())
     assert shown["17.png"] == 2
@@ -266,11 +266,17 @@ def test_images_of_a_bucket_are_fetched_by_the_workers_and_judged_where_a_card_i
 def test_a_worker_without_the_weights_is_told_in_a_sentence(
     photos: list[Source], settings: Settings, address: str, tmp_path: Path
 ) -> None:
-    absent = CheckpointError("not-downloaded", repository="a/b", name="fake")
-    with pytest.raises(CheckpointError) as caught:
-        rank(photos, settings, address, NotingScorer(tmp_path / "notes", absent=absent))
-    assert caught.value.code == "worker-without-model"
-    assert "lychee download fake" in str(caught.value)
+    gone = CheckpointError("not-downloaded", repository="a/b", name="fake")
+    no_folder = CheckpointError("checkpoint-missing", path="fake")
+    for model, absent, told_so in (
+        ("fake", gone, ("worker-without-model", "lychee download fake")),
+        ("./fake", no_folder, ("worker-without-folder", f"the model {os.path.abspath('fake')}. Copy")),
+    ):
+        scorer = NotingScorer(tmp_path / "notes", absent=absent)
+        with pytest.raises(CheckpointError) as caught:
+            rank(photos[:2], settings, address, scorer, request=replace(RED, model=model))
+        assert caught.value.code == told_so[0]
+        assert told_so[1] in str(caught.value)
 
 
 def test_a_model_whose_opening_ends_the_process_is_not_tried_for_ever(
@@ -282,8 +288,11 @@ def test_a_model_whose_opening_ends_the_process_is_not_tried_for_ever(
 
 
 def test_a_lost_model_ends_the_run_and_rows_before_it_stand(
-    photos: list[Source], settings: Settings, address: str, tmp_path: Path
+    photos: list[Source], settings: Settings, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of files that are named from the current folder, which is none of the workers'."""
+    monkeypatch.chdir(tmp_path)
+    photos = [replace(photo, path=Path("photos", photo.name)) for photo in photos]
     scorer = NotingScorer(tmp_path / "notes", lost_at="23.png", lost_with=ModelLost(told("gone")))
     engine = engine_of("ray", settings, RayOptions(address, scorers=1, cards=NO_CARD), scorer)
     with Store.open(settings.data_folder) as store:

@@ -14,9 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lychee_app.errors import StoreError
-from lychee_app.export import document, listed, names_text, to_csv, to_json, write_atomically
+from lychee_app.export import (
+    document,
+    json_list_pieces,
+    names_text,
+    to_csv,
+    to_json,
+    write_atomically,
+)
 from lychee_app.export.files import written_aside
 from lychee_app.export.table import BOM, harmless
+from lychee_app.packed import Rows
 from lychee_app.records import Run
 from tests.support.rows import TAKEN, explained, failed, finite, names, reply, row, run_of, told
 
@@ -126,8 +134,20 @@ def test_json_holds_any_name_and_any_query(name: str, query: str) -> None:
 
 def test_best_lists_the_first_by_rank() -> None:
     run = run_of([row(0, 1.0), row(1, 3.0), failed(2), row(3, 2.0)])
-    assert [image.upload_index for image in listed(run, 2)] == [1, 3]
-    assert [image.upload_index for image in listed(run)] == [1, 3, 0, 2]
+    assert [image["upload_index"] for image in document(run, limit=2)["images"]] == [1, 3]
+    assert [image["upload_index"] for image in document(run)["images"]] == [1, 3, 0, 2]
+
+
+@pytest.mark.parametrize("limit", [None, 0])
+def test_a_text_that_is_told_an_image_at_a_time_is_that_of_the_whole(limit: int | None) -> None:
+    rows = [row(0, 1.0, name='two\nlines "quoted"', elements=(1.0, None)), failed(1), row(2, 2.0)]
+    run = replace(run_of(rows, elements=("a", "b")), left_out=(told("two"),))
+    packed = replace(run, images=Rows(rows))
+    whole = json.dumps(document(run, limit=limit), indent=1, ensure_ascii=False) + "\n"
+    assert to_json(run, limit=limit) == to_json(packed, limit=limit) == whole
+    several = json.dumps([document(run, limit=limit)] * 2, indent=1, ensure_ascii=False) + "\n"
+    assert "".join(json_list_pieces([run, packed], limit)) == several
+    assert to_csv(packed, limit=limit) == to_csv(run, limit=limit)
 
 
 # --- CSV

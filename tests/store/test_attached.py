@@ -179,6 +179,37 @@ def test_a_run_that_the_store_keeps_itself_is_not_replaced_by_its_parts(store: S
     assert not store.is_attached(RUN.id)
 
 
+def test_a_copy_of_a_result_is_another_run_as_long_as_both_are_there(
+    store: Store, folder: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    writer = PartsWriter(copy, RUN)
+    writer.add(row(3, 0.5))
+    writer.flush()
+    first, second = store.attach(folder), store.attach(copy)
+    assert [(line.id, line.done) for line in store.runs()] == [(second, 5), (first, 4)]
+    assert (store.attach(copy), store.attach(folder)) == (second, first)
+    with pytest.raises(LookupError):
+        store.row(first, 3)
+    store.decide(second, 3, "pick")
+    assert store.decisions(first) == {}
+    store.delete(second)
+    moved = folder.rename(tmp_path / "moved")
+    assert store.attach(moved) == first
+    assert [line.id for line in store.runs()] == [first]
+
+
+def test_parts_that_are_not_whole_are_left_out_and_named(store: Store, folder: Path) -> None:
+    first, _, last = sorted(folder.iterdir())
+    last.write_bytes(last.read_bytes()[:-8])
+    run_id = store.attach(folder)
+    assert store.cut_short(run_id) == [last]
+    assert store.table(run_id).indices.tolist() == [0, 1, 2]
+    first.write_bytes(b"")
+    assert store.cut_short(run_id) == [first, last]
+    assert [each.upload_index for each in store.load(run_id).images] == [1, 2]
+
+
 def test_a_file_of_another_kind_is_called_no_result_and_not_a_damaged_one(
     store: Store, folder: Path, tmp_path: Path
 ) -> None:

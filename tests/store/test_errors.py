@@ -217,7 +217,8 @@ def test_a_database_of_every_older_schema_opens_with_its_runs(tmp_path: Path, ve
         store.add("old", row(0, 1.0))
         store.decide("old", 0, "pick")
         store.remember({key(): reply()})
-        assert store.create(run_of([]), [Source("a", data=b"a")])[0][1].read() == b"a"
+        store.create(run_of([]), [Source("a", data=b"a")])
+        assert store.source("run-1", 0).read() == b"a"
     with Store.open(tmp_path) as store:
         assert [run.id for run in store.runs()] == ["run-1", "old"]
 

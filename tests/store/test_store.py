@@ -136,9 +136,8 @@ def test_sources_are_found_again_after_a_restart(home: Path, tmp_path: Path) -> 
     file = tmp_path / "b.jpg"
     file.write_bytes(b"two")
     with Store.open(home) as store:
-        kept = store.create(
-            run_of([], total=2), [Source("../a.jpg", data=b"one"), Source("b.jpg", path=file)]
-        )
+        store.create(run_of([], total=2), [Source("../a.jpg", data=b"one"), Source("b.jpg", path=file)])
+        kept = store.sources("run-1")
     with Store.open(home) as store:
         assert store.sources("run-1") == kept
     assert [(index, source.name, source.read()) for index, source in kept] == [

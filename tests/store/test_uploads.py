@@ -26,7 +26,8 @@ def test_an_upload_is_named_after_its_content_and_kept_once(home: Path) -> None:
 
 def test_whatever_an_upload_is_called_its_file_is_not(home: Path) -> None:
     with Store.open(home) as store:
-        kept = store.create(run_of([]), [Source("../../evil.jpg", data=b"x"), Source("a\x00/b", data=b"y")])
+        store.create(run_of([]), [Source("../../evil.jpg", data=b"x"), Source("a\x00/b", data=b"y")])
+        kept = store.sources("run-1")
     assert [source.name for _, source in kept] == ["../../evil.jpg", "a\x00/b"]
     assert sorted(files(home)) == sorted(hashlib.sha256(data).hexdigest() for data in (b"x", b"y"))
 
@@ -72,8 +73,8 @@ def test_deleting_makes_room_under_the_cap(home: Path) -> None:
 
 def test_an_upload_goes_with_the_last_run_that_uses_it(home: Path) -> None:
     with Store.open(home) as store:
-        first = store.create(run_of([]), [Source("a", data=b"shared"), Source("b", data=b"only here")])
-        store.create(run_of([], id="run-2"), [Source("again", path=first[0][1].path)])
+        store.create(run_of([]), [Source("a", data=b"shared"), Source("b", data=b"only here")])
+        store.create(run_of([], id="run-2"), [Source("again", path=store.source("run-1", 0).path)])
         store.delete("run-1")
         assert files(home) == [hashlib.sha256(b"shared").hexdigest()]
         assert store.sources("run-2")[0][1].read() == b"shared"
@@ -93,7 +94,8 @@ def test_a_file_of_this_machine_is_neither_copied_nor_deleted(home: Path, tmp_pa
 
 def test_an_upload_that_went_with_another_run_is_told(home: Path) -> None:
     with Store.open(home) as store:
-        ((_, source),) = store.create(run_of([]), [Source("a", data=b"a")])
+        store.create(run_of([]), [Source("a", data=b"a")])
+        source = store.source("run-1", 0)
         store.delete("run-1")
         with pytest.raises(StoreError, match="Add the images again") as caught:
             store.create(run_of([], id="run-2"), [source])
