@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     scenes = np.array([one.scene for one in shown])
     same = scenes[:, None] == scenes
     prints = [_fingerprint(one.image) for one in shown]
-    codes, everyone = Codes(enumerate(map(code_of, prints)), len(prints)), np.arange(len(shown))
+    codes, everyone = _codes(prints), np.arange(len(shown))
     bits = np.array([codes.bits(one, everyone) for one in range(len(shown))])
     tints = np.full(bits.shape, np.inf)
     for one in range(len(shown)):
@@ -179,6 +179,10 @@ def _sharpest(scenes: int, seed: int) -> dict[str, Any]:
     return {"bench": "bursts", "seed": seed, "scenes": scenes, "sharp_one_found": shares}
 
 
+def _codes(prints: list[str]) -> Codes:
+    return Codes(enumerate(map(code_of, prints)), len(prints))
+
+
 def _things(scenes: int, seed: int) -> dict[str, Any]:
     """A disc in one of six colours, in the same picture and in the next frame of it."""
     random = np.random.default_rng(seed)
@@ -187,7 +191,7 @@ def _things(scenes: int, seed: int) -> dict[str, Any]:
         for share in (0.005, 0.01, 0.02, 0.04):
             one, other = alike.with_thing(scene, share, random)
             pictures = (one, other, alike.frame(other, random), alike.frame(one, random))
-            codes, others = Codes([_fingerprint(image) for image in pictures]), np.arange(1, 4)
+            codes, others = _codes([_fingerprint(image) for image in pictures]), np.arange(1, 4)
             bits, tints = codes.bits(0, others), codes.tints(0, others)
             alone = bool(bits[0] <= ALIKE_BITS and tints[0] <= ALIKE_TINTS)
             near = (bits <= BURST_BITS) & (tints <= BURST_TINTS)

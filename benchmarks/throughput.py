@@ -194,7 +194,7 @@ def _ranked(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> S
     errors = [str(row.reason) for row in run.images if row.reason]
     if errors:
         raise RuntimeError(f"{len(errors)} of {len(files)} images were not scored: {errors[0]}")
-    return Stages(scorer.info.at_once, total, timed.seconds, passes.vision, passes.text, run.images)
+    return Stages(scorer.info.at_once, total, timed.seconds, passes.vision, passes.text, tuple(run.images))
 
 
 def _decoded(files: Sequence[Path], scorer: LocalScorer, settings: Settings) -> float:
