@@ -251,13 +251,15 @@ def _rate(run: Run, sources: Sequence[Source], wish: "ratings.Wish", settings: S
 
 
 def write_ratings(planned: "ratings.Plan", settings: Settings) -> "ratings.Written":
-    """Where images change themselves, the store is told of it. Raises StoreError."""
+    """Where images change themselves, the store is told of it, and of what was cut off before. Raises
+    StoreError."""
     from lychee_app import ratings
     from lychee_app.store import Store, moves_folder
 
     if not planned.images:
         return ratings.write(planned, moves_folder(settings.data_folder))
     with Store.open(settings.data_folder) as store:
+        ratings.recover(store)
         return ratings.write(planned, store.moves_folder, store)
 
 

@@ -26,13 +26,28 @@ def undo(arguments: argparse.Namespace, t: Words) -> int:
             kept = [one for one in kept if any(place.is_relative_to(folder) for place in _places(one))]
         if not kept:
             raise LycheeError("undo-none")
-        newest = kept[0]
-        say(_told(newest, store, t))
-        is_ratings = isinstance(newest, ratings.Journal)
-        left_out = _ratings(newest, store, t) if is_ratings else _files(newest, store, t)
-    for left in left_out:
+        missed = False
+        for one in kept:
+            say(_told(one, store, t))
+            if isinstance(one, ratings.Journal):
+                undone, left_out = _ratings(one, store, t)
+            else:
+                undone, left_out = True, _files(one, store, t)
+            _tell_left(left_out, t)
+            missed = bool(left_out)
+            is_away = not undone and all(left.code == "away" for left in left_out)
+            if not (is_away and isinstance(one, ratings.Journal) and one.tried):
+                break  # files that were deleted for good, and said to be away, stand in nobody's way
+    return 1 if missed else 0
+
+
+def _tell_left(left_out: Sequence[LeftOut], t: Words) -> None:
+    """Each by its name; of many files that are not there a few."""
+    away = [left for left in left_out if left.code == "away"]
+    for left in [*(left for left in left_out if left.code != "away"), *away[:3]]:
         say(t("terminal.undone.left", name=left.name, reason=t.reason(left.reason)))
-    return 1 if left_out else 0
+    if more := len(away[3:]):
+        say(t("terminal.rated.more", n=more))
 
 
 def _path(one: Kept) -> Path:
@@ -56,13 +71,14 @@ def _told(one: Kept, store: Store, t: Words) -> str:
     return t(f"terminal.undo.{action}", title=title, folder=str(one.folder), ago=ago)
 
 
-def _ratings(one: ratings.Journal, store: Store, t: Words) -> Sequence[LeftOut]:
+def _ratings(one: ratings.Journal, store: Store, t: Words) -> tuple[bool, Sequence[LeftOut]]:
+    """Whether anything is as it was, and what is not."""
     undone = ratings.undo(one.path, store)
     if undone.sidecars:
         say(t("stars.undone", n=len(undone.sidecars)))
     if undone.images:
         say(t("stars.undone.inside", n=len(undone.images)))
-    return undone.left_out
+    return bool(undone.sidecars or undone.images), undone.left_out
 
 
 def _files(one: decide.Done, store: Store, t: Words) -> Sequence[LeftOut]:

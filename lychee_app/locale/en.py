@@ -1138,6 +1138,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "away": "Neither it nor its image is where it was, as on a disk that is not plugged in. It can be taken back once they are there again.",
     "sidecar-gone": "It was removed or renamed since, so nothing is put in its place.",
     "there-already": "The same file is there already.",
+    "later-first": "Ratings were written into it again later. Take those back first.",
     "changed-stays": "It has been changed since, so it stays.",
     "original-gone": "The original is gone, so the copy stays.",
     "place-taken": "Another file has taken its old place.",

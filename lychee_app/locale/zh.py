@@ -964,6 +964,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "away": "它和它的图片都不在原处，例如磁盘没有接上。放回之后仍可撤回。",
     "sidecar-gone": "它后来被删除或改名，因此不再放回。",
     "there-already": "那里已有同样的文件。",
+    "later-first": "后来又写入过评级，请先撤回那一次。",
     "changed-stays": "文件后来被改动过，因此留在原处。",
     "original-gone": "原图已不在，因此保留副本。",
     "place-taken": "原来的位置已被另一个文件占用。",

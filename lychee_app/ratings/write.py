@@ -1,8 +1,10 @@
 """Writing what was planned, and taking it back byte for byte.
 
 What each held before lies in a journal on the disk before the first of them is touched. A file is replaced
-whole, and only where it still holds what the plan saw: what another program wrote since stays. An image that
-got stars inside is another file by its bytes: the store is told, now or when the data folder is next opened.
+whole, and only where it still holds what the plan saw: what another program wrote since stays. Of the
+processes of one data folder one writes at a time: two that find a file as it was must not both replace it. An
+image that got stars inside is another file by its bytes: the store is told, now or when the data folder is
+next opened.
 """
 
 import base64
@@ -12,12 +14,14 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from lychee_app import decide
 from lychee_app.decide.files import aside_of, problem_of, reserve
@@ -63,6 +67,8 @@ class Journal:
     """That all of them were written below."""
     images: int = 0
     """That were changed themselves."""
+    tried: bool = False
+    """What is in it was left by an attempt to take it back."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,11 @@ def write(plan: Plan, journal_folder: Path, store: Store | None = None) -> Writt
     """
     if not plan.changes:
         return Written(None, (), plan.left_out)
+    with _alone(journal_folder):
+        return _write(plan, journal_folder, store)
+
+
+def _write(plan: Plan, journal_folder: Path, store: Store | None) -> Written:
     journal = journal_folder / f"{time.time_ns():020d}-{os.urandom(4).hex()}{_SUFFIX}"
     entries = [_entry(change) for change in plan.changes]
     _keep(journal, plan.run_id, entries)
@@ -90,10 +101,11 @@ def write(plan: Plan, journal_folder: Path, store: Store | None = None) -> Writt
     rewritten: list[Rewritten] = []
     left_out = list(plan.left_out)
     for change, entry in zip(plan.changes, entries, strict=True):
+        aside = _aside(entry)
         if change.inside:
-            problem = _embed(change, change.inside)
+            problem = _embed(change, change.inside, aside)
         else:
-            problem = _exchange(change.sidecar, change.before, change.after)
+            problem = _exchange(change.sidecar, change.before, change.after, aside)
         if isinstance(problem, Reason):
             left_out.append(LeftOut(change.upload_index, change.sidecar.name, problem))
             continue
@@ -104,7 +116,8 @@ def write(plan: Plan, journal_folder: Path, store: Store | None = None) -> Writt
     if store and rewritten:
         store.rewrite(rewritten)
     if len(done) < len(plan.changes) or rewritten:
-        _keep(journal, plan.run_id, kept, is_noted=store is not None)
+        with suppress(StoreError):  # the one that stands tells of all that was done, and of more
+            _keep(journal, plan.run_id, kept, is_noted=store is not None)
     return Written(journal if done else None, tuple(done), tuple(left_out), tuple(rewritten))
 
 
@@ -112,10 +125,16 @@ def undo(journal: Path, store: Store | None = None) -> Undone:
     """Gives every file what it held before, and removes sidecars that were new.
 
     One that was moved with its image since is found where it is now. One that was changed since, or is gone
-    from beside its image, is somebody else's matter for good. What the system refuses stays in the journal
-    for another try, and so does one whose image is gone too, as on a disk that was unplugged. store: as in
-    `write`. Raises StoreError: the journal cannot be read or written.
+    from beside its image, is somebody else's matter for good, unless a later journal tells of it, which is to
+    be taken back first. What the system refuses stays in the journal for another try, and so does one whose
+    image is gone too, as on a disk that was unplugged. store: as in `write`. Raises StoreError: the journal
+    cannot be read or written.
     """
+    with _alone(journal.parent):
+        return _undo(journal, store)
+
+
+def _undo(journal: Path, store: Store | None) -> Undone:
     back: list[Path] = []
     images: list[Path] = []
     left_out: list[LeftOut] = []
@@ -123,8 +142,11 @@ def undo(journal: Path, store: Store | None = None) -> Undone:
     rewritten: list[Rewritten] = []
     moved = _moved(journal.parent)
     head, *entries = _lines(journal)
+    later: set[str] | None = None
+    _clear(entries)
     if any("splices" in entry for entry in entries):
-        _keep(journal, head["run_id"], entries)  # should this be cut off, the store is to be told
+        tried = head.get("tried", False)
+        _keep(journal, head["run_id"], entries, is_tried=tried)  # is this cut off, the store is to be told
     for entry in entries:
         sidecar = _place_now(Path(entry["sidecar"]), moved)
         image = _place_now(Path(entry.get("image", sidecar.parent)), moved)
@@ -133,7 +155,10 @@ def undo(journal: Path, store: Store | None = None) -> Undone:
         elif "splices" in entry:
             problem = _extract(sidecar, entry)
         else:
-            problem = _take_back(sidecar, _bytes(entry["before"]), entry["sha256"])
+            problem = _take_back(sidecar, entry)
+        if isinstance(problem, Reason) and problem.code == "changed-stays":
+            later = _later(journal) if later is None else later
+            problem = Reason.of("later-first") if later & {entry["sidecar"], str(sidecar)} else problem
         if isinstance(problem, Rewritten):
             rewritten.append(problem)
             images.append(sidecar)
@@ -145,24 +170,28 @@ def undo(journal: Path, store: Store | None = None) -> Undone:
                 again.append(entry)
     if store and rewritten:
         store.rewrite(rewritten)
-    _keep(journal, head["run_id"], again, is_noted=store is not None)
+    _keep(journal, head["run_id"], again, is_noted=store is not None, is_tried=True)
     return Undone(tuple(back), tuple(left_out), tuple(images))
 
 
 def recover(store: Store) -> None:
     """Tells the store of images that got stars, or lost them again, where a crash came before it was told."""
-    moved = None
-    for one in journals(store.moves_folder):
-        if not one.images:
-            continue
-        with suppress(StoreError):
-            head, *entries = _lines(one.path)
-            if head.get("noted"):
+    if not journals(store.moves_folder):
+        return
+    with suppress(StoreError), _alone(store.moves_folder, wait=False):  # who is at it will tell it
+        moved = None
+        for one in journals(store.moves_folder):
+            if not one.images:
                 continue
-            moved = moved if moved is not None else _moved(store.moves_folder)
-            found = [_as_it_is(_place_now(Path(each["sidecar"]), moved), each) for each in entries]
-            store.rewrite([each for each in found if each])
-            _keep(one.path, head["run_id"], entries, is_noted=True)
+            with suppress(StoreError):
+                head, *entries = _lines(one.path)
+                if head.get("noted"):
+                    continue
+                _clear(entries)
+                moved = moved if moved is not None else _moved(store.moves_folder)
+                found = [_as_it_is(_place_now(Path(each["sidecar"]), moved), each) for each in entries]
+                store.rewrite([each for each in found if each])
+                _keep(one.path, head["run_id"], entries, is_noted=True, is_tried=one.tried)
 
 
 def journals(folder: Path) -> list[Journal]:
@@ -175,8 +204,50 @@ def journals(folder: Path) -> list[Journal]:
             continue
         images = head.get("images", 0)
         count = head["sidecars"] - images
-        found.append(Journal(path, head["run_id"], count, Path(head.get("folder", "")), images))
+        folder, tried = Path(head.get("folder", "")), head.get("tried", False)
+        found.append(Journal(path, head["run_id"], count, folder, images, tried))
     return found
+
+
+@contextmanager
+def _alone(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """No other process, and no other thread, writes or takes back meanwhile. Raises StoreError: that cannot
+    be had, or not without waiting."""
+    path = folder / "ratings.lock"
+    lock = FileLock(path)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock.acquire(timeout=-1 if wait else 0)
+    except (OSError, NotImplementedError, Timeout) as error:
+        detail = getattr(error, "strerror", None) or str(error)
+        raise StoreError("ratings-journal", path=str(path), detail=detail) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _later(journal: Path) -> set[str]:
+    """What journals tell of that were begun after this one."""
+    found: set[str] = set()
+    for one in journals(journal.parent):
+        if one.path.name > journal.name:
+            with suppress(StoreError):
+                found.update(entry["sidecar"] for entry in _lines(one.path)[1:])
+    return found
+
+
+def _aside(entry: Mapping[str, Any]) -> Path:
+    """Where it is written before it takes its place. Journals of before did not say."""
+    sidecar = Path(entry["sidecar"])
+    return sidecar.with_name(entry["aside"]) if "aside" in entry else aside_of(sidecar)
+
+
+def _clear(entries: Sequence[Mapping[str, Any]]) -> None:
+    """Removes what was half written when a process was ended."""
+    for entry in entries:
+        with suppress(OSError):
+            _aside(entry).unlink()
 
 
 def _moved(folder: Path) -> dict[Path, Path]:
@@ -190,15 +261,16 @@ def _moved(folder: Path) -> dict[Path, Path]:
 
 
 def _entry(change: Change) -> dict[str, Any]:
-    named = {
+    named: dict[str, Any] = {
         "upload_index": change.upload_index,
         "image": str(change.image),
         "sidecar": str(change.sidecar),
+        "aside": aside_of(change.sidecar).name,
     }
+    with suppress(OSError):
+        named["changed_ns"] = change.sidecar.stat().st_mtime_ns
     if change.inside:
         changed = [[splice.at, _text(splice.old), _text(splice.new)] for splice in change.inside.splices]
-        with suppress(OSError):
-            named["changed_ns"] = change.sidecar.stat().st_mtime_ns
         return {**named, "image_sha256": change.inside.sha256, "splices": changed}
     return {
         **named,
@@ -207,9 +279,16 @@ def _entry(change: Change) -> dict[str, Any]:
     }
 
 
-def _keep(journal: Path, run_id: str, entries: list[dict[str, Any]], *, is_noted: bool = False) -> None:
+def _keep(
+    journal: Path,
+    run_id: str,
+    entries: list[dict[str, Any]],
+    *,
+    is_noted: bool = False,
+    is_tried: bool = False,
+) -> None:
     """The journal with these entries, whole on the disk; without any it goes. is_noted: the store knows of
-    the images that are other bytes now. Raises StoreError."""
+    the images that are other bytes now; is_tried: see Journal. Raises StoreError."""
     aside = aside_of(journal)
     try:
         if not entries:
@@ -218,6 +297,7 @@ def _keep(journal: Path, run_id: str, entries: list[dict[str, Any]], *, is_noted
         folder = os.path.commonpath([os.path.dirname(entry["sidecar"]) for entry in entries])
         images = sum("splices" in entry for entry in entries)
         told = {"images": images, "noted": is_noted} if images else {}
+        told |= {"tried": True} if is_tried else {}
         head = {"run_id": run_id, "sidecars": len(entries), "folder": folder, **told}
         journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with aside.open("x", encoding="ascii") as file:
@@ -251,9 +331,10 @@ def _check(entry: dict[str, Any]) -> None:
     """Raises ValueError, KeyError or TypeError for what does not tell all that an undo needs."""
     is_inside = "splices" in entry
     known = entry["image_sha256" if is_inside else "sha256"]
-    texts = [known, entry["sidecar"], entry.get("image", "")]
+    texts = [known, entry["sidecar"], entry.get("image", ""), entry.get("aside", "")]
     if not all(isinstance(text, str) for text in texts) or not isinstance(entry["upload_index"], int):
         raise ValueError(f"{texts} are no names")
+    _aside(entry)
     if is_inside:
         _splices(entry)
     else:
@@ -283,14 +364,14 @@ def _splices(entry: Mapping[str, Any]) -> tuple[jpeg.Splice, ...]:
     )
 
 
-def _embed(change: Change, inside: Inside) -> Rewritten | Reason:
+def _embed(change: Change, inside: Inside, aside: Path) -> Rewritten | Reason:
     """The image with its new packet, or why not; then it is as it was."""
     try:
         data = read_regular(change.sidecar)
         after = jpeg.spliced(data, inside.splices)
         if _sha256(data) != inside.sha256 or after is None:
             return Reason.of("changed-since")
-        _replace(change.sidecar, after)
+        _replace(change.sidecar, after, aside)
     except SidecarError as error:
         return error.reason
     except OSError as error:
@@ -306,7 +387,7 @@ def _extract(image: Path, entry: Mapping[str, Any]) -> Rewritten | Reason:
             before = jpeg.spliced(data, jpeg.backwards(splices))
             if before is None or _sha256(before) != known:
                 return Reason.of("changed-stays")
-            _replace(image, before, entry.get("changed_ns"))
+            _replace(image, before, _beside(image, entry), entry.get("changed_ns"))
         elif after := jpeg.spliced(data, splices):  # it was so already
             sha256 = _sha256(after)
     except FileNotFoundError:
@@ -343,32 +424,54 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _replace(file: Path, data: bytes, changed_ns: int | None = None) -> None:
-    """All of it at once, on the disk before the old goes. Mode and attributes stay; `changed_ns` is when it
-    was last changed, in nanoseconds since 1970, now where it is None. Raises OSError, also for a file that
-    nobody may write: a new one in its place would get around that."""
-    if not file.stat().st_mode & 0o222:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    aside = aside_of(file)
+def _beside(file: Path, entry: Mapping[str, Any]) -> Path:
+    """Its aside; of one that was moved since beside where it is now."""
+    return file.with_name(_aside(entry).name)
+
+
+def _replace(file: Path, data: bytes, aside: Path, changed_ns: int | None = None) -> None:
+    """All of it at once, on the disk before the old goes. `changed_ns`: see _dress. Raises OSError, also for
+    a file that may not be written: a new one in its place would get around that."""
+    _refuse_protected(file)
     try:
         with aside.open("xb") as new:
             new.write(data)
             new.flush()
             os.fsync(new.fileno())
-        shutil.copystat(file, aside)
-        if changed_ns is None:
-            os.utime(aside)
-        else:
-            os.utime(aside, ns=(file.stat().st_atime_ns, changed_ns))
+        _dress(aside, file, changed_ns)
         os.replace(aside, file)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def _exchange(sidecar: Path, before: bytes | None, after: bytes) -> Reason | None:
+def _refuse_protected(file: Path) -> None:
+    """Raises OSError. What nobody may write stays for root too."""
+    if not file.stat().st_mode & 0o222 or not os.access(file, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _dress(aside: Path, file: Path, changed_ns: int | None) -> None:
+    """Gives it the mode and attributes of the file, and owner and group where the system lets us.
+    `changed_ns` is when it was last changed, in nanoseconds since 1970, now where it is None. Raises
+    OSError."""
+    held = file.stat()
+    for user, group in ((-1, held.st_gid), (held.st_uid, -1)):
+        with suppress(OSError, AttributeError):  # Windows has no such call
+            os.chown(aside, user, group)
+    shutil.copystat(file, aside)  # last: a new owner takes some of the mode away
+    if changed_ns is None:
+        os.utime(aside)
+    else:
+        os.utime(aside, ns=(held.st_atime_ns, changed_ns))
+
+
+def _exchange(
+    sidecar: Path, before: bytes | None, after: bytes, aside: Path, changed_ns: int | None = None
+) -> Reason | None:
     """None, or why not; then the sidecar is as it was."""
-    aside = aside_of(sidecar)
     try:
+        if before is not None:
+            _refuse_protected(sidecar)
         with aside.open("xb") as file:
             file.write(after)
         if before is None:
@@ -377,7 +480,7 @@ def _exchange(sidecar: Path, before: bytes | None, after: bytes) -> Reason | Non
         elif read_regular(sidecar) != before:
             return Reason.of("sidecar-changed")
         else:
-            os.chmod(aside, sidecar.stat().st_mode & 0o7777)
+            _dress(aside, sidecar, changed_ns)
             os.replace(aside, sidecar)
     except SidecarError as error:
         return error.reason
@@ -388,16 +491,17 @@ def _exchange(sidecar: Path, before: bytes | None, after: bytes) -> Reason | Non
     return None
 
 
-def _take_back(sidecar: Path, before: bytes | None, sha256: str) -> Reason | None:
+def _take_back(sidecar: Path, entry: Mapping[str, Any]) -> Reason | None:
+    before = _bytes(entry["before"])
     try:
         there = read_regular(sidecar) if sidecar.exists() else None
         if there == before:
             return None
         is_reserved = before is None and there == b""  # writing was cut off
-        if there is None or not (is_reserved or hashlib.sha256(there).hexdigest() == sha256):
+        if there is None or not (is_reserved or hashlib.sha256(there).hexdigest() == entry["sha256"]):
             return Reason.of("sidecar-gone") if there is None else Reason.of("changed-stays")
         if before is not None:
-            return _exchange(sidecar, there, before)
+            return _exchange(sidecar, there, before, _beside(sidecar, entry), entry.get("changed_ns"))
         sidecar.unlink()
     except SidecarError as error:
         return error.reason

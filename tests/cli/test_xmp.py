@@ -55,6 +55,21 @@ def test_jpegs_change_themselves_where_that_is_asked_for_and_are_the_same_files_
     assert {path: path.read_bytes() for path in scenes.iterdir()} == before
 
 
+def test_an_image_that_was_deleted_does_not_stand_in_the_way_of_what_was_written_before(
+    lychee: Lychee, own: Path
+) -> None:
+    first, second, *_ = sorted(own.iterdir())
+    for image in (first, second):
+        assert lychee("rank", "red umbrella", image, "--xmp", "--stars", "0,1,2,3,4")[0] == 0
+    for file in (second, Path(f"{second}.xmp")):
+        file.unlink()
+    status, _, err = lychee("undo")
+    assert (status, f"{second.name}.xmp: Neither it nor its image" in err) == (1, True)
+    assert Path(f"{first}.xmp").exists(), "of what it could not do it only tells, the first time"
+    assert lychee("undo")[0] == 0
+    assert not list(own.glob("*.xmp"))
+
+
 def test_where_no_rating_can_be_written_that_is_the_status(lychee: Lychee, scenes: Path) -> None:
     for image in scenes.glob("*.webp"):
         image.with_suffix(".xmp").write_bytes(b"")

@@ -5,10 +5,14 @@ import hashlib
 import io
 import json
 import os
+import resource
 import shutil
+import signal
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -130,6 +134,9 @@ def test_only_the_packet_changes_and_undo_gives_the_same_bytes(
 ) -> None:
     run, sources, folder = kept({"a.jpg": FILES[kind]})
     file = folder / "a.jpg"
+    with suppress(PermissionError):  # where we may give it away
+        os.chown(file, 12345, 12345)
+    owner = file.stat().st_uid, file.stat().st_gid
     os.chmod(file, 0o640)
     os.utime(file, ns=(10**18, 10**18 + 7))
     written = ratings.write(ratings.plan(run, sources, EMBED, {0: "pick"}), store.moves_folder, store)
@@ -145,6 +152,7 @@ def test_only_the_packet_changes_and_undo_gives_the_same_bytes(
     assert scan(after).endswith(scan(FILES[kind]))
     assert (len(after) == len(FILES[kind])) == (kind == "room"), "room to write in is used"
     assert file.stat().st_mode & 0o777 == 0o640
+    assert (file.stat().st_uid, file.stat().st_gid) == owner
     assert file.stat().st_mtime > 1.5e9
     assert written.journal
     assert ratings.undo(written.journal, store).images == (file,)
@@ -235,6 +243,63 @@ def test_an_undo_that_was_cut_off_is_told_to_the_store_too(kept: Kept, store: St
     assert written.journal
     assert len(ratings.undo(written.journal, store).images) == 2
     assert [row.sha256 for row in store.load(run.id).images] == [row.sha256 for row in run.images]
+
+
+@pytest.mark.parametrize("is_undone", [True, False])
+def test_nothing_half_written_is_left_of_a_process_that_was_ended(
+    is_undone: bool, kept: Kept, store: Store
+) -> None:
+    run, sources, folder = kept({"a.jpg": jpeg(), "b.jpg": jpeg(seed=1) + bytes(200_000)})
+    before = contents(folder)
+    planned = ratings.plan(run, sources, EMBED)
+    if (child := os.fork()) == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        ratings.write(planned, store.moves_folder)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGXFSZ
+    assert len(contents(folder)) == 3, "it was ended in the middle of b.jpg"
+    (journal,) = ratings.journals(store.moves_folder)
+    if is_undone:
+        ratings.undo(journal.path, store)
+        assert contents(folder) == before
+    else:
+        ratings.recover(store)
+        assert contents(folder).keys() == before.keys()
+    now = {row.name: row.sha256 for row in store.load(run.id).images}
+    assert now == {name: hashlib.sha256(data).hexdigest() for name, data in contents(folder).items()}
+
+
+def test_of_two_that_write_at_once_each_image_has_the_stars_of_one(kept: Kept, store: Store) -> None:
+    run, sources, folder = kept({f"{n:02}.jpg": jpeg(seed=n) + bytes(300_000) for n in range(24)})
+    before = contents(folder)
+    plans = [ratings.plan(run, sources, replace(EMBED, stars_from=(1, 2, 3, 4, last))) for last in (5, 10)]
+    with ThreadPoolExecutor() as pool:
+        both = list(pool.map(lambda planned: ratings.write(planned, store.moves_folder, store), plans))
+    assert sum(len(written.changes) for written in both) == len(before)
+    assert all(store.load(run.id).images[n].sha256 == one for n, one in enumerate(hashes(folder)))
+    for journal in ratings.journals(store.moves_folder):
+        assert ratings.undo(journal.path, store).left_out == ()
+    assert contents(folder) == before
+
+
+def hashes(folder: Path) -> list[str]:
+    return [hashlib.sha256(data).hexdigest() for _, data in sorted(contents(folder).items())]
+
+
+def test_what_was_written_later_is_to_be_taken_back_first(kept: Kept, store: Store) -> None:
+    run, sources, folder = kept({"a.jpg": jpeg(), "b.png": b"no JPEG", "b.png.xmp": LIGHTROOM})
+    before = contents(folder)
+    first = ratings.write(ratings.plan(run, sources, EMBED), store.moves_folder, store)
+    now = store.load(run.id)
+    again = replace(EMBED, stars_from=(1, 2, 3, 4, 10))
+    second = ratings.write(ratings.plan(now, sources, again), store.moves_folder, store)
+    assert first.journal
+    assert second.journal
+    assert {one.code for one in ratings.undo(first.journal, store).left_out} == {"later-first"}
+    for journal in (second.journal, first.journal):
+        assert ratings.undo(journal, store).left_out == ()
+    assert contents(folder) == before
 
 
 def test_what_cannot_be_written_into_stays_and_is_told(kept: Kept, store: Store) -> None:

@@ -171,6 +171,7 @@ def test_names_of_a_sorting_are_added_to_what_is_rejected_too(shoot: Shoot) -> N
 def test_undo_restores_byte_for_byte_and_removes_what_was_new(shoot: Shoot, tmp_path: Path) -> None:
     run, sources, folder = shoot(SCORES, {"b.xmp": LIGHTROOM, "c.jpg.xmp": DARKTABLE})
     (folder / "b.xmp").chmod(0o640)
+    os.utime(folder / "b.xmp", ns=(10**18, 10**18 + 7))
     before = contents(folder)
     written = ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
     assert {change.sidecar.name for change in written.changes} == {"a.xmp", "b.xmp"}
@@ -181,7 +182,16 @@ def test_undo_restores_byte_for_byte_and_removes_what_was_new(shoot: Shoot, tmp_
     undone = ratings.undo(kept.path)
     assert (len(undone.sidecars), undone.left_out) == (2, ())
     assert contents(folder) == before
+    assert (folder / "b.xmp").stat().st_mtime_ns == 10**18 + 7
     assert ratings.journals(tmp_path / "moves") == []
+
+
+def test_a_sidecar_that_nobody_may_write_stays(shoot: Shoot, tmp_path: Path) -> None:
+    run, sources, folder = shoot({"a.jpg": 9.5}, {"a.xmp": LIGHTROOM})
+    (folder / "a.xmp").chmod(0o444)
+    written = ratings.write(ratings.plan(run, sources, Wish()), tmp_path / "moves")
+    assert [one.code for one in written.left_out] == ["refused"]
+    assert (folder / "a.xmp").read_bytes() == LIGHTROOM
 
 
 @pytest.mark.parametrize("beside", [{}, {"a.xmp": LIGHTROOM, "b.xmp": LIGHTROOM}])
