@@ -1131,6 +1131,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "embed-parts": "--xmp-embed changes files that the rows of --parts tell of as they are. Rank into parts first, and write stars with another run.",
     "jpeg-broken": "The parts of this JPEG cannot be followed, so nothing is written into it.",
     "jpeg-packets": "This JPEG holds XMP more than once, so nothing is written into it.",
+    "jpeg-signed": "This JPEG is signed (Content Credentials), and writing into it would break that, so it was left as it is. Sidecars can hold its stars.",
     "jpeg-xmp": "The XMP inside this JPEG is broken, or has a DOCTYPE, and was left as it is.",
     "jpeg-full": "With this its XMP would have {kilobytes:.0f} kB, and a JPEG has room for {limit:.0f}: it was left as it is.",
     "undo-none": "There are no ratings, copies or moves to take back.",

@@ -957,6 +957,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "embed-parts": "--xmp-embed 会改动文件，--parts 里的行记着它们原来的样子。请先写成 Parquet，再另排一次来写星级。",
     "jpeg-broken": "这个 JPEG 的结构无法读懂，因此没有写入。",
     "jpeg-packets": "这个 JPEG 里有不止一份 XMP，因此没有写入。",
+    "jpeg-signed": "这个 JPEG 带有签名（内容凭证），写入会使签名失效，因此保持原样。可以改写附属文件。",
     "jpeg-xmp": "这个 JPEG 里的 XMP 已损坏或带有 DOCTYPE，保持原样。",
     "jpeg-full": "写入后它的 XMP 会有 {kilobytes:.0f} kB，而 JPEG 最多容纳 {limit:.0f} kB，保持原样。",
     "undo-none": "没有可以撤回的星级、复制或移动。",

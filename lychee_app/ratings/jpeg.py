@@ -16,8 +16,10 @@ from lychee_app.ratings.sidecars import opened
 HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 MOST_BYTES = 0xFFFF - 2 - len(HEADER)
 """Of a packet: what a segment has room for."""
-_SOI, _EOI, _SCAN, _APP0, _APP1, _APP2 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2
+_SOI, _EOI, _SCAN, _APP0, _APP1, _APP2, _APP11 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEB
 _EXIF, _INDEX = b"Exif\0", b"MPF\0"
+_SIGNED, _SIGNED_WITHIN = b"c2pa", 64
+"""What a store of Content Credentials says of itself at its beginning (C2PA specification, 11.1)."""
 _ENTRIES = 0xB002
 """The tag of the index under which each picture has 16 bytes: flags, size, offset, two numbers."""
 _BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'.encode()
@@ -49,7 +51,7 @@ class Head:
 
 def head(path: Path) -> Head | None:
     """None where the file is no JPEG. Raises OSError, and SidecarError where its segments cannot be followed,
-    or hold more than one packet."""
+    hold more than one packet, or a signature over all of them, which a change would break."""
     with opened(path) as file:
         if file.read(3) != b"\xff\xd8\xff":
             return None
@@ -69,6 +71,9 @@ def _read(file: BinaryIO) -> Head:
         file.seek(start)
         if marker == _APP2 and file.read(len(_INDEX)) == _INDEX:
             index_at, index = start + len(_INDEX), file.read(end - start - len(_INDEX))
+        file.seek(start)
+        if marker == _APP11 and _SIGNED in file.read(min(_SIGNED_WITHIN, end - start)):
+            raise SidecarError("jpeg-signed")
         file.seek(start)
         is_exif = marker == _APP1 and file.read(len(_EXIF)) == _EXIF
         if at == room_at and (marker == _APP0 or is_exif):  # those come first, by their own rules

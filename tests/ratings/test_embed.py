@@ -54,6 +54,15 @@ def with_exif() -> bytes:
     return jpeg(exif=exif, icc_profile=b"p" * 70_000, comment=b"somebody's")
 
 
+def with_credentials() -> bytes:
+    """The beginning of a C2PA store in APP11, as cameras sign with it."""
+    kind = bytes.fromhex("63327061 0011 0010 8000 00aa00389b71")
+    described = struct.pack(">I", 30) + b"jumd" + kind + b"\x03c2pa\0"
+    box = b"JP\0\1\0\0\0\1" + struct.pack(">I", len(described) + 8) + b"jumb" + described
+    data = jpeg(seed=5)
+    return data[:2] + b"\xff\xeb" + struct.pack(">H", len(box) + 2) + box + data[2:]
+
+
 def of_several(packet: bytes | None = None) -> bytes:
     """A photograph with a second picture behind it, which an index finds (MPF), as telephones write them."""
     file = io.BytesIO()
@@ -316,6 +325,7 @@ def test_what_cannot_be_written_into_stays_and_is_told(kept: Kept, store: Store)
             "full.jpg": jpeg(full),
             "meanwhile.jpg": jpeg(seed=3),
             "no-xmp.jpg": jpeg(b"<x"),
+            "signed.jpg": with_credentials(),
             "twice.jpg": twice[:end] + twice[at:],
             "write-protected.jpg": jpeg(seed=4),
         }
@@ -332,6 +342,7 @@ def test_what_cannot_be_written_into_stays_and_is_told(kept: Kept, store: Store)
         "full.jpg": "jpeg-full",
         "meanwhile.jpg": "changed-since",
         "no-xmp.jpg": "jpeg-xmp",
+        "signed.jpg": "jpeg-signed",
         "twice.jpg": "jpeg-packets",
         "write-protected.jpg": "refused",
     }
