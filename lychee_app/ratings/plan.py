@@ -14,7 +14,7 @@ from lychee_app.intake.sniff import RAW_SUFFIXES
 from lychee_app.packed import light
 from lychee_app.ratings import jpeg
 from lychee_app.ratings.packet import MOST_STARS, REJECTED, Rating, changed, read
-from lychee_app.ratings.sidecars import Folder, read_regular
+from lychee_app.ratings.sidecars import Folder, read_regular, refuse_protected
 from lychee_app.reasons import Reason
 from lychee_app.records import Decision, Run, Scored, Source
 
@@ -228,8 +228,8 @@ def plan(
 
 def _changes(row: Scored, image: Path, found: Iterable[_Found], rating: Rating) -> list[Change]:
     """Of all that an image has, also of what says it already; none where one would have to be made that says
-    nothing. Raises SidecarError."""
-    made = []
+    nothing. Raises SidecarError, OSError."""
+    made: list[Change] = []
     for one in found:
         before, was = one.before, one.was
         stars = None if rating.stars == (was.stars or 0) else rating.stars
@@ -246,6 +246,9 @@ def _changes(row: Scored, image: Path, found: Iterable[_Found], rating: Rating) 
         after = jpeg.wrapped(after) if before is None else after
         inside = Inside(row.sha256, jpeg.exchange(one.head, after) if after != before else ())
         made.append(Change(row.upload_index, image, one.place, before, after, rating, was, inside))
+    for change in made:
+        if change.after != change.before and (change.inside or change.before is not None):
+            refuse_protected(change.sidecar)
     return made
 
 

@@ -3,6 +3,7 @@ followed; without one it is IMG_1.xmp for a camera's raw file, as Lightroom and 
 IMG_1.jpg.xmp for all else, as darktable and digiKam do. And what those that are there say.
 """
 
+import errno
 import os
 import stat
 from collections import Counter, defaultdict
@@ -34,6 +35,12 @@ def read_regular(path: Path) -> bytes:
     """All bytes of it. Raises SidecarError and OSError."""
     with opened(path) as file:
         return file.read()
+
+
+def refuse_protected(path: Path) -> None:
+    """Raises OSError where it may not be written; what nobody may write stays for root too."""
+    if not path.stat().st_mode & 0o222 or not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 @dataclass

@@ -8,7 +8,6 @@ next opened.
 """
 
 import base64
-import errno
 import hashlib
 import json
 import os
@@ -30,7 +29,7 @@ from lychee_app.export import LeftOut
 from lychee_app.ratings import jpeg
 from lychee_app.ratings.packet import read
 from lychee_app.ratings.plan import Change, Inside, Plan
-from lychee_app.ratings.sidecars import read_regular
+from lychee_app.ratings.sidecars import read_regular, refuse_protected
 from lychee_app.reasons import Reason
 from lychee_app.records import Run
 from lychee_app.store import Rewritten, Store
@@ -432,7 +431,7 @@ def _beside(file: Path, entry: Mapping[str, Any]) -> Path:
 def _replace(file: Path, data: bytes, aside: Path, changed_ns: int | None = None) -> None:
     """All of it at once, on the disk before the old goes. `changed_ns`: see _dress. Raises OSError, also for
     a file that may not be written: a new one in its place would get around that."""
-    _refuse_protected(file)
+    refuse_protected(file)
     try:
         with aside.open("xb") as new:
             new.write(data)
@@ -442,12 +441,6 @@ def _replace(file: Path, data: bytes, aside: Path, changed_ns: int | None = None
         os.replace(aside, file)
     finally:
         aside.unlink(missing_ok=True)
-
-
-def _refuse_protected(file: Path) -> None:
-    """Raises OSError. What nobody may write stays for root too."""
-    if not file.stat().st_mode & 0o222 or not os.access(file, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _dress(aside: Path, file: Path, changed_ns: int | None) -> None:
@@ -471,7 +464,7 @@ def _exchange(
     """None, or why not; then the sidecar is as it was."""
     try:
         if before is not None:
-            _refuse_protected(sidecar)
+            refuse_protected(sidecar)
         with aside.open("xb") as file:
             file.write(after)
         if before is None:

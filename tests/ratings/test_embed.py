@@ -323,6 +323,7 @@ def test_what_cannot_be_written_into_stays_and_is_told(kept: Kept, store: Store)
             "broken.jpg": b"\xff\xd8\xff\xe0\0\x10JFIF",
             "doctype.jpg": jpeg(doctype),
             "full.jpg": jpeg(full),
+            "later-protected.jpg": jpeg(seed=6),
             "meanwhile.jpg": jpeg(seed=3),
             "no-xmp.jpg": jpeg(b"<x"),
             "signed.jpg": with_credentials(),
@@ -332,6 +333,8 @@ def test_what_cannot_be_written_into_stays_and_is_told(kept: Kept, store: Store)
     )
     (folder / "write-protected.jpg").chmod(0o444)
     planned = ratings.plan(run, sources, EMBED)
+    assert [change.image.name for change in planned.changes] == ["later-protected.jpg", "meanwhile.jpg"]
+    (folder / "later-protected.jpg").chmod(0o444)
     with (folder / "meanwhile.jpg").open("ab") as file:
         file.write(b"\0")
     before = contents(folder)
@@ -340,6 +343,7 @@ def test_what_cannot_be_written_into_stays_and_is_told(kept: Kept, store: Store)
         "broken.jpg": "jpeg-broken",
         "doctype.jpg": "jpeg-xmp",
         "full.jpg": "jpeg-full",
+        "later-protected.jpg": "refused",
         "meanwhile.jpg": "changed-since",
         "no-xmp.jpg": "jpeg-xmp",
         "signed.jpg": "jpeg-signed",
