@@ -458,7 +458,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "files.nothing": "There is nothing to copy or move there.",
     # stars
     "stars": "Write stars (XMP)",
-    "stars.help": "Each number is the score from which an image gets these stars. They go into sidecars beside the images, which stay as they are. darktable reads them, digiKam where its settings say so; Lightroom Classic only beside cameras' raw files: of JPEG, TIFF, PNG and DNG it reads what is inside.",
+    "stars.help": "Each number is the score from which an image gets these stars. They go into sidecars beside the images, which stay as they are unless you tick otherwise below. darktable reads them, digiKam where its settings say so; Lightroom Classic only beside cameras' raw files: of JPEG, TIFF, PNG and DNG it reads what is inside.",
     "stars.from": "{stars} from",
     "stars.uploads": "Uploaded images have no folder here where stars could be written. Add their folder by its path and rank that.",
     "stars.picks": "Green label for picks, “rejected” for rejects",

@@ -403,7 +403,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "files.nothing": "没有可以复制或移动到那里的文件。",
     # stars
     "stars": "写入星级（XMP）",
-    "stars.help": "每个数字是得到这些星所需的最低分数。星级写进图片旁边的 XMP 文件，原图不会改动。darktable 会读取，digiKam 需在设置里打开；Lightroom Classic 只读相机 RAW 旁边的 XMP，JPEG、TIFF、PNG、DNG 只读文件内部的。",
+    "stars.help": "每个数字是得到这些星所需的最低分数。星级写进图片旁边的 XMP 文件，除非在下面勾选，原图不会改动。darktable 会读取，digiKam 需在设置里打开；Lightroom Classic 只读相机 RAW 旁边的 XMP，JPEG、TIFF、PNG、DNG 只读文件内部的。",
     "stars.from": "{stars} 起",
     "stars.uploads": "上传的图片在本机没有所在文件夹，无法写入星级。请用路径添加它们的文件夹，再排一次。",
     "stars.picks": "选用的加绿色标签，剔除的标为“已弃”",
