@@ -7,6 +7,7 @@ file (CIPA DC-007: APP2, "MPF") says where the others lie, and is told that they
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -128,7 +129,10 @@ def exchange(there: Head, packet: bytes) -> tuple[Splice, ...]:
             splices += _moved(there, len(new) - len(old))
         except struct.error as error:
             raise SidecarError("jpeg-broken") from error
-    return tuple(sorted(splices, key=lambda splice: splice.at))
+    splices.sort(key=lambda splice: splice.at)
+    if any(one.at + len(one.old) > other.at for one, other in pairwise(splices)):
+        raise SidecarError("jpeg-broken")  # an index that has a picture twice
+    return tuple(splices)
 
 
 def _length(packet: bytes) -> bytes:

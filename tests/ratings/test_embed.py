@@ -81,6 +81,14 @@ def of_several(packet: bytes | None = None) -> bytes:
     return bytes(moved[:at]) + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + bytes(moved[at:])
 
 
+def with_a_picture_listed_twice() -> bytes:
+    """Its index has the list of pictures under two of its tags."""
+    data = bytearray(of_several())
+    tags = data.index(b"MPF\0") + 4 + 8 + 2
+    data[tags + 12 : tags + 24] = data[tags + 24 : tags + 36]
+    return bytes(data)
+
+
 FILES = {
     "bare": jpeg(),
     "exif": with_exif(),
@@ -327,6 +335,7 @@ def test_what_cannot_be_written_into_stays_and_is_told(kept: Kept, store: Store)
             "meanwhile.jpg": jpeg(seed=3),
             "no-xmp.jpg": jpeg(b"<x"),
             "signed.jpg": with_credentials(),
+            "twice-listed.jpg": with_a_picture_listed_twice(),
             "twice.jpg": twice[:end] + twice[at:],
             "write-protected.jpg": jpeg(seed=4),
         }
@@ -347,6 +356,7 @@ def test_what_cannot_be_written_into_stays_and_is_told(kept: Kept, store: Store)
         "meanwhile.jpg": "changed-since",
         "no-xmp.jpg": "jpeg-xmp",
         "signed.jpg": "jpeg-signed",
+        "twice-listed.jpg": "jpeg-broken",
         "twice.jpg": "jpeg-packets",
         "write-protected.jpg": "refused",
     }
