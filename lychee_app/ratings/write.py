@@ -20,8 +20,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from lychee_app import decide
 from lychee_app.decide.files import aside_of, problem_of, reserve
 from lychee_app.errors import SidecarError, StoreError
@@ -212,6 +210,8 @@ def journals(folder: Path) -> list[Journal]:
 def _alone(folder: Path, *, wait: bool = True) -> Iterator[None]:
     """No other process, and no other thread, writes or takes back meanwhile. Raises StoreError: that cannot
     be had, or not without waiting."""
+    from filelock import FileLock, Timeout  # it brings asyncio along, and most commands write nothing
+
     path = folder / "ratings.lock"
     lock = FileLock(path)
     try:
