@@ -195,7 +195,7 @@ class InParts:
 
 def _is_about(rows: Sequence[Scored], sources: Sequence[Source], parts: Parts) -> bool:
     """Whether each row names the image that has its place now."""
-    if parts.run.total != len(sources):
+    if parts.run.total != len(sources) or any(not 0 <= row.upload_index < len(sources) for row in rows):
         return False
     return all(
         row.address == source.address

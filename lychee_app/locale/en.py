@@ -1077,6 +1077,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "parts-other": "{path} holds the result for {query!r} by {model}, or of other files. Name another folder.",
     "parts-none": "{path} holds no result: there is no part-*.parquet in it. Name the folder that was given to --parts.",
     "parts-foreign": "{path} is no result of Lychee, or of a newer version. Name the folder that was given to --parts.",
+    "parts-mixed": "{path} is a part of another result than {newest}: of another query, judge or number of images. Move the parts of one of them into a folder of their own.",
     "parts-corrupt": "{path} is damaged ({detail}). Move it away and give the same command again: its images are scored anew, all other parts are kept.",
     "parts-closed": "{path} cannot be read or written ({detail}). Make the folder accessible, or name another one; finished parts are kept.",
     # the data folder

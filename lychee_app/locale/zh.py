@@ -903,6 +903,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "parts-other": "{path} 里是“{query}”（{model}）的结果，或针对另一批文件。请换一个文件夹。",
     "parts-none": "{path} 里没有结果：找不到 part-*.parquet。请给出 --parts 所用的文件夹。",
     "parts-foreign": "{path} 不是 Lychee 的结果，或来自更新的版本。请给出 --parts 所用的文件夹。",
+    "parts-mixed": "{path} 与 {newest} 不属于同一个结果：查询、模型或图片数量不同。请把其中一个结果的文件移到单独的文件夹。",
     "parts-corrupt": "{path} 已损坏（{detail}）。请把它移走，再运行同样的命令：只有其中的图片会重新打分，其余部分都在。",
     "parts-closed": "{path} 无法读取或写入（{detail}）。请开放该文件夹的权限，或换一个文件夹；已完成的部分都在。",
     # the data folder
