@@ -28,7 +28,8 @@ LIKE_BYTES = 32_768
 
 
 class Made(Sequence[T]):
-    """Items that are made when they are looked at. Equal to any sequence of the same items."""
+    """Items that are made when they are looked at. Equal to any sequence of the same items; copied or
+    pickled they are a tuple."""
 
     @abstractmethod
     def item(self, place: int) -> T: ...
@@ -54,6 +55,12 @@ class Made(Sequence[T]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self)}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return tuple, (tuple(self),)
+
 
 class _Slice(Made[T]):
     def __init__(self, whole: Made[T], places: range) -> None:
@@ -67,7 +74,8 @@ class _Slice(Made[T]):
 
 
 class Rows(Made[Scored]):
-    """By upload index, ascending. It grows, in one thread at a time."""
+    """By upload index, ascending. It grows, in one thread at a time. A copy, and what was pickled, has the
+    thumbnails with it."""
 
     def __init__(
         self, rows: Iterable[Scored] = (), thumbnail: Callable[[int], bytes] = lambda index: b""
@@ -117,6 +125,9 @@ class Rows(Made[Scored]):
 
     def item(self, place: int) -> Scored:
         return self._whole(self.lightly(place))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Rows, (tuple(self),)
 
     def _whole(self, row: Scored) -> Scored:
         thumbnail = self._thumbnails.get(row.upload_index)
