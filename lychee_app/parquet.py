@@ -184,7 +184,7 @@ class InParts:
             if written.missing and written.before and status == "done":  # no model was opened for it
                 self._begin(written.before)
             if writer := self._runs[run_id].writer:
-                writer.flush()
+                writer.flush(status=status, seconds=seconds, peak_memory_bytes=peak_memory_bytes, error=error)
         except StoreError as failure:
             if status == "done":
                 status, error = "failed", failure.reason

@@ -791,6 +791,10 @@ TEXT: dict[str, str | dict[str, str]] = {
         "one": "Going on with a ranking that was cut off: {n} image is done already.",
         "other": "Going on with a ranking that was cut off: {n} images are done already.",
     },
+    "terminal.nothing_left": {
+        "one": "The {n} image is done already: nothing is left to score.",
+        "other": "All {n} images are done already: nothing is left to score.",
+    },
     "terminal.kept": "What is scored is kept; the same command goes on from there.",
     "terminal.unwanted": "Models tend to ignore negation. Did you mean: lychee rank {kept} ... --not {unwanted}",
     "terminal.unwanted.only": "Models tend to ignore negation. Say what the images should show, with --not {unwanted}; or rank {unwanted}: last is best.",

@@ -159,8 +159,12 @@ class PartsWriter:
         if len(self._waiting) >= self._most or time.monotonic() - self._since >= self._longest:
             self.flush()
 
-    def flush(self) -> None:
-        """Writes what waits as a part. Raises StoreError; parts that are there are unharmed."""
+    def flush(self, **ended: Any) -> None:
+        """Writes what waits as a part. Raises StoreError; parts that are there are unharmed.
+
+        ended: fields of the run, as they are now.
+        """
+        self._run = replace(self._run, **ended)
         if not self._waiting:
             return
         number = 1 + max((_number(file) for file in files_in(self._folder)), default=-1)
