@@ -42,7 +42,7 @@ class Made(Sequence[T]):
 
     def __getitem__(self, place: int | slice) -> "T | Made[T]":
         if isinstance(place, slice):
-            return _Slice(self, range(len(self))[place])
+            return Some(self, range(len(self))[place])
         return self.item(range(len(self))[place])
 
     def __iter__(self) -> Iterator[T]:
@@ -62,15 +62,17 @@ class Made(Sequence[T]):
         return tuple, (tuple(self),)
 
 
-class _Slice(Made[T]):
-    def __init__(self, whole: Made[T], places: range) -> None:
+class Some(Made[T]):
+    """Items of a sequence, by their places in it."""
+
+    def __init__(self, whole: Sequence[T], places: Sequence[int]) -> None:
         self._whole, self._places = whole, places
 
     def __len__(self) -> int:
         return len(self._places)
 
     def item(self, place: int) -> T:
-        return self._whole.item(self._places[place])
+        return self._whole[self._places[place]]
 
 
 class Rows(Made[Scored]):
