@@ -221,7 +221,8 @@ class Runs:
 
     def rows(self, run_id: str, *, light: bool = False) -> Iterator[Scored]:
         """In upload order, read as they are asked for. They name the files where they are now: a row's own
-        path is that of when it was scored. light: without thumbnails. Raises StoreError."""
+        path is that of when it was scored. light: for whoever needs neither thumbnails nor an order. Raises
+        StoreError."""
         thumbnail = "NULL" if light else "(SELECT data FROM thumbnails WHERE sha256 = thumbnail)"
         query = (
             f"SELECT images.record, {thumbnail}, sources.record FROM images "
@@ -230,7 +231,8 @@ class Runs:
             "WHERE images.run_id = ? ORDER BY images.upload_index"
         )
         if attached := self._attached(run_id):
-            yield from sorted(attached.all(), key=lambda row: row.upload_index)
+            whole = attached.all()
+            yield from whole if light else sorted(whole, key=lambda row: row.upload_index)
             return
         shared: dict[str, str] = {}
         with self._database.reading() as db:

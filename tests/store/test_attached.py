@@ -78,6 +78,7 @@ def test_its_rows_come_back_whole_one_by_one_and_all_at_once(store: Store, folde
     run_id = store.attach(folder)
     assert [store.row(run_id, each.upload_index) for each in SHOTS] == SHOTS
     assert list(store.load(run_id).images) == SHOTS
+    assert store.packed(run_id) == SHOTS
     assert [store.thumbnail(run_id, each.upload_index) for each in SHOTS] == [s.thumbnail for s in SHOTS]
     with pytest.raises(LookupError):
         store.row(run_id, 3)
