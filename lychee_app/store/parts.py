@@ -407,6 +407,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _corrupt(path: Path, error: Exception) -> StoreError:
-    """In one line; pyarrow lists whole schemas."""
-    detail = textwrap.shorten(str(error), 200, placeholder=" …")
+    """In one line: pyarrow lists whole schemas, and shows bytes as they are."""
+    readable = "".join(c if c.isprintable() else " " for c in str(error))
+    detail = textwrap.shorten(readable, 200, placeholder=" …")
     return StoreError("parts-corrupt", path=str(path), detail=detail)

@@ -278,18 +278,19 @@ def test_a_part_with_other_columns_is_called_damaged(
     with pytest.raises(StoreError) as caught:
         store.row(store.attach(folder), 0)
     assert caught.value.code == "parts-corrupt"
-    assert len(str(caught.value).splitlines()) == 1
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("place", [100, -200])
 def test_a_part_whose_bytes_were_lost_is_called_damaged(store: Store, folder: Path, place: int) -> None:
     first = sorted(folder.iterdir())[0]
     data = bytearray(first.read_bytes())
-    data[place : place + 150] = b"\xff" * 150
+    data[place : place + 150] = b"\x0f" * 150
     first.write_bytes(data)
     with pytest.raises(StoreError) as caught:
         store.attach(folder)
     assert caught.value.code == "parts-corrupt"
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("kind", ["nothing", "empty", "cut"])
