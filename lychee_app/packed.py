@@ -22,9 +22,9 @@ T = TypeVar("T")
 
 IN_MEMORY_BYTES = 32 << 20
 """So much of the thumbnails of rows that nobody keeps; what is more goes into a file without a name."""
-MOST_LIKES = 200
-LIKE_BYTES = 32_768
-"""What deflate looks back."""
+MOST_DICTIONARIES = 200
+WINDOW_BYTES = 32_768
+"""How far deflate looks back."""
 
 
 class Made(Sequence[T]):
@@ -85,7 +85,7 @@ class Rows(Made[Scored]):
         """thumbnail: reads that of an upload index, of a row that is kept elsewhere too; a row whose
         thumbnail cannot be read there any more (LookupError, StoreError) is one without."""
         self._packed: dict[int, bytes] = {}
-        self._likes = [b""]
+        self._dictionaries = [b""]
         self._order: list[int] = []
         self.elsewhere = thumbnail
         self._thumbnails = _Thumbnails()
@@ -146,16 +146,17 @@ class Rows(Made[Scored]):
 
     def _unpacked(self, index: int) -> Scored:
         squeezed = self._packed[index]
-        plain = zlib.decompressobj(zdict=self._likes[squeezed[0]]).decompress(memoryview(squeezed)[1:])
+        plain = zlib.decompressobj(zdict=self._dictionaries[squeezed[0]]).decompress(memoryview(squeezed)[1:])
         return Scored(**pickle.loads(plain))
 
     def _squeezed(self, plain: bytes) -> bytes:
-        """Rows of a run are much alike: each is told by how it differs from one before it."""
-        like = len(self._likes) - 1
-        deflate = zlib.compressobj(1, zdict=self._likes[like])
-        squeezed = bytes([like]) + deflate.compress(plain) + deflate.flush()
-        if (not like or 2 * len(squeezed) > len(plain)) and like < MOST_LIKES:
-            self._likes.append(plain[-LIKE_BYTES:])
+        """Rows of a run are much alike: an earlier one is the preset dictionary of deflate for those
+        that follow, until one packs badly."""
+        last = len(self._dictionaries) - 1
+        deflate = zlib.compressobj(1, zdict=self._dictionaries[last])
+        squeezed = bytes([last]) + deflate.compress(plain) + deflate.flush()
+        if (not last or 2 * len(squeezed) > len(plain)) and last < MOST_DICTIONARIES:
+            self._dictionaries.append(plain[-WINDOW_BYTES:])
         return squeezed
 
 
