@@ -40,6 +40,7 @@ ORDER = [
     "ranking",
     "store",
     "cache",
+    "numbers",
     "domain",
     "demo",
     "settings",

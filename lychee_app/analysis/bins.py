@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lychee_app.numbers import Mask, Numbers, numbers_of
 from lychee_app.records import Axis, Scored
-from lychee_app.store.table import Mask, Numbers, numbers_of
 
 RANGES = (0.0, 6.0, 7.5, 8.5, 9.0, 9.5, 10.0)
 """Edges of the six named ranges; each begins where the one below it ends."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lychee_app.numbers import Floats, Mask
 from lychee_app.reasons import Reason
 from lychee_app.records import Cutoff, sigmoid
-from lychee_app.store.table import Floats, Mask
 
 FEWEST = 16
 """Decisions below which nothing is fitted."""

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable
 
 from lychee_app.domain import Domain, domain_of, not_understood
+from lychee_app.numbers import Numbers, count, numbers_of
 from lychee_app.reasons import Reason
 from lychee_app.records import Run, Scored
 from lychee_app.request import Example
-from lychee_app.store.table import Numbers, count, numbers_of
 
 MOST_UNLIKE = 0.25
 """With a larger share of such images nothing is concluded from the scores. One drawn scene in a hundred gets

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lychee_app.analysis.caveats import tells_little
+from lychee_app.numbers import Mask, Numbers, count, numbers_of
 from lychee_app.records import Axis, Cutoff, Scored, logit, sigmoid
-from lychee_app.store.table import Mask, Numbers, count, numbers_of
 
 LEAST_GAP: dict[Axis, float] = {"score": 0.5, "margin": 1.0}
 """Points, or nats: a smaller gap is never suggested."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lychee_app.numbers import Floats, Numbers, numbers_of
 from lychee_app.records import Run
-from lychee_app.store.table import Floats, Numbers, numbers_of
 
 FOUND = 6.0
 """An element is found from 6 of 10 on, where the lowest range of scores ends: at 5 the model cannot tell, or

@@ -11,8 +11,8 @@ from lychee_app.analysis.cut import Cut, has_margins, is_above, suggest_cut
 from lychee_app.analysis.elements import FOUND, element_table
 from lychee_app.analysis.spread import saturation, spread
 from lychee_app.domain import domain_of
+from lychee_app.numbers import Mask, Numbers, count, numbers_of
 from lychee_app.records import Axis, Cutoff, Run
-from lychee_app.store.table import Mask, Numbers, count, numbers_of
 
 STANDS_OUT: dict[Axis, float] = {"score": 1.0, "margin": 2.0}
 FLAT_POINTS = 2.0

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lychee_app.numbers import Floats, Numbers, count, numbers_of
 from lychee_app.records import Scored
-from lychee_app.store.table import Floats, Numbers, count, numbers_of
 
 NEAR_END = 0.05
 """A score this close to 0 or 10 is shown as 0.0 or 10.0."""

@@ -12,8 +12,9 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from lychee_app.analysis.cut import has_margins, is_above
+from lychee_app.numbers import Floats, Mask
 from lychee_app.records import Axis, Cutoff, Decision
-from lychee_app.store.table import Floats, Mask, Table
+from lychee_app.store.table import Table
 
 Kind = Literal["all", "above", "pick", "reject", "undecided", "unscored"]
 SORTS = ("rank", "upload", "name", "date", "size", "camera", "lens")

@@ -18,11 +18,11 @@ from lychee_app import __version__, analysis, export, query, recorder, request, 
 from lychee_app.engines import Engine
 from lychee_app.errors import LycheeError
 from lychee_app.locale import Words
+from lychee_app.numbers import numbers_of
 from lychee_app.reasons import Reason
 from lychee_app.records import Run, Source
 from lychee_app.serve.documents import Allowed
 from lychee_app.store import Store
-from lychee_app.store.table import numbers_of
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -14,10 +14,10 @@ import streamlit as st
 from lychee_app import analysis
 from lychee_app.analysis import Bin, Calibration
 from lychee_app.analysis.cut import TOP_SHOWN
+from lychee_app.numbers import Numbers, count
 from lychee_app.ranking import one_decimal
 from lychee_app.reasons import Reason
 from lychee_app.records import Axis, Cutoff, Scored, logit
-from lychee_app.store.table import Numbers, count
 from lychee_app.ui import state, widgets
 from lychee_app.ui.markup import escaped, faint
 from lychee_app.ui.state import PageContext, Standing

@@ -16,10 +16,10 @@ import streamlit as st
 from streamlit.components import v2 as components
 
 from lychee_app import analysis
+from lychee_app.numbers import count
 from lychee_app.ranking import Ranked
 from lychee_app.ratings import Rating
 from lychee_app.records import Scored
-from lychee_app.store.table import count
 from lychee_app.ui import charts, examples, ratings, state
 from lychee_app.ui.markup import asset
 from lychee_app.ui.state import PageContext, Standing

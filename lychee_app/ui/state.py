@@ -21,12 +21,12 @@ from lychee_app.analysis.window import Columns, Wish
 from lychee_app.curate import Group, groups
 from lychee_app.errors import LycheeError, StoreError
 from lychee_app.locale import Words, language_of
+from lychee_app.numbers import Numbers, numbers_of
 from lychee_app.ranking import Ranked, best_axis, ranked
 from lychee_app.ratings import Rating
 from lychee_app.records import Axis, Cutoff, Decision, Run, Scored, Source, Status
 from lychee_app.services import Services
 from lychee_app.store import Draft, View
-from lychee_app.store.table import Numbers, numbers_of
 
 Section = Literal["results", "decide", "history"]
 Place = Literal["page", "files", "stars", "board", "example"]

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from lychee_app import analysis
 from lychee_app.analysis import Calibration
+from lychee_app.numbers import count
 from lychee_app.reasons import Reason
 from lychee_app.records import Cutoff
-from lychee_app.store.table import count
 from lychee_app.ui.state import PageContext, Standing
 
 

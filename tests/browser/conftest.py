@@ -251,6 +251,7 @@ def open_ranked(
         run = recorder.rank(request, sources, engine, store)
     tab.goto(re.sub(r"&run=\w+|$", f"&run={run.id}", tab.url, count=1))
     expect(tab.locator(".filters .all")).to_have_text(f"All {len(pictures)}")
+    tab.locator(".tile").first.wait_for()
     at_rest(tab)
     return run.id
 

@@ -142,6 +142,7 @@ def test_many_decided_at_once_are_one_step_and_a_refresh_can_still_take_it_back(
         store.set_cutoff(run, Cutoff(5.0))
     tab.goto(tab.url + "&place=decide")
     tab.locator(".st-key-pick-above button").wait_for()
+    tab.locator(".st-key-gallery-decide .viewer .frame").first.wait_for()
     tab.keyboard.press("x")
     expect_decisions(server, run, {order[0]: "reject"})
     at_rest(tab)

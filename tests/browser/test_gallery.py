@@ -298,7 +298,7 @@ def test_the_cut_off_is_a_line_between_images_and_open_charts_follow_what_is_dec
     server: Server, open_tab: Open, pictures: list[Path]
 ) -> None:
     tab = open_tab(server, viewport=TALL)
-    open_ranked(server, tab, pictures[:18])
+    open_ranked(server, tab, pictures[:18], "red line")
     line = tab.locator(".cutline")
     expect(line).to_contain_text("6 above")
     expect(line).to_have_class(re.compile("suggested"))

@@ -333,7 +333,7 @@ def test_options_and_names_stand_in_any_order_and_names_may_begin_with_a_minus(
         (["undo", "it", "all"], "More names than it takes: all."),
         (["rank"], "Missing: QUERY, PATH"),
         (["rank", "sofa", "bq", "--elements=yes"], "--elements takes no value."),
-        (["rank", "sofa", "bq", "--xm"], "--xm could be any of --xmp, --xmp-keyword."),
+        (["rank", "sofa", "bq", "--xm"], "--xm could be any of --xmp, --xmp-keyword, --xmp-embed."),
         (["rank", "sofa", "bq", "--stars", "a,b"], "this was: a,b."),
         (["--elements", "rank", "sofa", "bq"], "There is no option --elements. Try: lychee --help"),
         (["eval", "t.csv", "--relevant-from", "-1"], "--relevant-from takes a number above 0, not '-1'."),

@@ -25,7 +25,7 @@ from lychee_app.model.quantised import Workspace, quantise
 from tests.support.tape import Tape
 
 CPU = torch.device("cpu")
-WORDS = 16
+WORDS = 48
 """Of the vocabulary, that a token is chosen among."""
 ROWS = 3
 """Of a prompt."""
