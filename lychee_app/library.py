@@ -2,7 +2,8 @@
 
 import weakref
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -10,12 +11,14 @@ from lychee_app import addresses, query, recorder, sources
 from lychee_app.engines.choice import engine_of
 from lychee_app.engines.example import example_at
 from lychee_app.engines.pools import RayOptions
-from lychee_app.errors import UsageError
+from lychee_app.errors import StoreError, UsageError
+from lychee_app.packed import Rows
 from lychee_app.prompt import DEFAULT_INSTRUCTION
 from lychee_app.records import Mode, Run, Scorer
 from lychee_app.request import Bursts, Precision, Request
 from lychee_app.settings import LEAST_TOKENS, MOST_TOKENS, EngineName, Settings
 from lychee_app.store import Store
+from lychee_app.store.store import FILE_NAME
 
 
 def rank(
@@ -96,13 +99,38 @@ def rank(
     request = chosen.prepared(request)
     rules = sources.Rules(tuple(exclude), include_hidden)
     found = sources.find([paths] if isinstance(paths, str | Path) else paths, rules)
-    with ExitStack() as until_read:
-        log = until_read.enter_context(Store.open(settings.data_folder)) if keep else recorder.Unkept()
+    with Store.open(settings.data_folder) if keep else nullcontext() as store:
+        log = store or recorder.Unkept()
         if parts is not None:
             from lychee_app.parquet import InParts
 
             log = InParts(log, {request: Path(parts)})
         run = recorder.rank(request, found.sources, chosen, log, left_out=found.left_out)
-        # thumbnails are read there for as long as anybody has the rows
-        weakref.finalize(run.images, until_read.pop_all().close)
+        if store is not None and isinstance(run.images, Rows):
+            with suppress(OSError, StoreError):  # erased meanwhile: the scores are there
+                run.images.elsewhere = partial(_shelf(store.folder).thumbnail, run.id)
         return run
+
+
+class _Shelf:
+    """A data folder that is open for as long as anybody has rows of a run that is kept there."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises StoreError."""
+        self._store = Store.open(folder)
+        weakref.finalize(self, self._store.close)
+
+    def thumbnail(self, run_id: str, upload_index: int) -> bytes:
+        """Raises what Store.thumbnail raises."""
+        return self._store.thumbnail(run_id, upload_index)
+
+
+_shelves: weakref.WeakValueDictionary[tuple[int, int], _Shelf] = weakref.WeakValueDictionary()
+
+
+def _shelf(folder: Path) -> _Shelf:
+    """One for all runs of a program: it may have thousands, and each that is open takes files. By the file
+    itself, for a folder that was erased and made anew is another."""
+    status = (folder / FILE_NAME).stat()
+    place = status.st_dev, status.st_ino
+    return _shelves.get(place) or _shelves.setdefault(place, _Shelf(folder))

@@ -22,13 +22,14 @@ T = TypeVar("T")
 
 IN_MEMORY_BYTES = 32 << 20
 """So much of the thumbnails of rows that nobody keeps; what is more goes into a file without a name."""
-MOST_LIKES = 200
-LIKE_BYTES = 32_768
-"""What deflate looks back."""
+MOST_DICTIONARIES = 200
+WINDOW_BYTES = 32_768
+"""How far deflate looks back."""
 
 
 class Made(Sequence[T]):
-    """Items that are made when they are looked at. Equal to any sequence of the same items."""
+    """Items that are made when they are looked at. Equal to any sequence of the same items; copied or
+    pickled they are a tuple."""
 
     @abstractmethod
     def item(self, place: int) -> T: ...
@@ -41,7 +42,7 @@ class Made(Sequence[T]):
 
     def __getitem__(self, place: int | slice) -> "T | Made[T]":
         if isinstance(place, slice):
-            return _Slice(self, range(len(self))[place])
+            return Some(self, range(len(self))[place])
         return self.item(range(len(self))[place])
 
     def __iter__(self) -> Iterator[T]:
@@ -54,20 +55,29 @@ class Made(Sequence[T]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self)}>"
 
-class _Slice(Made[T]):
-    def __init__(self, whole: Made[T], places: range) -> None:
+    def __reduce__(self) -> tuple[object, ...]:
+        return tuple, (tuple(self),)
+
+
+class Some(Made[T]):
+    """Items of a sequence, by their places in it."""
+
+    def __init__(self, whole: Sequence[T], places: Sequence[int]) -> None:
         self._whole, self._places = whole, places
 
     def __len__(self) -> int:
         return len(self._places)
 
     def item(self, place: int) -> T:
-        return self._whole.item(self._places[place])
+        return self._whole[self._places[place]]
 
 
 class Rows(Made[Scored]):
-    """By upload index, ascending. It grows, in one thread at a time."""
+    """By upload index, ascending. It grows, in one thread at a time. A copy, and what was pickled, has the
+    thumbnails with it."""
 
     def __init__(
         self, rows: Iterable[Scored] = (), thumbnail: Callable[[int], bytes] = lambda index: b""
@@ -75,7 +85,7 @@ class Rows(Made[Scored]):
         """thumbnail: reads that of an upload index, of a row that is kept elsewhere too; a row whose
         thumbnail cannot be read there any more (LookupError, StoreError) is one without."""
         self._packed: dict[int, bytes] = {}
-        self._likes = [b""]
+        self._dictionaries = [b""]
         self._order: list[int] = []
         self.elsewhere = thumbnail
         self._thumbnails = _Thumbnails()
@@ -118,6 +128,9 @@ class Rows(Made[Scored]):
     def item(self, place: int) -> Scored:
         return self._whole(self.lightly(place))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return Rows, (tuple(self),)
+
     def _whole(self, row: Scored) -> Scored:
         thumbnail = self._thumbnails.get(row.upload_index)
         if thumbnail is None:
@@ -133,16 +146,17 @@ class Rows(Made[Scored]):
 
     def _unpacked(self, index: int) -> Scored:
         squeezed = self._packed[index]
-        plain = zlib.decompressobj(zdict=self._likes[squeezed[0]]).decompress(memoryview(squeezed)[1:])
+        plain = zlib.decompressobj(zdict=self._dictionaries[squeezed[0]]).decompress(memoryview(squeezed)[1:])
         return Scored(**pickle.loads(plain))
 
     def _squeezed(self, plain: bytes) -> bytes:
-        """Rows of a run are much alike: each is told by how it differs from one before it."""
-        like = len(self._likes) - 1
-        deflate = zlib.compressobj(1, zdict=self._likes[like])
-        squeezed = bytes([like]) + deflate.compress(plain) + deflate.flush()
-        if (not like or 2 * len(squeezed) > len(plain)) and like < MOST_LIKES:
-            self._likes.append(plain[-LIKE_BYTES:])
+        """Rows of a run are much alike: an earlier one is the preset dictionary of deflate for those
+        that follow, until one packs badly."""
+        last = len(self._dictionaries) - 1
+        deflate = zlib.compressobj(1, zdict=self._dictionaries[last])
+        squeezed = bytes([last]) + deflate.compress(plain) + deflate.flush()
+        if (not last or 2 * len(squeezed) > len(plain)) and last < MOST_DICTIONARIES:
+            self._dictionaries.append(plain[-WINDOW_BYTES:])
         return squeezed
 
 

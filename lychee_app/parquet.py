@@ -37,7 +37,7 @@ CUT_SHORT = "cut-short"
 
 
 @dataclass(frozen=True)
-class _InParts:
+class _Standing:
     run: Run
     rows: Rows
 
@@ -123,7 +123,7 @@ class InParts:
         self._runs[found.id] = _Written(folder, kept, missing, found)
         return replace(found, images=kept)
 
-    def _standing(self, folder: Path, request: Request, sources: Sequence[Source]) -> "_InParts | None":
+    def _standing(self, folder: Path, request: Request, sources: Sequence[Source]) -> "_Standing | None":
         """The run that lies in parts, and those of its rows whose files hold what was scored."""
         self._set_aside(folder)
         if not files_in(folder):
@@ -136,7 +136,7 @@ class InParts:
             typed = parts.run.question.typed
             raise UsageError("parts-other", path=str(folder), query=typed, model=parts.run.model)
         rows.keep(lambda row: holds(row, sources[row.upload_index], parts.run.created))
-        return _InParts(parts.run, rows)
+        return _Standing(parts.run, rows)
 
     def _set_aside(self, folder: Path) -> None:
         """Parts of ours that are not whole: what they held is scored anew. Raises StoreError."""
@@ -184,7 +184,7 @@ class InParts:
             if written.missing and written.before and status == "done":  # no model was opened for it
                 self._begin(written.before)
             if writer := self._runs[run_id].writer:
-                writer.flush()
+                writer.flush(status=status, seconds=seconds, peak_memory_bytes=peak_memory_bytes, error=error)
         except StoreError as failure:
             if status == "done":
                 status, error = "failed", failure.reason
@@ -195,7 +195,7 @@ class InParts:
 
 def _is_about(rows: Sequence[Scored], sources: Sequence[Source], parts: Parts) -> bool:
     """Whether each row names the image that has its place now."""
-    if parts.run.total != len(sources):
+    if parts.run.total != len(sources) or any(not 0 <= row.upload_index < len(sources) for row in rows):
         return False
     return all(
         row.address == source.address

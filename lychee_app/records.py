@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -304,7 +304,7 @@ class Run:
     token_budget: int | None = None
     title: str = ""
     status: Status = "running"
-    images: Sequence[Scored] = ()
+    images: Sequence[Scored] = field(default=(), hash=False)
     seconds: float = 0.0
     peak_memory_bytes: int = 0
     error: Reason | None = None

@@ -15,7 +15,7 @@ from pathlib import Path
 from lychee_app import decide, query
 from lychee_app.errors import QueryError, UsageError
 from lychee_app.export.names import clean_name, folded
-from lychee_app.packed import light
+from lychee_app.packed import Some, light
 from lychee_app.query import Question
 from lychee_app.records import Run, Scored, Source, logit
 from lychee_app.request import Column
@@ -133,16 +133,15 @@ def placed(run: Run, moved: Mapping[int, str] | None = None) -> dict[int, int | 
     return places | {index: number for index, number in by_hand.items() if index in places}
 
 
-def listed(run: Run, places: Mapping[int, int | None]) -> list[list[Scored]]:
+def listed(run: Run, places: Mapping[int, int | None]) -> list[Sequence[Scored]]:
     """The images of each column, best first, then those of none."""
-    wanted = run.request.columns
-    groups: list[list[Scored]] = [[] for _ in range(len(wanted) + 1)]
-    for row in light(run.images):
+    wanted, rows = run.request.columns, light(run.images)
+    groups: list[list[tuple[float, int, int]]] = [[] for _ in range(len(wanted) + 1)]
+    for at, row in enumerate(rows):
         number = places.get(row.upload_index)
-        groups[len(wanted) if number is None else number].append(row)
-    for number, group in enumerate(groups):
-        group.sort(key=lambda row, number=number: (-_strength(row, number), row.upload_index))
-    return groups
+        number = len(wanted) if number is None else number
+        groups[number].append((-_strength(row, number), row.upload_index, at))
+    return [Some(rows, [at for *_, at in sorted(group)]) for group in groups]
 
 
 def plan(

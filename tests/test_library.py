@@ -1,13 +1,15 @@
 """`lychee_app.rank`, the flow as one call."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import lychee_app
 from lychee_app.errors import UsageError
-from lychee_app.records import ImageBudget, ScorerInfo
+from lychee_app.records import ImageBudget, Run, ScorerInfo
 from lychee_app.settings import Settings
 from lychee_app.store import Store
 from lychee_app.store.parts import open_parts
@@ -81,6 +83,33 @@ def test_thumbnails_of_a_run_in_the_history_are_read_as_long_as_somebody_has_its
     assert run.images[0].thumbnail[:4] == b"RIFF"
     with Store.open(settings.data_folder) as store:
         assert store.load(run.id).images == run.images
+        store.delete(run.id)
+    assert run.images[0].thumbnail == b""
+
+
+def test_a_program_may_have_many_runs_of_the_history_and_erase_it(folder: str, settings: Settings) -> None:
+    def kept() -> Run:
+        return lychee_app.rank("red", folder, model=FakeScorer(), keep=True, settings=settings)
+
+    def open_files() -> list[str]:
+        found = psutil.Process().open_files()
+        return [file.path for file in found if Path(file.path).is_relative_to(settings.data_folder)]
+
+    runs = [kept()]
+    before = open_files()
+    runs += [kept() for _ in range(3)]
+    assert len({*runs}) == 4
+    assert len(open_files()) == len(before) > 0
+    shutil.rmtree(settings.data_folder)
+    later = kept()
+    assert later.images[0].thumbnail[:4] == b"RIFF"
+    runs.clear()
+    del later
+    assert open_files() == []
+    scorer = FakeScorer(before=lambda candidate: shutil.rmtree(settings.data_folder))
+    run = lychee_app.rank("not known yet", folder, model=scorer, keep=True, settings=settings)
+    assert (run.status, run.images[0].thumbnail) == ("done", b"")
+    assert run.images[0].score is not None
 
 
 def test_an_engine_that_there_is_not_and_a_scorer_for_another_process_are_refused(settings: Settings) -> None:

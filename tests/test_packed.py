@@ -1,6 +1,8 @@
 """Rows that are held packed: the same rows, for little memory."""
 
+import copy
 import gc
+import pickle
 import tracemalloc
 from collections.abc import Generator, Sequence
 from dataclasses import replace
@@ -36,6 +38,10 @@ def test_packed_rows_are_the_rows_whatever_they_are_called(called: list[str]) ->
     assert light(packed) == [replace(one, thumbnail=b"") for one in rows]
     assert ranked(packed) == ranked(rows)
     assert groups(packed) == groups(rows)
+    for copied in (copy.deepcopy, copy.copy, lambda it: pickle.loads(pickle.dumps(it))):
+        assert copied(packed) == rows
+        assert copied(packed[1:]) == tuple(rows[1:])
+        assert copied(ranked(packed)) == tuple(ranked(rows))
 
 
 def test_a_row_takes_the_place_of_an_earlier_one_and_those_that_are_not_wanted_go() -> None:

@@ -136,11 +136,15 @@ def test_a_file_that_was_not_touched_since_is_not_read_again(
 def test_a_finished_result_is_read_and_nothing_is_scored(
     photos: list[Source], settings: Settings, tmp_path: Path
 ) -> None:
-    (before,) = rank(photos, settings, tmp_path / "parts")
+    (before,) = rank(photos[:5], settings, tmp_path / "parts")
+    stands = open_parts(tmp_path / "parts").run
+    assert (stands.status, stands.seconds) == ("done", before.seconds)
+    assert stands.peak_memory_bytes == before.peak_memory_bytes > 0
     scorer = FakeScorer()
-    (run,) = rank(photos, settings, tmp_path / "parts", scorer)
+    (run,) = rank(photos[:5], settings, tmp_path / "parts", scorer)
     assert scorer.seen == []
     assert run.images == before.images
+    assert run.seconds > before.seconds
 
 
 def test_each_of_several_queries_has_a_folder(

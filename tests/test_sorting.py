@@ -1,5 +1,6 @@
 """Several queries as one sorting: what is read, where an image goes, and what is refused."""
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from lychee_app import decide, recorder, sorting
 from lychee_app.errors import LycheeError, UsageError
+from lychee_app.packed import Rows
 from lychee_app.records import Run, Source
 from lychee_app.request import Column, Request
 from lychee_app.settings import Settings
@@ -111,6 +113,21 @@ def test_each_image_is_looked_at_once_however_many_names(settings: Settings) -> 
         [0], [1], [], [2],
     ]  # fmt: skip
     assert run.name == "warm | cold | again"
+
+
+def test_a_sorting_of_very_many_holds_little_of_each_row() -> None:
+    run = run_with(*[(1.0, -1.0)] * 300)
+    run = replace(run, images=Rows(replace(row, name=row.name * 200) for row in run.images))
+    places = sorting.placed(run)
+    tracemalloc.start()
+    try:
+        groups = sorting.listed(run, places)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [len(group) for group in groups] == [300, 0, 0]
+    assert groups[0][299].upload_index == 299
+    assert held / 300 < 500
 
 
 def test_fifty_names_are_judged_in_one_run(settings: Settings) -> None:

@@ -140,7 +140,9 @@ def scored(
                 _in_parts(kept or Unkept(), requests, arguments.parts, t),
                 teller(requests, show, t),
                 left_out=found.left_out,
-                going_on=lambda n: say(t("terminal.going_on", n=n)),
+                going_on=lambda n: say(
+                    t("terminal.nothing_left" if n == len(found.sources) else "terminal.going_on", n=n)
+                ),
             )
         yield runs, found.sources
 

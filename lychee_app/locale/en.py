@@ -791,6 +791,10 @@ TEXT: dict[str, str | dict[str, str]] = {
         "one": "Going on with a ranking that was cut off: {n} image is done already.",
         "other": "Going on with a ranking that was cut off: {n} images are done already.",
     },
+    "terminal.nothing_left": {
+        "one": "The {n} image is done already: nothing is left to score.",
+        "other": "All {n} images are done already: nothing is left to score.",
+    },
     "terminal.kept": "What is scored is kept; the same command goes on from there.",
     "terminal.unwanted": "Models tend to ignore negation. Did you mean: lychee rank {kept} ... --not {unwanted}",
     "terminal.unwanted.only": "Models tend to ignore negation. Say what the images should show, with --not {unwanted}; or rank {unwanted}: last is best.",
@@ -1077,6 +1081,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "parts-other": "{path} holds the result for {query!r} by {model}, or of other files. Name another folder.",
     "parts-none": "{path} holds no result: there is no part-*.parquet in it. Name the folder that was given to --parts.",
     "parts-foreign": "{path} is no result of Lychee, or of a newer version. Name the folder that was given to --parts.",
+    "parts-mixed": "{path} is a part of another result than {newest}: of another query, judge or number of images. Move the parts of one of them into a folder of their own.",
     "parts-corrupt": "{path} is damaged ({detail}). Move it away and give the same command again: its images are scored anew, all other parts are kept.",
     "parts-closed": "{path} cannot be read or written ({detail}). Make the folder accessible, or name another one; finished parts are kept.",
     # the data folder

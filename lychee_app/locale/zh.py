@@ -652,6 +652,7 @@ TEXT: dict[str, str | dict[str, str]] = {
     "terminal.demo_chosen": "使用的是演示模型：它只认识手绘的物件，不认识照片。要给照片排序，请运行 lychee download",
     "terminal.cut_short": "有一个部分不完整：其中的图片会重新打分，该文件已改名为 {path}。",
     "terminal.going_on": "接着上次中断的排序往下做：已有 {n} 张完成。",
+    "terminal.nothing_left": "{n} 张图片都已完成，没有需要打分的。",
     "terminal.kept": "已有结果都会保留；再次运行同一命令即可接着进行。",
     "terminal.unwanted": "模型往往忽略否定词。你想的也许是：lychee rank {kept} ... --not {unwanted}",
     "terminal.unwanted.only": "模型往往忽略否定词。请写想看到什么，并加上 --not {unwanted}；或对 {unwanted} 排序，最后的最合适。",
@@ -903,6 +904,7 @@ REASONS: dict[str, str | dict[str, str]] = {
     "parts-other": "{path} 里是“{query}”（{model}）的结果，或针对另一批文件。请换一个文件夹。",
     "parts-none": "{path} 里没有结果：找不到 part-*.parquet。请给出 --parts 所用的文件夹。",
     "parts-foreign": "{path} 不是 Lychee 的结果，或来自更新的版本。请给出 --parts 所用的文件夹。",
+    "parts-mixed": "{path} 与 {newest} 不属于同一个结果：查询、模型或图片数量不同。请把其中一个结果的文件移到单独的文件夹。",
     "parts-corrupt": "{path} 已损坏（{detail}）。请把它移走，再运行同样的命令：只有其中的图片会重新打分，其余部分都在。",
     "parts-closed": "{path} 无法读取或写入（{detail}）。请开放该文件夹的权限，或换一个文件夹；已完成的部分都在。",
     # the data folder

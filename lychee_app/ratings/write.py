@@ -24,6 +24,7 @@ from lychee_app import decide
 from lychee_app.decide.files import aside_of, problem_of, reserve
 from lychee_app.errors import SidecarError, StoreError
 from lychee_app.export import LeftOut
+from lychee_app.packed import Rows, light
 from lychee_app.ratings import jpeg
 from lychee_app.ratings.packet import read
 from lychee_app.ratings.plan import Change, Inside, Plan
@@ -46,11 +47,15 @@ class Written:
     rewritten: tuple[Rewritten, ...] = ()
 
     def of(self, run: Run) -> Run:
-        """The run, with its images as they are now."""
+        """The run, with its images as they are now; without thumbnails where those would have to be read."""
+        if not self.rewritten:
+            return run
         now = {(one.before, str(one.path)): one for one in self.rewritten}
-        keys = [(row.sha256, os.path.realpath(row.path or "")) for row in run.images]
-        pairs = zip(run.images, map(now.get, keys), strict=True)
-        return replace(run, images=tuple(one.of(row) if one else row for row, one in pairs))
+        changed = (
+            one.of(row) if (one := now.get((row.sha256, os.path.realpath(row.path or "")))) else row
+            for row in light(run.images)
+        )
+        return replace(run, images=Rows(changed))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Runs stand in the page's history. Every answer is data; what cannot be done is o
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
@@ -17,7 +18,7 @@ from lychee_app import __version__, analysis, export, query, recorder, request, 
 from lychee_app.engines import Engine
 from lychee_app.errors import LycheeError
 from lychee_app.locale import Words
-from lychee_app.packed import light
+from lychee_app.numbers import numbers_of
 from lychee_app.reasons import Reason
 from lychee_app.records import Run, Source
 from lychee_app.serve.documents import Allowed
@@ -100,21 +101,21 @@ def create(engine: Engine, store: Store, model: str, allowed: Allowed, t: Words)
         limit: Annotated[int, Field(ge=1, le=1000)] = 10,
     ) -> dict[str, Any]:
         """What a run found: its best images, and what is worth knowing about them."""
-        return _told(store.load(run), limit, t)
+        return _told(replace(store.head(run), images=store.packed(run)), limit, t)
 
     return server
 
 
 def _told(run: Run, limit: int, t: Words) -> dict[str, Any]:
     """As `lychee rank --json` tells it, with the run's id, the caveats, and how many images it is about."""
-    scored = [row for row in light(run.images) if row.score is not None]
-    cut = None if analysis.tells_little(scored) else analysis.suggest_cut(scored)
+    numbers = numbers_of(run.images)
+    cut = analysis.suggest_cut(numbers)
     return {
         "run": run.id,
         **export.document(run, limit=limit),
-        "scored": len(scored),
+        "scored": numbers.count_scored,
         "above_suggested_cutoff": cut and cut.count,
-        "warnings": [t.reason(caveat) for caveat in analysis.caveats(run)],
+        "warnings": [t.reason(caveat) for caveat in analysis.caveats(run, numbers)],
     }
 
 

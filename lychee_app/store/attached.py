@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from lychee_app.records import Reply, Run, Scored, Source
 from lychee_app.request import Mode
-from lychee_app.store.parts import SCHEMA, Parts, check_layout, explained, scored_of
+from lychee_app.store.parts import SCHEMA, Parts, explained, scored_of
 from lychee_app.store.table import COLUMNS, Table
 
 KEPT_GROUPS = 16
@@ -62,7 +62,7 @@ class Attached:
         self.identities = identities(parts.files)
         self.cut_short = identities(parts.cut_short)
         """Files that are left out."""
-        self._known = dict(before._known) if before else {}
+        self._known = dict(before._known) if before and parts.are_of(before.run) else {}
         self._reading = threading.RLock()
         self._kept: OrderedDict[tuple[int, tuple[str, ...]], pa.Table] = OrderedDict()
         self._lock = threading.Lock()
@@ -99,7 +99,9 @@ class Attached:
 
     def row(self, index: int) -> Scored:
         """All of one. Raises LookupError when there is none."""
-        (row,) = scored_of(self._read(index, SCHEMA.names), {})
+        read = self._read(index, SCHEMA.names)
+        with explained(self._parts.files[-1].parent):
+            (row,) = scored_of(read, {})
         return row
 
     def thumbnail(self, index: int) -> bytes:
@@ -121,7 +123,7 @@ class Attached:
     @cached_property
     def _light(self) -> pa.Table:
         """Of every row of every file: the light columns, and what a card shows of the replies there are."""
-        with self._reading:
+        with self._reading, explained(self._parts.files[-1].parent):
             return pa.concat_tables(part.rows for part in self._by_file.values())
 
     @cached_property
@@ -139,7 +141,7 @@ class Attached:
         for one in self.identities:
             if (part := self._known.get(one)) is None:
                 with explained(one[0]), pq.ParquetFile(one[0]) as file:
-                    check_layout(one[0], file.schema_arrow)
+                    self._parts.check(one[0], file.schema_arrow)
                     head = file.metadata
                     groups = [head.row_group(number).num_rows for number in range(head.num_row_groups)]
                     part = _Part(_light(file.read([*_LIGHT.names, *leaves], use_threads=False)), groups)
@@ -200,12 +202,12 @@ class Attached:
 
 
 def _light(table: pa.Table) -> pa.Table:
-    """With the light columns that there were not yet when it was written. Raises ArrowException where one is
-    of another kind."""
+    """With the light columns that there were not yet when it was written. Raises ArrowException and
+    ValueError where one is of another kind, or has no value where each row must have one."""
     for name in set(_LIGHT.names) - set(table.column_names):
         table = table.append_column(name, pa.nulls(len(table), _LIGHT.field(name).type))
     light = table.select(_LIGHT.names).replace_schema_metadata(None)
-    light = light if light.schema.types == _LIGHT.types else light.cast(_LIGHT)
+    light = light if light.schema == _LIGHT else light.cast(_LIGHT)
     for name in set(table.column_names) - set(_LIGHT.names):
         light = light.append_column(name, table[name])
     return light

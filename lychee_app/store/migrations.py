@@ -112,7 +112,7 @@ MIGRATIONS: tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...] =
             run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, upload_index INTEGER NOT NULL,
             name TEXT NOT NULL, PRIMARY KEY (run_id, upload_index))""",
     ),
-    # where the rows of a run lie in Parquet parts, and what the history tells of them (runs.InParts)
+    # where the rows of a run lie in Parquet parts, and what the history tells of them (runs.PartsRecord)
     ("ALTER TABLE runs ADD COLUMN parts TEXT",),
     (rows_light,),
 )

@@ -37,6 +37,7 @@ the whole Request, the name, hash and precision of the checkpoint that judged, a
 import json
 import os
 import re
+import textwrap
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -158,8 +159,12 @@ class PartsWriter:
         if len(self._waiting) >= self._most or time.monotonic() - self._since >= self._longest:
             self.flush()
 
-    def flush(self) -> None:
-        """Writes what waits as a part. Raises StoreError; parts that are there are unharmed."""
+    def flush(self, **ended: Any) -> None:
+        """Writes what waits as a part. Raises StoreError; parts that are there are unharmed.
+
+        ended: fields of the run, as they are now.
+        """
+        self._run = replace(self._run, **ended)
         if not self._waiting:
             return
         number = 1 + max((_number(file) for file in files_in(self._folder)), default=-1)
@@ -184,10 +189,27 @@ class Parts:
         """For questions in columns. It has every row of every part: see `counting`."""
         return pyarrow.dataset.dataset([str(file) for file in self.files], schema=SCHEMA, format="parquet")
 
+    def check(self, file: Path, schema: pa.Schema) -> None:
+        """Raises StoreError for a file that is no part, or a part of another result: its scores are answers
+        to something else."""
+        check_layout(file, schema)
+        if not self.are_of(_run_in(schema)):
+            raise StoreError("parts-mixed", path=str(file), newest=self.files[-1].name)
+
+    def are_of(self, run: Run) -> bool:
+        """Whether they may be parts of it. One that went on may have another id and date."""
+        of_ours, of_other = (
+            (one.request, one.checkpoint_hash, one.precision, one.total) for one in (self.run, run)
+        )
+        return of_ours == of_other
+
     def counting(self) -> list[np.ndarray]:
-        """Of each file, which of its rows count: a mask in the order of its rows."""
-        with explained(self.files[0]):
-            indices = [pq.read_table(file, columns=["upload_index"])[0].to_numpy() for file in self.files]
+        """Of each file, which of its rows count: a mask in the order of its rows. Raises StoreError."""
+        indices = []
+        for file in self.files:
+            with explained(file), pq.ParquetFile(file) as opened:
+                self.check(file, opened.schema_arrow)
+                indices.append(opened.read(["upload_index"])[0].to_numpy())
         every = np.concatenate(indices)[::-1]
         _, latest = np.unique(every, return_index=True)
         counts = np.zeros(len(every), dtype=bool)
@@ -330,7 +352,12 @@ def _run_of(file: Path) -> Run:
                 raise StoreError("parts-foreign", path=str(file))
         schema = pq.read_schema(file)
         check_layout(file, schema)
-        return rows.read_run(schema.metadata[b"lychee.run"].decode())
+        return _run_in(schema)
+
+
+def _run_in(schema: pa.Schema) -> Run:
+    """Raises Damaged, KeyError and ValueError."""
+    return rows.read_run(schema.metadata[b"lychee.run"].decode())
 
 
 def check_layout(file: Path, schema: pa.Schema) -> None:
@@ -369,9 +396,18 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, Damaged, ValueError, KeyError) as error:
-        raise StoreError("parts-corrupt", path=str(path), detail=str(error)) from error
+        raise _corrupt(path, error) from error
     except OSError as error:
+        if error.errno is None:  # pyarrow's, of what it read
+            raise _corrupt(path, error) from error
         told = file_error(path, error)
         if told.code == "store-full":
             raise told from error
         raise StoreError("parts-closed", path=str(path), detail=error.strerror or str(error)) from error
+
+
+def _corrupt(path: Path, error: Exception) -> StoreError:
+    """In one line: pyarrow lists whole schemas, and shows bytes as they are."""
+    readable = "".join(c if c.isprintable() else " " for c in str(error))
+    detail = textwrap.shorten(readable, 200, placeholder=" …")
+    return StoreError("parts-corrupt", path=str(path), detail=detail)

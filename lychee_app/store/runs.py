@@ -37,7 +37,7 @@ KEPT_READERS = 2
 
 
 @dataclass(frozen=True)
-class InParts:
+class PartsRecord:
     """Where the rows of a run lie, and how many those are; `shown`: upload indices of the best."""
 
     folder: str
@@ -47,7 +47,7 @@ class InParts:
     shown: tuple[int, ...]
 
     @classmethod
-    def read(cls, text: str) -> "InParts":
+    def read(cls, text: str) -> "PartsRecord":
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError) as error:
@@ -88,7 +88,7 @@ class Runs:
         status = "done" if len(table) >= parts.run.total else "interrupted"
         total = max(parts.run.total, len(table))
         run = replace(parts.run, id=self._id_of(parts.run, path), status=status, total=total)
-        lie = InParts(
+        lie = PartsRecord(
             folder=str(path),
             done=len(table),
             scored=table.count_scored,
@@ -121,7 +121,7 @@ class Runs:
         """Where the rows of a run lie as parts; None where they lie here."""
         with self._database.reading() as db:
             found = db.execute("SELECT parts FROM runs WHERE id = ?", (run_id,)).fetchone()
-        return Path(InParts.read(found[0]).folder) if found and found[0] else None
+        return Path(PartsRecord.read(found[0]).folder) if found and found[0] else None
 
     def _attached(self, run_id: str) -> "Attached | None":
         """What reads the rows of a run that lie in parts; None where they lie here. Raises StoreError."""
@@ -198,7 +198,7 @@ class Runs:
             run = self._run(db, run_id)
             (count,) = db.execute("SELECT count(*) FROM images WHERE run_id = ?", (run_id,)).fetchone()
         version, owner, text, beaten, parts = found
-        count = InParts.read(parts).done if parts else count
+        count = PartsRecord.read(parts).done if parts else count
         if run.status != "running":
             return View(run_id, "over", run.status, count, run.total, version, error=run.error)
         heartbeat = rows.read_heartbeat(text) if text else Heartbeat("loading", count)
@@ -221,7 +221,8 @@ class Runs:
 
     def rows(self, run_id: str, *, light: bool = False) -> Iterator[Scored]:
         """In upload order, read as they are asked for. They name the files where they are now: a row's own
-        path is that of when it was scored. light: without thumbnails. Raises StoreError."""
+        path is that of when it was scored. light: for whoever needs neither thumbnails nor an order. Raises
+        StoreError."""
         thumbnail = "NULL" if light else "(SELECT data FROM thumbnails WHERE sha256 = thumbnail)"
         query = (
             f"SELECT images.record, {thumbnail}, sources.record FROM images "
@@ -230,7 +231,8 @@ class Runs:
             "WHERE images.run_id = ? ORDER BY images.upload_index"
         )
         if attached := self._attached(run_id):
-            yield from sorted(attached.all(), key=lambda row: row.upload_index)
+            whole = attached.all()
+            yield from whole if light else sorted(whole, key=lambda row: row.upload_index)
             return
         shared: dict[str, str] = {}
         with self._database.reading() as db:
@@ -515,7 +517,7 @@ def _summary(db: sqlite3.Connection, run: Run) -> RunSummary:
     few = tuple(db.execute(shown, (run.id, SHOWN)).fetchall())
     (parts,) = db.execute("SELECT parts FROM runs WHERE id = ?", (run.id,)).fetchone()
     if parts:
-        lie = InParts.read(parts)
+        lie = PartsRecord.read(parts)
         done, scored, best = lie.done, lie.scored, lie.best_score
         few = tuple((index, run.id) for index in lie.shown)
     return RunSummary(

@@ -35,8 +35,9 @@ def test_a_second_run_asks_the_model_only_what_is_new(lychee: Lychee, scenes: Pa
     second = document(lychee("rank", "red", scenes, "--json", "-")[1])["images"]
     assert kept_replies(tmp_path) == 4
     assert [without_time(image) for image in second] == [without_time(image) for image in first]
-    lychee("rank", "blue", scenes, "--json", "-")
+    lychee("rank", "blue", scenes, "--parts", tmp_path / "parts")
     assert kept_replies(tmp_path) == 8
+    assert "All 4 images are done already" in lychee("rank", "blue", scenes, "--parts", tmp_path / "parts")[2]
 
 
 def test_fresh_neither_reads_nor_keeps_what_the_model_said(

@@ -13,7 +13,7 @@ import pytest
 from lychee_app.errors import StoreError
 from lychee_app.records import Run, Scored, Source
 from lychee_app.store import Store
-from lychee_app.store.parts import PartsWriter
+from lychee_app.store.parts import PartsWriter, open_parts
 from tests.support.rows import TAKEN, failed, reply, row, run_of
 
 SHOTS = [
@@ -78,6 +78,7 @@ def test_its_rows_come_back_whole_one_by_one_and_all_at_once(store: Store, folde
     run_id = store.attach(folder)
     assert [store.row(run_id, each.upload_index) for each in SHOTS] == SHOTS
     assert list(store.load(run_id).images) == SHOTS
+    assert store.packed(run_id) == SHOTS
     assert [store.thumbnail(run_id, each.upload_index) for each in SHOTS] == [s.thumbnail for s in SHOTS]
     with pytest.raises(LookupError):
         store.row(run_id, 3)
@@ -219,6 +220,77 @@ def test_a_file_of_another_kind_is_called_no_result_and_not_a_damaged_one(
         with pytest.raises(StoreError) as caught:
             store.attach(path)
         assert caught.value.code == "parts-foreign"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(RUN, request=replace(RUN.request, instruction="Another.")),
+        replace(RUN, checkpoint_hash="0" * 64),
+        replace(RUN, total=6),
+    ],
+)
+def test_parts_of_two_results_in_one_folder_are_not_taken_for_one(
+    store: Store, folder: Path, other: Run
+) -> None:
+    run_id = store.attach(folder)
+    gone_on = PartsWriter(folder, replace(RUN, id="again", created="2026-04-01T10:00:00+00:00", title="T"))
+    gone_on.add(row(3, 0.5))
+    gone_on.flush()
+    assert len(store.table(run_id)) == 5
+    writer = PartsWriter(folder, other)
+    writer.add(row(0, 9.0))
+    writer.flush()
+    for read in (
+        lambda: store.attach(folder),
+        lambda: store.table(run_id),
+        lambda: list(open_parts(folder).rows()),
+    ):
+        with pytest.raises(StoreError) as caught:
+            read()
+        assert caught.value.code == "parts-mixed"
+
+
+def rewritten(file: Path, column: str, values: pa.Array) -> None:
+    table = pq.read_table(file)
+    other = table.set_column(table.column_names.index(column), column, values)
+    pq.write_table(other.replace_schema_metadata(table.schema.metadata), file)
+
+
+def test_a_part_that_another_program_wrote_anew_is_the_same(store: Store, folder: Path) -> None:
+    first = sorted(folder.iterdir())[0]
+    rewritten(first, "upload_index", pa.array([2, 0]))  # may be null now
+    assert store.table(store.attach(folder)).indices.tolist() == [0, 1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("upload_index", pa.array([None, 0])),
+        ("score", pa.array(["high", "low"])),
+        ("reply", pa.array([{}, {"text": "yes"}])),
+    ],
+)
+def test_a_part_with_other_columns_is_called_damaged(
+    store: Store, folder: Path, column: str, values: pa.Array
+) -> None:
+    rewritten(sorted(folder.iterdir())[0], column, values)
+    with pytest.raises(StoreError) as caught:
+        store.row(store.attach(folder), 0)
+    assert caught.value.code == "parts-corrupt"
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("place", [100, -200])
+def test_a_part_whose_bytes_were_lost_is_called_damaged(store: Store, folder: Path, place: int) -> None:
+    first = sorted(folder.iterdir())[0]
+    data = bytearray(first.read_bytes())
+    data[place : place + 150] = b"\x0f" * 150
+    first.write_bytes(data)
+    with pytest.raises(StoreError) as caught:
+        store.attach(folder)
+    assert caught.value.code == "parts-corrupt"
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("kind", ["nothing", "empty", "cut"])
