@@ -26,6 +26,9 @@ FAKE = Path(__file__).parents[1] / "support" / "fake_app.py"
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_MS = 20_000
 LAPTOP = {"width": 1366, "height": 900}
+CALM = {"reduced_motion": "reduce"}
+"""A tile that glides costs frames, and cannot be clicked."""
+MOVING = {"reduced_motion": "no-preference"}
 expect.set_options(timeout=PATIENCE_MS)
 
 ONCE = [
@@ -115,7 +118,7 @@ def open_tab(browser: Browser, watched: Watched) -> Iterator[Callable[..., Page]
     used: list[tuple[str, Page]] = []
 
     def start(server: Server, path: str = "/?lang=en", **options) -> Page:
-        options = {"locale": "en-US", "viewport": LAPTOP, "color_scheme": "light", **options}
+        options = {**CALM, "locale": "en-US", "viewport": LAPTOP, "color_scheme": "light", **options}
         viewport, scheme = options.pop("viewport"), options.pop("color_scheme")
         kind = json.dumps([server.address, options])
         idle = watched.idle.setdefault(kind, [])

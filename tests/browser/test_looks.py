@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, add, at_rest, open_ranked, wait_until_over
+from tests.browser.conftest import MOVING, Server, add, at_rest, open_ranked, wait_until_over
 from tests.support.fakes import picture
 
 Open = Callable[..., Page]
@@ -24,7 +24,7 @@ def test_nothing_jumps_while_300_images_are_ranked(server: Server, open_tab: Ope
     paths = [tmp_path / f"{number}.png" for number in range(300)]
     for number, path in enumerate(paths):
         path.write_bytes(picture(("red", "green", "blue")[number % 3], (60, 45), seed=number))
-    tab = open_tab(server, viewport={"width": 1440, "height": 900})
+    tab = open_tab(server, viewport={"width": 1440, "height": 900}, **MOVING)
     add(tab, paths)
     tab.locator(".st-key-query textarea").fill("red sofa + lamp")
     tab.evaluate(WATCH_SHIFTS)
