@@ -13,6 +13,7 @@ BUCKET = "pictures"
 def serving(patch: pytest.MonkeyPatch) -> Iterator[None]:
     """With an empty BUCKET, found by s3:// here and in processes that are started meanwhile."""
     import s3fs
+    from moto.core.model_instances import reset_model_data
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -27,6 +28,7 @@ def serving(patch: pytest.MonkeyPatch) -> Iterator[None]:
     }.items():
         patch.setenv(name, value)
     s3fs.S3FileSystem.clear_instance_cache()
+    reset_model_data()  # what it holds outlives a server: it is the process's
     try:
         s3fs.S3FileSystem().mkdir(BUCKET)
         yield
