@@ -144,7 +144,10 @@ def _keep(context: PageContext, typed: Request, run: Run | None) -> None:
     """
     draft, beside = context.draft, run.id if run else context.draft.run_id
     fields = _fields()
-    untouched = st.session_state.setdefault("untouched", (typed, fields))
+    if "untouched" not in st.session_state:
+        is_new = _words(typed) == _words(run.request if run else None)  # typing may end the first drawing
+        st.session_state["untouched"] = (typed, fields) if is_new else None
+    untouched = st.session_state["untouched"]
     if not draft.version and (typed, fields) == untouched:
         return
     if (draft.request, draft.run_id, draft.fields) != (typed, beside, fields):
@@ -152,6 +155,10 @@ def _keep(context: PageContext, typed: Request, run: Run | None) -> None:
             context.services.store.drafts.write(draft.id, typed, beside, fields)
         except StoreError as error:
             notice(context.t.error(error))
+
+
+def _words(request: Request | None) -> tuple[str, str]:
+    return (request.question.typed, request.question.typed_not) if request else ("", "")
 
 
 def _fields() -> dict[str, str | bool]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -13,13 +14,14 @@ BUCKET = "pictures"
 def serving(patch: pytest.MonkeyPatch) -> Iterator[None]:
     """With an empty BUCKET, found by s3:// here and in processes that are started meanwhile."""
     import s3fs
-    from moto.core.model_instances import reset_model_data
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
+    # What is in its buckets outlives a server: it is the process's.
+    urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
     for name, value in {
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
         "AWS_ACCESS_KEY_ID": "nobody",
@@ -28,7 +30,6 @@ def serving(patch: pytest.MonkeyPatch) -> Iterator[None]:
     }.items():
         patch.setenv(name, value)
     s3fs.S3FileSystem.clear_instance_cache()
-    reset_model_data()  # what it holds outlives a server: it is the process's
     try:
         s3fs.S3FileSystem().mkdir(BUCKET)
         yield

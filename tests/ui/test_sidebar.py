@@ -125,6 +125,15 @@ def test_a_query_changed_beside_a_run_is_in_the_address_at_once_and_found_by_a_r
     assert again.text_area(key="query").value == "green"
 
 
+def test_what_is_typed_before_the_page_was_drawn_once_is_found_by_a_refresh(settings: Settings) -> None:
+    """The browser sends it while the first drawing is under way, which then is begun again."""
+    at = visit(query="red sofa")
+    draft = sent(at, "draft")["draft"]
+    assert draft
+    assert visit(address={"draft": draft}).text_area(key="query").value == "red sofa"
+    assert sent(visit(), "draft")["draft"] == ""
+
+
 def test_a_file_that_is_no_image_is_not_retried(page: AppTest, store: Store) -> None:
     text = ("notes.png", b"no picture", "image/png")
     at, run = rank(page, store, "red", images=[*files("red"), text])
