@@ -38,6 +38,7 @@ def test_a_file_is_an_example_too_and_stays_with_the_run(
     tab = open_tab(server)
     open_ranked(server, tab, pictures[:3])
     tab.locator(".st-key-example-image button").first.click()
+    at_rest(tab)
     tab.get_by_role("radio", name="Not like", exact=True).click()
     at_rest(tab)
     tab.locator(".st-key-example-file input[type=file]").set_input_files(str(pictures[4]))
