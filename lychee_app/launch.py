@@ -50,7 +50,7 @@ def command(port: int = 8501, *, headless: bool = False, script: Path | None = N
     """
     page = script or Path(__file__).with_name("ui") / "served.py"
     options = {**OPTIONS, "server.port": str(port), "server.headless": str(headless).lower()}
-    return [sys.executable, "-m", "lychee_app.web.server", "run", str(page), *_flags(options)]
+    return [sys.executable, "-m", "lychee_app.ui.server", "run", str(page), *_flags(options)]
 
 
 def _flags(options: dict[str, str | tuple[str, ...]]) -> list[str]:

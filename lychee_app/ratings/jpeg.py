@@ -121,8 +121,8 @@ def exchange(there: Head, packet: bytes) -> tuple[Splice, ...]:
         packet = _fitted(packet, MOST_BYTES)
     if len(packet) > MOST_BYTES:
         raise SidecarError("jpeg-full", kilobytes=len(packet) / 1e3, limit=MOST_BYTES / 1e3)
-    new = b"\xff\xe1" + struct.pack(">H", 2 + len(HEADER) + len(packet)) + HEADER + packet
-    old = b"" if there.packet is None else new[:2] + _length(there.packet) + HEADER + there.packet
+    new = _segment(packet)
+    old = b"" if there.packet is None else _segment(there.packet)
     splices = [Splice(there.at, old, new)]
     if there.index and len(new) != len(old):
         try:
@@ -135,8 +135,8 @@ def exchange(there: Head, packet: bytes) -> tuple[Splice, ...]:
     return tuple(splices)
 
 
-def _length(packet: bytes) -> bytes:
-    return struct.pack(">H", 2 + len(HEADER) + len(packet))
+def _segment(packet: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, _APP1, 2 + len(HEADER) + len(packet)) + HEADER + packet
 
 
 def _fitted(packet: bytes, size: int) -> bytes:

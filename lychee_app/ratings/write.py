@@ -279,7 +279,7 @@ def _entry(change: Change) -> dict[str, Any]:
     return {
         **named,
         "before": None if change.before is None else _text(change.before),
-        "sha256": hashlib.sha256(change.after).hexdigest(),
+        "sha256": _sha256(change.after),
     }
 
 
@@ -496,7 +496,7 @@ def _take_back(sidecar: Path, entry: Mapping[str, Any]) -> Reason | None:
         if there == before:
             return None
         is_reserved = before is None and there == b""  # writing was cut off
-        if there is None or not (is_reserved or hashlib.sha256(there).hexdigest() == entry["sha256"]):
+        if there is None or not (is_reserved or _sha256(there) == entry["sha256"]):
             return Reason.of("sidecar-gone") if there is None else Reason.of("changed-stays")
         if before is not None:
             return _exchange(sidecar, there, before, _beside(sidecar, entry), entry.get("changed_ns"))

@@ -8,13 +8,12 @@ import streamlit as st
 from lychee_app import decide, ratings, sorting, sources
 from lychee_app.errors import LycheeError, UsageError
 from lychee_app.request import Column
-from lychee_app.ui import examples, export, state, widgets
+from lychee_app.ui import examples, export, markup, state, widgets
 from lychee_app.ui import ratings as ui_ratings
 from lychee_app.ui.images import on_loopback
 from lychee_app.ui.markup import faint, notice
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
-from lychee_app.web import routes
 
 
 def names(context: PageContext) -> tuple[Column, ...]:
@@ -92,7 +91,7 @@ def _data(context: PageContext, standing: Standing, moved: dict[int, str]) -> di
     ]
     return {
         "run": run.id,
-        "base": routes.base(),
+        "base": markup.base(),
         "columns": [*titles, {"name": t("sorting.none"), "query": "", "least": ""}],
         "cards": cards,
         "words": {key: t(f"sorting.{key}") for key in ("to", "by_hand", "least", "empty", "keys")},

@@ -18,12 +18,11 @@ from lychee_app.numbers import Numbers, count
 from lychee_app.ranking import one_decimal
 from lychee_app.reasons import Reason
 from lychee_app.records import Axis, Cutoff, Scored, logit
-from lychee_app.ui import state, widgets
+from lychee_app.ui import markup, state, widgets
 from lychee_app.ui.markup import escaped, faint
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.suggestion import Suggestion, calibration, suggestion
 from lychee_app.ui.widgets import one_of
-from lychee_app.web import routes
 
 DIGITS: dict[Axis, int] = {"score": 1, "margin": 2}
 TICKS = 400
@@ -275,7 +274,7 @@ def _cell(context: PageContext, standing: Standing, row: Scored, with_thumbnail:
         "note": context.t("rank.of", rank=place.rank) if place.rank else context.t.reason(row.reason),
     }
     if with_thumbnail and row.thumbnail:
-        cell["thumb"] = routes.thumbnail(standing.run.id, row.upload_index, row.sha256)
+        cell["thumb"] = markup.thumbnail(standing.run.id, row.upload_index, row.sha256)
     return cell
 
 

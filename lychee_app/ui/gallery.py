@@ -2,7 +2,7 @@
 
 One component of ours (assets/gallery/): Streamlit has no gallery, sends one click at a time, and draws the
 page again for each; here a thousand images scroll, sort and filter in the browser, and keys wait for nobody.
-What the component asks for goes over the page's own addresses (routes.py); `data` tells it of a run.
+What the component asks for goes over the page's own addresses (web/routes.py); `data` tells it of a run.
 """
 
 from collections import Counter
@@ -20,11 +20,10 @@ from lychee_app.numbers import count
 from lychee_app.ranking import Ranked
 from lychee_app.ratings import Rating
 from lychee_app.records import Scored
-from lychee_app.ui import charts, examples, ratings, state
+from lychee_app.ui import charts, examples, markup, ratings, state
 from lychee_app.ui.markup import asset
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.suggestion import suggestion
-from lychee_app.web import routes
 
 Arrangement = Literal["grid", "decide"]
 SCRIPTS = ("base", "decisions", "rows", "grid", "viewer", "gallery")
@@ -67,7 +66,7 @@ def data(context: PageContext, standing: Standing, mode: Arrangement) -> dict[st
     return {
         "mode": mode,
         "run": run.id,
-        "base": routes.base(),
+        "base": markup.base(),
         "lang": context.t.language,
         "live": standing.live,
         "total": len(order.ranked) if standing.window else run.total,

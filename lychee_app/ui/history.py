@@ -11,11 +11,10 @@ from lychee_app.locale import Words
 from lychee_app.ranking import Ranked, one_decimal
 from lychee_app.records import Run, Scored
 from lychee_app.store import RunSummary
-from lychee_app.ui import library, state, widgets
+from lychee_app.ui import library, markup, state, widgets
 from lychee_app.ui.images import on_loopback
 from lychee_app.ui.markup import escaped, faint, notice, signed, strip
 from lychee_app.ui.state import PageContext
-from lychee_app.web import routes
 
 PAGE = 12
 MARK = "mark:"
@@ -121,7 +120,7 @@ def _markup(context: PageContext, summary: RunSummary) -> str:
         "" if best is None else t("history.best", score=one_decimal(best)),
     ]
     line = " · ".join(escaped(fact) for fact in about if fact)
-    best = strip(routes.thumbnail(summary.id, index, version) for index, version in summary.shown)
+    best = strip(markup.thumbnail(summary.id, index, version) for index, version in summary.shown)
     return (
         f'<div class="ly-hist"><div><div class="ly-query">{heading(t, summary)}</div>'
         f'<div class="ly-faint">{line}</div></div>{best}</div>'
@@ -279,7 +278,7 @@ def _change_table(context: PageContext, first_id: str, pairs: list[Pair]) -> Non
     t = context.t
 
     def picture(row: Scored) -> str:
-        return strip([routes.thumbnail(first_id, row.upload_index, row.sha256)] if row.thumbnail else [])
+        return strip([markup.thumbnail(first_id, row.upload_index, row.sha256)] if row.thumbnail else [])
 
     lines = "".join(
         f'<tr><td style="width:72px">{picture(pair.before.scored)}</td>'

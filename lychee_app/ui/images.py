@@ -21,11 +21,10 @@ from lychee_app.reasons import Reason
 from lychee_app.records import Source
 from lychee_app.request import Request
 from lychee_app.sources import Rules
-from lychee_app.ui import state, widgets
+from lychee_app.ui import markup, state, widgets
 from lychee_app.ui.markup import faint, notice
 from lychee_app.ui.state import PageContext, Standing
 from lychee_app.ui.widgets import one_of
-from lychee_app.web import routes
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 ADDING = ["adding/walk.js", "adding/send.js", "adding/adding.js"]
@@ -160,7 +159,7 @@ def adding(context: PageContext) -> None:
     the draft (see upload.py), shows how far that is, and has the page drawn again when it is over."""
     data = {
         "words": context.t.under("adding"),
-        "base": routes.base(),
+        "base": markup.base(),
         "draft": context.draft.id,
         "lang": context.t.language,
         "batch_bytes": BATCH_BYTES,
@@ -261,7 +260,7 @@ def show(context: PageContext, pile: Pile, *, small: bool = False, fixed: bool =
     ]
     data = {
         "images": [*run, *new],
-        "base": routes.base(),
+        "base": markup.base(),
         "small": small,
         "words": {"remove": context.t("pile.remove")},
     }

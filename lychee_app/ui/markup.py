@@ -18,6 +18,7 @@ from lychee_app.query import Question
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 ASSETS = Path(__file__).with_name("assets")
+VERSION_LETTERS = 12
 
 
 def escaped(text: object) -> str:
@@ -96,3 +97,15 @@ def asset(name: str) -> str:
 def logo() -> str:
     """An <img>: inline SVG does not survive the cleaning of `st.html`."""
     return f'<img src="{data_url(asset("logo.svg").encode(), "image/svg+xml")}" alt="">'
+
+
+def base() -> str:
+    """What the addresses of web/routes.py begin with, as a browser asks for them."""
+    prefix = st.get_option("server.baseUrlPath").strip("/")
+    return f"/{prefix}/lychee" if prefix else "/lychee"
+
+
+def thumbnail(run_id: str, index: int, version: str) -> str:
+    """The address of an image's thumbnail. It holds for as long as the run is kept, whatever the page shows
+    meanwhile: a browser may come to it late. version: part of a hash of what is shown."""
+    return f"{base()}/thumb/{run_id}/{index}?v={version[:VERSION_LETTERS]}"

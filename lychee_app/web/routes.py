@@ -11,7 +11,7 @@
 
 A picture waits for no drawing of the page, and a decision for no run that is being scored. Pages elsewhere
 can send nothing: a browser asks first before it sends a header of its own to another origin, and nobody
-answers. Requests under another host's name are refused before they come here (server.py).
+answers. Requests under another host's name are refused before they come here (ui/server.py).
 """
 
 import hashlib
@@ -20,7 +20,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -36,25 +35,12 @@ from lychee_app.web import output, pictures, upload
 Taking = Callable[[Store, Request, AsyncIterator[bytes]], Awaitable[dict[str, Any]]]
 NO_LIST = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError)
 MOST_STEPS = 5000
-VERSION_LETTERS = 12
 MOST_BODY_BYTES = 1 << 20
 BROWSERS_SHOW = {
     b"\xff\xd8\xff": "image/jpeg",
     b"\x89PNG\r\n\x1a\n": "image/png",
 }
 """First bytes of files that are sent as they are: still pictures that every browser turns upright itself."""
-
-
-def base() -> str:
-    """What these addresses begin with, as a browser asks for them."""
-    prefix = st.get_option("server.baseUrlPath").strip("/")
-    return f"/{prefix}/lychee" if prefix else "/lychee"
-
-
-def thumbnail(run_id: str, index: int, version: str) -> str:
-    """The address of an image's thumbnail. It holds for as long as the run is kept, whatever the page shows
-    meanwhile: a browser may come to it late. version: part of a hash of what is shown."""
-    return f"{base()}/thumb/{run_id}/{index}?v={version[:VERSION_LETTERS]}"
 
 
 def routes(services: Callable[[], Services]) -> list[Route]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from streamlit import App
 
+from lychee_app.ui.server import in_browser, own_names_only
 from lychee_app.web.routes import routes
-from lychee_app.web.server import in_browser, own_names_only
 from tests.support.fake_services import services
 
 SCRIPT = Path(__file__).with_name("fake_page.py")

@@ -18,8 +18,8 @@ from lychee_app.request import Request
 from lychee_app.services import Services, opened
 from lychee_app.settings import Settings
 from lychee_app.store import Store
+from lychee_app.ui.server import own_names_only
 from lychee_app.web.routes import MOST_BODY_BYTES, MOST_STEPS, routes
-from lychee_app.web.server import own_names_only
 from tests.support.fakes import FakeScorer, Gate, picture
 
 OURS = {"X-Lychee": "1"}

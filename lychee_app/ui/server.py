@@ -1,6 +1,6 @@
 """Streamlit's server, kept to this machine: it asks nobody who it is, and answers to no other name.
 
-`python -m lychee_app.web.server run ...` is streamlit's command.
+`python -m lychee_app.ui.server run ...` is streamlit's command.
 """
 
 import asyncio

@@ -16,7 +16,7 @@ import pytest
 from streamlit import net_util
 
 from lychee_app import launch
-from lychee_app.web import server as page_server
+from lychee_app.ui import server as page_server
 from tests.support.server import ROOT, free_port, wait_until_healthy
 
 BROWSER = """#!/bin/sh
